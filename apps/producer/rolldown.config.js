@@ -1,0 +1,3 @@
+import { app } from '../../rolldown.shared.js';
+
+export default app();

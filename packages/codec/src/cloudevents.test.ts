@@ -1,0 +1,165 @@
+import { createHash } from 'node:crypto';
+import { gzipSync } from 'node:zlib';
+import { CloudEvent, Kafka } from 'cloudevents';
+import { describe, expect, test } from 'vitest';
+import { decodeRecord, encodeImage, encodeNpy } from './index.ts';
+import type { Image } from './index.ts';
+import { collect, delivered, received } from './records.test-support.ts';
+
+const png = Buffer.from('\x89PNG\r\n\x1a\nthe rest is not looked at here', 'latin1');
+const image: Image = {
+  id: '0190a5b6-1f2e-7c3d-8e4f-5a6b7c8d9e0f',
+  customerId: 'customer-1',
+  createdAt: new Date('2026-11-24T03:04:05.678Z'),
+  source: '/lab/microscope',
+  filename: 'cells.png',
+  content: { mediaType: 'image/png', bytes: png },
+};
+
+async function encode(options?: Parameters<typeof encodeImage>[1], changed?: Partial<Image>) {
+  const [record] = await collect(encodeImage({ ...image, ...changed }, options));
+  return record!;
+}
+
+test('an encoded image travels unchanged under documented headers', async () => {
+  expect(await encode()).toEqual({
+    key: image.id,
+    value: png,
+    headers: {
+      ce_specversion: '1.0',
+      ce_type: 'image-stream.image.v1',
+      ce_id: image.id,
+      ce_source: '/lab/microscope',
+      ce_time: '2026-11-24T03:04:05.678Z',
+      ce_customerid: 'customer-1',
+      ce_filename: 'cells.png',
+      ce_payloadsize: String(png.length),
+      ce_payloadsha256: createHash('sha256').update(png).digest('hex'),
+      'content-type': 'image/png',
+    },
+  });
+});
+
+test('the cloudevents package reads it', async () => {
+  const { key, value, headers } = await encode();
+  const event = Kafka.toEvent({ key, value, headers } as never) as CloudEvent;
+  expect(event).toMatchObject({
+    id: image.id,
+    type: 'image-stream.image.v1',
+    source: '/lab/microscope',
+    customerid: 'customer-1',
+  });
+});
+
+describe('events that the cloudevents package made', () => {
+  const event = new CloudEvent({
+    id: 'e-1',
+    source: '/camera/7',
+    type: 'com.example.snapshot',
+    time: '2026-01-02T03:04:05Z',
+    datacontenttype: 'image/png',
+    data: png,
+  });
+
+  test('binary mode', async () => {
+    const { headers } = Kafka.binary(event);
+    expect(await decodeRecord(received({ headers: headers, value: png }))).toEqual({
+      kind: 'image',
+      image: {
+        id: 'e-1',
+        customerId: '/camera/7',
+        source: '/camera/7',
+        createdAt: new Date('2026-01-02T03:04:05Z'),
+        content: { mediaType: 'image/png', bytes: png },
+      },
+    });
+  });
+
+  test('structured mode', async () => {
+    const { headers, value } = Kafka.structured(event);
+    const record = received({
+      headers: headers,
+      value: Buffer.from(value),
+    });
+    expect((await decodeRecord(record)).image).toMatchObject({
+      id: 'e-1',
+      customerId: '/camera/7',
+      content: { mediaType: 'image/png', bytes: png },
+    });
+  });
+});
+
+test('a missing time is the record timestamp', async () => {
+  const { ce_time: _, ...headers } = (await encode()).headers;
+  const { image: decoded } = await decodeRecord(received({ headers, value: png }));
+  expect(decoded.createdAt).toEqual(new Date(1_718_000_000_250));
+});
+
+test('the bytes, not the header, say what an image is', async () => {
+  const { headers } = await encode();
+  const { image: decoded } = await decodeRecord(
+    received({ headers: { ...headers, 'content-type': 'text/html' }, value: png }),
+  );
+  expect(decoded.content).toMatchObject({ mediaType: 'image/png' });
+});
+
+describe('refuses', () => {
+  test.each<[name: string, headers: Record<string, string | Buffer>, code: string]>([
+    ['a wrong hash', { ce_payloadsha256: 'ab'.repeat(32) }, 'CORRUPT_PAYLOAD'],
+    ['a wrong size', { ce_payloadsize: '7' }, 'CORRUPT_PAYLOAD'],
+    ['a newer type of ours', { ce_type: 'image-stream.image.v9' }, 'UNSUPPORTED'],
+    ['another version', { ce_specversion: '0.3' }, 'UNSUPPORTED'],
+    ['an unknown encoding', { 'content-encoding': 'zstd' }, 'UNSUPPORTED'],
+    ['a compressed PNG', { 'content-encoding': 'gzip' }, 'CORRUPT_PAYLOAD'],
+    ['an encoding with a tempting name', { 'content-encoding': '__proto__' }, 'UNSUPPORTED'],
+    ['a time that is none', { ce_time: 'yesterday' }, 'MALFORMED_RECORD'],
+    ['an empty id', { ce_id: '' }, 'MALFORMED_RECORD'],
+    ['an id that is not UTF-8', { ce_id: Buffer.of(0xff) }, 'MALFORMED_RECORD'],
+    ['a huge header', { ce_id: Buffer.alloc(70_000, 'x') }, 'LIMIT_EXCEEDED'],
+  ])('%s', async (_name, changed, code) => {
+    const { headers } = await encode();
+    const record = received({ headers: { ...headers, ...changed }, value: png });
+    await expect(decodeRecord(record)).rejects.toMatchObject({ name: 'CodecError', code });
+  });
+
+  test.each(['deflate', 'gzip', 'br'] as const)(
+    'a bomb in %s, at the size that it declared',
+    async (compression) => {
+      const bomb = await encode(
+        { compression },
+        { content: { shape: [2000, 2000], dtype: 'uint8', data: new Uint8Array(4e6) } },
+      );
+      const small = encodeNpy({ shape: [10, 10], dtype: 'uint8', data: new Uint8Array(100) });
+      const lying = Buffer.concat([small, Buffer.alloc(50e6)]);
+      const record = delivered(bomb);
+      expect(bomb.value.length).toBeLessThan(10_000);
+      await expect(decodeRecord(record)).resolves.toMatchObject({ kind: 'image' });
+
+      const headers = {
+        'content-encoding': 'gzip',
+        ce_specversion: '1.0',
+        ce_type: 'x',
+        ce_id: 'x',
+        ce_source: 'x',
+      };
+      await expect(decodeRecord(received({ headers, value: gzipSync(lying) }))).rejects.toMatchObject({
+        code: 'CORRUPT_PAYLOAD',
+        message: expect.stringContaining('inflates to more than'),
+      });
+    },
+  );
+
+  test('pixels beyond the limit, before they are inflated', async () => {
+    const record = delivered(
+      await encode({}, { content: { shape: [100, 100], dtype: 'uint8', data: new Uint8Array(10_000) } }),
+    );
+    await expect(decodeRecord(record, { maxImagePixels: 9_999 })).rejects.toMatchObject({
+      code: 'LIMIT_EXCEEDED',
+      message: '100 x 100 = 10000 pixels exceed the limit of 9999',
+    });
+  });
+
+  test('an image larger than the record may be', async () => {
+    await expect(encode({ maxRecordBytes: 100 })).rejects.toMatchObject({ code: 'LIMIT_EXCEEDED' });
+  });
+});

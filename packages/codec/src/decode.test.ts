@@ -1,0 +1,54 @@
+import { describe, expect, test } from 'vitest';
+import { decodeRecord } from './index.ts';
+import { received } from './records.test-support.ts';
+
+const jpeg = Buffer.from([0xff, 0xd8, 0xff, 0xe0, 1, 2, 3]);
+
+describe('plain images', () => {
+  test.each([
+    ['a key', { key: 'camera-1' }, { id: 'camera-1-3-41', customerId: 'unknown' }],
+    ['no key', {}, { id: 'data-stream-3-41', customerId: 'unknown' }],
+    ['an unprintable key', { key: Buffer.of(0, 1) }, { id: 'data-stream-3-41', customerId: 'unknown' }],
+    [
+      'a customer header',
+      { headers: { customer_id: Buffer.from('lab') } },
+      { id: 'data-stream-3-41', customerId: 'lab' },
+    ],
+  ])('with %s', async (_name, record, expected) => {
+    const { image } = await decodeRecord(received({ value: jpeg, ...record }));
+    expect(image).toMatchObject({ ...expected, createdAt: new Date(1_718_000_000_250) });
+    expect(image.content).toEqual({ mediaType: 'image/jpeg', bytes: jpeg });
+  });
+});
+
+test.each<[name: string, value: Buffer | null, code: string]>([
+  ['no value', null, 'UNRECOGNIZED_FORMAT'],
+  ['an empty value', Buffer.alloc(0), 'UNRECOGNIZED_FORMAT'],
+  ['text', Buffer.from('hello'), 'UNRECOGNIZED_FORMAT'],
+  ['SVG', Buffer.from('<svg xmlns="http://www.w3.org/2000/svg"/>'), 'UNRECOGNIZED_FORMAT'],
+  ['other JSON', Buffer.from('{"a": 1}'), 'UNRECOGNIZED_FORMAT'],
+  ['broken JSON', Buffer.from('{"array_id": "a", "data": '), 'UNRECOGNIZED_FORMAT'],
+  [
+    'JSON that is not UTF-8',
+    Buffer.from('{"array_id": "\xff", "data": ""}', 'latin1'),
+    'UNRECOGNIZED_FORMAT',
+  ],
+  ['no creation time', python({ creation_time: undefined }), 'MALFORMED_RECORD'],
+  ['a creation time out of range', python({ creation_time: 1e300 }), 'MALFORMED_RECORD'],
+  ['an id that is a number', python({ array_id: 7 }), 'MALFORMED_RECORD'],
+  ['an id with a lone surrogate', python({ array_id: '\ud800' }), 'MALFORMED_RECORD'],
+  ['data that is not base64', python({ data: 'a*b' }), 'MALFORMED_RECORD'],
+  ['data that is not zlib', python({ data: 'aGVsbG8=' }), 'CORRUPT_PAYLOAD'],
+  ['a shape with a negative number', python({ shape: [-1, 2, 3] }), 'MALFORMED_RECORD'],
+  ['a shape that is text', python({ shape: '__proto__' }), 'MALFORMED_RECORD'],
+  ['a shape beyond the limit', python({ shape: [1e9, 1e9, 3] }), 'LIMIT_EXCEEDED'],
+  ['structured data that is missing', Buffer.from('{"specversion": "1.0", "id": "a"}'), 'MALFORMED_RECORD'],
+])('refuses %s', async (_name, value, code) => {
+  await expect(decodeRecord(received({ value }))).rejects.toMatchObject({ name: 'CodecError', code });
+});
+
+function python(changed: Record<string, unknown>): Buffer {
+  return Buffer.from(
+    JSON.stringify({ customer_id: 'c', data: '', array_id: 'a', creation_time: 1, ...changed }),
+  );
+}

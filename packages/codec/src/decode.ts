@@ -1,0 +1,54 @@
+import { decodeCloudEvent, decodeStructured, isCloudEvent } from './cloudevents.ts';
+import { CodecError } from './errors.ts';
+import type { Image } from './image.ts';
+import { assertPayloadBytes, resolveLimits } from './limits.ts';
+import type { Limits } from './limits.ts';
+import { sniffMediaType } from './media-type.ts';
+import { decodePlain } from './plain.ts';
+import { decodePythonJson, isPythonJson } from './python-json.ts';
+import type { ReceivedRecord } from './record.ts';
+import { toJsonObject } from './text.ts';
+
+/** What a record turned out to be. */
+export type Decoded = { readonly kind: 'image'; readonly image: Image };
+
+const openingBrace = 0x7b;
+
+/**
+ * Reads a record in whichever format it is; a topic may mix them.
+ *
+ * The image's bytes share the record's memory where nothing had to be decompressed.
+ *
+ * @throws CodecError, and nothing else, on bad input
+ */
+export async function decodeRecord(record: ReceivedRecord, limits?: Limits): Promise<Decoded> {
+  return { kind: 'image', image: await decodeImage(record, resolveLimits(limits)) };
+}
+
+async function decodeImage(record: ReceivedRecord, limits: Required<Limits>): Promise<Image> {
+  const { value } = record;
+  if (value === null || value.length === 0) {
+    throw new CodecError('UNRECOGNIZED_FORMAT', 'record has no value');
+  }
+  if (isCloudEvent(record)) {
+    return decodeCloudEvent(record, limits);
+  }
+  if (sniffMediaType(value) !== undefined) {
+    return decodePlain(record, limits);
+  }
+  if (value[0] === openingBrace) {
+    // Base64 and JSON take more than the payload; whole text beyond twice its limit is not parsed.
+    assertPayloadBytes(value.length / 2, limits);
+    const message = toJsonObject(value);
+    if (message !== undefined && Object.hasOwn(message, 'specversion')) {
+      return decodeStructured(message, record, limits);
+    }
+    if (message !== undefined && isPythonJson(message)) {
+      return decodePythonJson(message, limits);
+    }
+  }
+  throw new CodecError(
+    'UNRECOGNIZED_FORMAT',
+    `record of ${value.length} bytes is not a CloudEvent, a message of the Python application, or an image file`,
+  );
+}

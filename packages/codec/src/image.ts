@@ -1,0 +1,97 @@
+import { CodecError } from './errors.ts';
+
+/** Rows, columns and, for more than one value a pixel, channels; as `numpy.ndarray.shape`. */
+export type Shape =
+  | readonly [height: number, width: number]
+  | readonly [height: number, width: number, channels: number];
+
+/** Uncompressed pixels in C order (row by row, channels interleaved), native byte order. */
+export type PixelArray =
+  | { readonly shape: Shape; readonly dtype: 'uint8'; readonly data: Uint8Array }
+  | { readonly shape: Shape; readonly dtype: 'uint16'; readonly data: Uint16Array };
+
+/** An image file's bytes, such as those of a PNG or JPEG. */
+export interface EncodedImage {
+  /** As in a `content-type` header, for example `image/png`. */
+  readonly mediaType: string;
+  readonly bytes: Uint8Array;
+}
+
+/** An image with what identifies it. */
+export interface Image {
+  /** Unique within the customer: a non-empty, well-formed string. */
+  readonly id: string;
+  readonly customerId: string;
+  readonly createdAt: Date;
+  /** URI reference of the producer. */
+  readonly source?: string;
+  /** Name of the file that it came from, when there was one. */
+  readonly filename?: string;
+  readonly content: PixelArray | EncodedImage;
+}
+
+/** True for pixels, false for an encoded image. */
+export function isPixelArray(content: Image['content']): content is PixelArray {
+  return 'shape' in content;
+}
+
+const bytesPerValue = { uint8: 1, uint16: 2 } as const;
+
+/** Bytes that pixels of a shape and dtype take, uncompressed. */
+export function pixelBytes(shape: Shape, dtype: PixelArray['dtype']): number {
+  const [height, width, channels = 1] = shape;
+  return height * width * channels * bytesPerValue[dtype];
+}
+
+/** The array's memory as bytes, without a copy. */
+export function bytesOf({ data }: PixelArray): Buffer {
+  return Buffer.from(data.buffer, data.byteOffset, data.byteLength);
+}
+
+/**
+ * A pixel array over bytes in native order; copies only where the dtype's alignment demands it.
+ * `bytes` must hold exactly what the shape says.
+ */
+export function pixelArray(shape: Shape, dtype: PixelArray['dtype'], bytes: Uint8Array): PixelArray {
+  if (dtype === 'uint8') {
+    return { shape, dtype, data: bytes };
+  }
+  const aligned = bytes.byteOffset % 2 === 0 ? bytes : new Uint8Array(bytes);
+  return { shape, dtype, data: new Uint16Array(aligned.buffer, aligned.byteOffset, aligned.byteLength / 2) };
+}
+
+/** Refuses pixels whose shape is not one of an image or does not match their data. */
+export function assertPixelArray(pixels: PixelArray): void {
+  const { shape, dtype } = pixels;
+  if ((shape.length !== 2 && shape.length !== 3) || !shape.every((n) => Number.isSafeInteger(n) && n > 0)) {
+    throw new CodecError(
+      'INVALID_IMAGE',
+      `shape (${shape.join(', ')}) is not (height, width) or (height, width, channels) of positive integers`,
+    );
+  }
+  const expected = pixelBytes(shape, dtype);
+  if (pixels.data.byteLength !== expected) {
+    throw new CodecError(
+      'INVALID_IMAGE',
+      `${dtype} pixels of shape (${shape.join(', ')}) take ${expected} bytes, but the data has ${pixels.data.byteLength}`,
+    );
+  }
+}
+
+/** Refuses an identifier that no format can carry unchanged. */
+export function assertIdentifier(name: string, value: unknown): asserts value is string {
+  if (typeof value !== 'string' || value === '') {
+    throw new CodecError(
+      'MALFORMED_RECORD',
+      `${name} must be a non-empty string, not ${JSON.stringify(value)}`,
+    );
+  }
+  // A lone surrogate has no UTF-8: two distinct ids would become one.
+  if (!isWellFormed(value)) {
+    throw new CodecError('MALFORMED_RECORD', `${name} ${JSON.stringify(value)} is not well-formed Unicode`);
+  }
+}
+
+function isWellFormed(value: string): boolean {
+  return !/\p{Surrogate}/u.test(value);
+}

@@ -1,0 +1,41 @@
+/** The media type of NumPy arrays: https://numpy.org/doc/stable/reference/generated/numpy.lib.format.html */
+export const npyMediaType = 'application/x-npy';
+
+const ascii = (text: string): number[] => Array.from(Buffer.from(text, 'latin1'));
+
+/** What is at an offset of a file of each type: the image formats that travel, and NPY. */
+const signatures: readonly {
+  mediaType: string;
+  extension: string;
+  at: [offset: number, bytes: number[]][];
+}[] = [
+  { mediaType: 'image/png', extension: 'png', at: [[0, [0x89, ...ascii('PNG\r\n\x1a\n')]]] },
+  { mediaType: 'image/jpeg', extension: 'jpg', at: [[0, [0xff, 0xd8, 0xff]]] },
+  {
+    mediaType: 'image/webp',
+    extension: 'webp',
+    at: [
+      [0, ascii('RIFF')],
+      [8, ascii('WEBP')],
+    ],
+  },
+  { mediaType: 'image/avif', extension: 'avif', at: [[4, ascii('ftypavif')]] },
+  { mediaType: 'image/avif', extension: 'avif', at: [[4, ascii('ftypavis')]] },
+  { mediaType: 'image/tiff', extension: 'tif', at: [[0, [...ascii('II'), 42, 0]]] },
+  { mediaType: 'image/tiff', extension: 'tif', at: [[0, [...ascii('MM'), 0, 42]]] },
+  { mediaType: 'image/gif', extension: 'gif', at: [[0, ascii('GIF87a')]] },
+  { mediaType: 'image/gif', extension: 'gif', at: [[0, ascii('GIF89a')]] },
+  { mediaType: npyMediaType, extension: 'npy', at: [[0, [0x93, ...ascii('NUMPY')]]] },
+];
+
+/** The media type that the first bytes show, whatever a name or a header claims; undefined for none that is known. */
+export function sniffMediaType(bytes: Uint8Array): string | undefined {
+  return signatures.find(({ at }) =>
+    at.every(([offset, expected]) => expected.every((byte, index) => bytes[offset + index] === byte)),
+  )?.mediaType;
+}
+
+/** The usual file name extension of a media type that travels, without the dot. */
+export function extensionOf(mediaType: string): string | undefined {
+  return signatures.find((signature) => signature.mediaType === mediaType)?.extension;
+}

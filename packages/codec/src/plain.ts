@@ -1,0 +1,32 @@
+import type { Image } from './image.ts';
+import type { Limits } from './limits.ts';
+import { fromPayload } from './payload.ts';
+import type { ReceivedRecord } from './record.ts';
+import { toText, toTime } from './text.ts';
+
+/**
+ * An image file as a record's value, with nothing around it. Keys are often camera names, so a
+ * key is no identity without the record's place in the topic.
+ */
+export async function decodePlain(record: ReceivedRecord, limits: Required<Limits>): Promise<Image> {
+  const value = record.value ?? Buffer.alloc(0);
+  const name = printable(record.key) ?? record.topic;
+  return {
+    id: `${name}-${record.partition}-${record.offset}`,
+    customerId: customerOf(record) ?? 'unknown',
+    createdAt: toTime('record timestamp', Number(record.timestamp), record.timestamp),
+    content: await fromPayload(value, undefined, limits),
+  };
+}
+
+function customerOf({ headers = {} }: ReceivedRecord): string | undefined {
+  const header = Object.hasOwn(headers, 'customer_id') ? headers['customer_id'] : undefined;
+  const value = Array.isArray(header) ? header.at(-1) : header;
+  return printable(typeof value === 'string' ? Buffer.from(value) : value);
+}
+
+/** Text without control characters, of a length that a name can have. */
+function printable(bytes: Uint8Array | null | undefined): string | undefined {
+  const text = bytes === null || bytes === undefined || bytes.length > 1024 ? undefined : toText(bytes);
+  return text === undefined || text === '' || /\p{Cc}/u.test(text) ? undefined : text;
+}

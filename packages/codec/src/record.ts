@@ -1,0 +1,39 @@
+/** A header's value: kafkajs gives a Buffer, a string, or a list of them where a name is repeated. */
+type HeaderValue = Uint8Array | string | readonly (Uint8Array | string)[] | undefined;
+
+/** A Kafka record as received. A kafkajs message is one, once topic and partition are added. */
+export interface ReceivedRecord {
+  readonly topic: string;
+  readonly partition: number;
+  /** Decimal digits, since offsets have 64 bits. */
+  readonly offset: string;
+  /** Milliseconds since 1970, as decimal digits. */
+  readonly timestamp: string;
+  readonly key: Uint8Array | null;
+  readonly value: Uint8Array | null;
+  readonly headers?: Readonly<Record<string, HeaderValue>> | undefined;
+}
+
+/** A Kafka record to send. A kafkajs producer takes it as it is. */
+export interface OutgoingRecord {
+  readonly key: string;
+  readonly value: Buffer;
+  readonly headers: Record<string, string>;
+}
+
+/**
+ * Bytes that a record takes on the wire when it travels as a batch of its own; this is what a
+ * topic's `max.message.bytes` limits. An upper bound: every varint is counted at its longest.
+ *
+ *     batch     61                      https://kafka.apache.org/documentation/#recordbatch
+ *     record    length 5 | attributes 1 | timestamp delta 10 | offset delta 5
+ *               key length 5 | key | value length 5 | value | header count 5
+ *     header    name length 5 | name | value length 5 | value
+ */
+export function recordBytes({ key, value, headers }: OutgoingRecord): number {
+  let bytes = 61 + 36 + Buffer.byteLength(key) + value.length;
+  for (const [name, text] of Object.entries(headers)) {
+    bytes += 10 + Buffer.byteLength(name) + Buffer.byteLength(text);
+  }
+  return bytes;
+}

@@ -1,0 +1,15 @@
+// Images in.
+export { generateImage, patterns } from './generate.ts';
+export type { GenerateOptions, Pattern } from './generate.ts';
+
+// From one encoding to another.
+export { decodePixels, encodings, isLossless, samePixels, transcode } from './transcode.ts';
+export type { Encoding, TranscodeOptions } from './transcode.ts';
+
+// Images out.
+export { imagePath, safeName } from './path.ts';
+export { openImageStore } from './store.ts';
+export type { ImageStore, SameContent, Saved } from './store.ts';
+
+export { ImageIoError } from './errors.ts';
+export type { ImageIoErrorCode } from './errors.ts';

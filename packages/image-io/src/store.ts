@@ -1,0 +1,210 @@
+import { randomUUID } from 'node:crypto';
+import { constants } from 'node:fs';
+import { link, lstat, mkdir, open, readdir, readFile, rename, rm } from 'node:fs/promises';
+import { hostname } from 'node:os';
+import { dirname, join, resolve } from 'node:path';
+import { ImageIoError } from './errors.ts';
+
+/** How to tell whether an existing file holds the image that is to be saved. */
+export type SameContent = (existing: Buffer) => boolean | Promise<boolean>;
+
+/** What saving did: made the file, found it there, or put it in place of another. */
+export type Saved = 'written' | 'exists' | 'replaced';
+
+/** A directory in which files appear whole or not at all. */
+export interface ImageStore {
+  /**
+   * Saves bytes durably: when it resolves, file and folders are on disk.
+   *
+   * @param path below the directory, with forward slashes and made by `imagePath`
+   * @param isSame asked when the name is taken
+   * @throws ImageIoError `CONFLICT` when the name is taken by other content and `overwrite` is
+   * not set, `UNSAFE_PATH` when a part of the path is not a plain folder; file system errors such
+   * as `ENOSPC` pass through
+   */
+  save(path: string, bytes: Uint8Array, isSame: SameContent, overwrite?: boolean): Promise<Saved>;
+}
+
+const temporaryFolder = '.tmp';
+
+/** When this process started, in milliseconds since 1970. */
+const started = Math.floor(performance.timeOrigin);
+
+/**
+ * Opens a directory for saving, making it where it does not exist, and removes what processes of
+ * this host that are gone left unfinished.
+ *
+ * @throws ImageIoError `NOT_WRITABLE` or `NO_HARD_LINKS`
+ */
+export async function openImageStore(directory: string): Promise<ImageStore> {
+  const root = resolve(directory);
+  const temporary = join(root, temporaryFolder);
+  try {
+    await mkdir(temporary, { recursive: true });
+    await removeAbandoned(temporary);
+    await assertLinks(join(temporary, temporaryName()));
+  } catch (error) {
+    throw error instanceof ImageIoError ? error : notWritable(root, error);
+  }
+  /** Folders whose place in their parent this process has synced. */
+  const durable = new Set([root]);
+
+  return {
+    async save(path, bytes, isSame, overwrite = false) {
+      const file = join(root, path);
+      const folder = dirname(file);
+      await makeFolders(root, folder, durable);
+      const unfinished = join(temporary, temporaryName());
+      try {
+        await writeDurably(unfinished, bytes);
+        const saved = await place(unfinished, file, isSame, overwrite);
+        // Also where the file was there: a process that was killed may have linked but not synced it.
+        await syncFolder(folder);
+        return saved;
+      } finally {
+        await rm(unfinished, { force: true });
+      }
+    },
+  };
+}
+
+async function place(
+  unfinished: string,
+  file: string,
+  isSame: SameContent,
+  overwrite: boolean,
+): Promise<Saved> {
+  // Unlike a rename, a link never replaces: of two writers, one wins and the other finds its file.
+  if (await linkUnlessTaken(unfinished, file)) {
+    return 'written';
+  }
+  if (await isSame(await readPlainFile(file))) {
+    return 'exists';
+  }
+  if (!overwrite) {
+    throw new ImageIoError('CONFLICT', `${file} already holds another image; the first one stays`);
+  }
+  await rename(unfinished, file);
+  return 'replaced';
+}
+
+async function writeDurably(file: string, bytes: Uint8Array): Promise<void> {
+  const handle = await open(file, 'wx');
+  try {
+    await handle.writeFile(bytes);
+    await handle.sync();
+  } finally {
+    await handle.close();
+  }
+}
+
+async function linkUnlessTaken(from: string, to: string): Promise<boolean> {
+  try {
+    await link(from, to);
+    return true;
+  } catch (error) {
+    if (codeOf(error) === 'EEXIST') {
+      return false;
+    }
+    throw error;
+  }
+}
+
+/** Whoever can write into the output must not make us read, and compare with, a file elsewhere. */
+async function readPlainFile(file: string): Promise<Buffer> {
+  if (!(await lstat(file)).isFile()) {
+    throw new ImageIoError('UNSAFE_PATH', `${file} is not a plain file; remove it`);
+  }
+  return readFile(file, { flag: constants.O_RDONLY | constants.O_NOFOLLOW });
+}
+
+/**
+ * Makes what is missing between root and folder, one level at a time. The first time that this
+ * process meets a folder it syncs the parent, even where the folder was there: a process that was
+ * killed in between may have made it.
+ */
+async function makeFolders(root: string, folder: string, durable: Set<string>): Promise<void> {
+  if (folder === root) {
+    return;
+  }
+  await makeFolders(root, dirname(folder), durable);
+  await mkdir(folder).catch((error: unknown) => {
+    if (codeOf(error) !== 'EEXIST') {
+      throw error;
+    }
+  });
+  // A link planted here would lead out of the output directory.
+  if (!(await lstat(folder)).isDirectory()) {
+    throw new ImageIoError('UNSAFE_PATH', `${folder} is not a plain folder; remove it`);
+  }
+  if (!durable.has(folder)) {
+    await syncFolder(dirname(folder));
+    durable.add(folder);
+  }
+}
+
+async function syncFolder(folder: string): Promise<void> {
+  const handle = await open(folder, constants.O_RDONLY | constants.O_DIRECTORY);
+  try {
+    await handle.sync();
+  } finally {
+    await handle.close();
+  }
+}
+
+async function assertLinks(file: string): Promise<void> {
+  const other = `${file}-link`;
+  try {
+    await writeDurably(file, Buffer.alloc(0));
+    await link(file, other);
+  } catch (error) {
+    if (['EPERM', 'ENOTSUP', 'EOPNOTSUPP', 'ENOSYS', 'EMLINK'].includes(codeOf(error) ?? '')) {
+      const reason =
+        'has no hard links, without which a file could replace another; choose a directory on another file system';
+      throw new ImageIoError('NO_HARD_LINKS', `the file system of ${dirname(file)} ${reason}`, {
+        cause: error,
+      });
+    }
+    throw error;
+  } finally {
+    await Promise.all([rm(file, { force: true }), rm(other, { force: true })]);
+  }
+}
+
+/** Names the process that writes the file: while it lives, the file is not for others to remove. */
+function temporaryName(): string {
+  return `${hostname()}.${process.pid}.${started}.${randomUUID()}`;
+}
+
+async function removeAbandoned(temporary: string): Promise<void> {
+  for (const name of await readdir(temporary)) {
+    const [, host, pid, start] = /^(.*)\.(\d+)\.(\d+)\.[^.]*$/.exec(name) ?? [];
+    if (host === hostname() && !isRunning(Number(pid), Number(start))) {
+      await rm(join(temporary, name), { force: true });
+    }
+  }
+}
+
+function isRunning(pid: number, start: number): boolean {
+  // In a container every consumer has the same process id, so the id alone would spare its own past.
+  if (pid === process.pid) {
+    return start === started;
+  }
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch (error) {
+    return codeOf(error) !== 'ESRCH';
+  }
+}
+
+function notWritable(root: string, cause: unknown): ImageIoError {
+  const reason = (cause as Error).message;
+  return new ImageIoError('NOT_WRITABLE', `cannot write to the output directory ${root}: ${reason}`, {
+    cause,
+  });
+}
+
+function codeOf(error: unknown): string | undefined {
+  return (error as NodeJS.ErrnoException).code;
+}

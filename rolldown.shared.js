@@ -1,0 +1,15 @@
+// How an app becomes one file: our own packages and kafkajs are bundled (from source, so
+// that no package has to be built first); everything else is imported at run time.
+import { defineConfig } from 'rolldown';
+
+const bundled = /^(@image-stream\/|kafkajs$|\.{0,2}\/)/;
+
+export function app() {
+  return defineConfig({
+    input: 'src/main.ts',
+    platform: 'node',
+    external: (id, importer) => !bundled.test(id) && !importer?.includes('kafkajs'),
+    resolve: { conditionNames: ['@image-stream/source', 'node', 'import', 'default'] },
+    output: { dir: 'dist', format: 'esm', cleanDir: true, sourcemap: true, banner: '#!/usr/bin/env node' },
+  });
+}

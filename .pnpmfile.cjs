@@ -1,11 +1,11 @@
 // Keeps pnpm's own lines out of what a user reads: the programs' output, and with --json
 // their standard output, belong to the programs. An install that a command triggers first
 // reports errors only. (This file's checksum is in the lock file: install again after a change.)
-const programs = ['demo', 'producer', 'consumer', 'kafka:up', 'kafka:down', 'kafka:status', 'start'];
+const programs = new Set(['demo', 'producer', 'consumer', 'kafka:up', 'kafka:down', 'kafka:status', 'start']);
 
 function updateConfig(config) {
   process.env.TURBO_TELEMETRY_DISABLED = '1';
-  if (process.argv.some((argument) => programs.includes(argument))) {
+  if (process.argv.some((argument) => programs.has(argument))) {
     config.reporter = 'silent';
     process.env.npm_config_loglevel = 'error';
   }

@@ -1,1 +1,22 @@
-export {};
+import { ImageIoError } from '@image-stream/image-io';
+import { KafkaConfigError } from '@image-stream/kafka-config';
+import { runProgram } from '@image-stream/program';
+import packageJson from '../package.json' with { type: 'json' };
+import { options } from './options.ts';
+
+await runProgram({
+  name: 'consumer',
+  version: packageJson.version,
+  summary: 'Receives images from Apache Kafka and saves them, each once and whole.',
+  options,
+  examples: [
+    ['$0', 'save the images of data-stream in output/ until interrupted'],
+    ['$0 --exit-at-end -o /data/images', 'save what is there now, then stop'],
+    ['$0 -n 10 --save-as jpeg', 'the next ten, as JPEG'],
+    ['$0 -gid archive -aor earliest -bs kafka-1:9092', 'as a group of its own, from the beginning'],
+  ],
+  verb: 'saved',
+  knownErrors: [KafkaConfigError, ImageIoError],
+  // The client is loaded when it is needed, so that --help and wrong usage answer at once.
+  run: async (context) => (await import('./run.ts')).run(context),
+});

@@ -72,7 +72,7 @@ export async function decodePixels(image: EncodedImage, options: TranscodeOption
   // sharp's raw output drops the alpha of 8-bit grey, so that one comes as RGBA.
   const isGreyAlpha = space === 'b-w' && stored === 2;
   // Without this, sharp turns grey into RGB and 16 bits into 8 on the way.
-  const isKept = nativeSpaces.includes(space) && !isGreyAlpha;
+  const isKept = nativeSpaces.has(space) && !isGreyAlpha;
   const native = isKept ? sharp.pipelineColourspace(space).toColourspace(space) : sharp;
   const raw = native.raw({ depth: dtype === 'uint16' ? 'ushort' : 'uchar' });
   const { data, info } = await decoded(raw.toBuffer({ resolveWithObject: true }));

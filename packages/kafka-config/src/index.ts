@@ -1,1 +1,16 @@
-export {};
+// From a command line, a file and the environment to a kafkajs client.
+export { connectionOptions } from './connection-options.ts';
+export { loadProperties } from './load-properties.ts';
+export type { PropertySources } from './load-properties.ts';
+export type { KafkaProperties, PropertyName } from './known-properties.ts';
+export { adminConfig, clientConfig, consumerConfig, producerConfig } from './client-config.ts';
+export type { ClientLogger } from './client-config.ts';
+export { compressionCodecs } from './compression-codecs.ts';
+
+// What a program asks of the cluster before it begins.
+export { assertTopicName, connectAdmin, ensureTopic, topicLimit } from './cluster.ts';
+export type { NewTopic } from './cluster.ts';
+
+export { translate } from './translate.ts';
+export { KafkaConfigError } from './errors.ts';
+export type { KafkaConfigErrorCode } from './errors.ts';

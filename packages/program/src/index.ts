@@ -1,1 +1,16 @@
-export {};
+// A program from its parts.
+export { outputOptions, runProgram } from './program.ts';
+export type { Program, RunContext } from './program.ts';
+export type { CommandLine, OptionDefinitions, OptionValues } from './arguments.ts';
+export { UsageError } from './errors.ts';
+
+// What option values may be.
+export { bytes, integer, nonEmpty, positiveNumber, timeZone } from './values.ts';
+
+// What a run needs and gives.
+export { createBudget } from './budget.ts';
+export type { ByteBudget } from './budget.ts';
+export { formatBytes } from './summary.ts';
+export type { Summary } from './summary.ts';
+export type { Logger } from './log.ts';
+export type { Progress } from './progress.ts';

@@ -1,0 +1,64 @@
+import { KafkaConfigError } from '@image-stream/kafka-config';
+import type { Admin } from 'kafkajs';
+import type { Position } from './offsets.ts';
+
+/** The ends of a topic's partitions at one moment, and which of them a group has not reached yet. */
+export interface Ends {
+  /** Notes how far a partition is done. */
+  reach(position: Position): void;
+  /** Asks the broker how far the other members of the group are. */
+  refresh(): Promise<void>;
+  isReached(): boolean;
+}
+
+/**
+ * The ends as of now. Partitions that the group has read to the end, or that hold nothing for it,
+ * count as reached.
+ */
+export async function findEnds(
+  admin: Admin,
+  topic: string,
+  groupId: string,
+  fromBeginning: boolean,
+): Promise<Ends> {
+  const remaining = new Map<number, bigint>();
+  for (const { partition, low, high } of await admin.fetchTopicOffsets(topic)) {
+    // A group that has committed nothing begins at one end or the other.
+    const start = fromBeginning ? BigInt(low) : BigInt(high);
+    if (start < BigInt(high)) {
+      remaining.set(partition, BigInt(high));
+    }
+  }
+  const ends: Ends = {
+    reach({ partition, offset }) {
+      const end = remaining.get(partition);
+      if (end !== undefined && offset >= end) {
+        remaining.delete(partition);
+      }
+    },
+    async refresh() {
+      const [committed] = await admin.fetchOffsets({ groupId, topics: [topic] });
+      for (const { partition, offset } of committed?.partitions ?? []) {
+        ends.reach({ partition, offset: BigInt(offset) });
+      }
+    },
+    isReached: () => remaining.size === 0,
+  };
+  await ends.refresh();
+  return ends;
+}
+
+/**
+ * Sets a group back to the beginning of a topic.
+ *
+ * @throws KafkaConfigError `REFUSED` while the group has members: they would not notice
+ */
+export async function rewind(admin: Admin, topic: string, groupId: string): Promise<void> {
+  try {
+    await admin.resetOffsets({ groupId, topic, earliest: true });
+  } catch (error) {
+    const advice = 'stop its other consumers first, or choose another --group-id';
+    const message = `group '${groupId}' cannot be set back to the beginning: ${(error as Error).message}; ${advice}`;
+    throw new KafkaConfigError('REFUSED', message, { cause: error });
+  }
+}

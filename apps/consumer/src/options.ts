@@ -1,0 +1,106 @@
+import { encodings } from '@image-stream/image-io';
+import { connectionOptions } from '@image-stream/kafka-config';
+import { bytes, integer, nonEmpty, outputOptions, timeZone } from '@image-stream/program';
+import type { OptionDefinitions, OptionValues } from '@image-stream/program';
+
+const text = { type: 'string', requiresArg: true } as const;
+
+/** Everything that can be said to the consumer. */
+export const options = {
+  'output-directory': {
+    ...text,
+    alias: 'o',
+    coerce: nonEmpty('--output-directory'),
+    describe: 'Where images are saved',
+    default: 'output',
+    group: 'Files:',
+  },
+  'save-as': {
+    choices: ['original', ...encodings] as const,
+    default: 'original',
+    describe: 'Encoding of the files; original: as received, pixels as png',
+    group: 'Files:',
+  },
+  'time-zone': {
+    ...text,
+    coerce: timeZone('--time-zone'),
+    describe: 'Whose date is in the path',
+    default: 'UTC',
+    group: 'Files:',
+  },
+  overwrite: {
+    type: 'boolean',
+    describe: 'Let a different image of the same id replace the file',
+    group: 'Files:',
+  },
+  'num-messages': {
+    ...text,
+    alias: 'n',
+    coerce: integer('--num-messages', 1),
+    describe: 'Stop after so many images',
+    group: 'Reading:',
+  },
+  'exit-at-end': {
+    type: 'boolean',
+    describe: 'Stop at the ends that the partitions had at start',
+    group: 'Reading:',
+  },
+  'from-beginning': {
+    type: 'boolean',
+    describe: 'Read the topic again, whatever the group has committed',
+    group: 'Reading:',
+  },
+  'auto-offset-reset': {
+    ...text,
+    alias: 'aor',
+    describe: 'Where a new group begins: earliest or latest',
+    defaultDescription: 'earliest',
+    group: 'Reading:',
+  },
+  'enable-auto-commit': {
+    type: 'boolean',
+    alias: 'eac',
+    describe: 'Commit on a timer; else as soon as images are on disk. Never ahead of the disk',
+    defaultDescription: 'false',
+    group: 'Reading:',
+  },
+  'group-id': {
+    ...text,
+    alias: 'gid',
+    describe: 'Consumer group',
+    defaultDescription: 'image-consumer',
+    group: 'Reading:',
+  },
+  ...connectionOptions({ requestTimeoutMs: '30000' }),
+  concurrency: {
+    ...text,
+    coerce: integer('--concurrency', 1, 1024),
+    describe: 'Images in work at once',
+    defaultDescription: 'twice the processors',
+    group: 'Limits:',
+  },
+  'max-in-flight-bytes': {
+    ...text,
+    coerce: bytes('--max-in-flight-bytes'),
+    describe: 'Bytes of records in work at once',
+    defaultDescription: '128MiB',
+    group: 'Limits:',
+  },
+  'max-image-bytes': {
+    ...text,
+    coerce: bytes('--max-image-bytes'),
+    describe: 'Largest payload, as transmitted',
+    defaultDescription: '4GiB',
+    group: 'Limits:',
+  },
+  'max-image-pixels': {
+    ...text,
+    coerce: integer('--max-image-pixels', 1),
+    describe: 'Most pixels that are decoded',
+    defaultDescription: '268402689',
+    group: 'Limits:',
+  },
+  ...outputOptions,
+} as const satisfies OptionDefinitions;
+
+export type ConsumerOptions = OptionValues<typeof options>;

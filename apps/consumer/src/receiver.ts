@@ -1,0 +1,195 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { ReceivedRecord } from '@image-stream/codec';
+import type { Logger } from '@image-stream/program';
+import type { Consumer, ConsumerConfig, EachBatchPayload } from 'kafkajs';
+import { createChannel } from './channel.ts';
+import type { Ends } from './ends.ts';
+import { createOffsetTracker } from './offsets.ts';
+import type { OffsetTracker } from './offsets.ts';
+
+/** A record, and the word that it is on disk. */
+export interface Delivery {
+  readonly record: ReceivedRecord;
+  readonly done: () => void;
+}
+
+/** The records of a topic for one member of a group. */
+export interface Receiver extends AsyncIterable<Delivery> {
+  /** Commits what is done and leaves the group. @returns when the last commit was confirmed, as of `performance.now()` */
+  close(): Promise<number | undefined>;
+}
+
+export interface ReceiverOptions {
+  readonly consumer: Consumer;
+  readonly topic: string;
+  readonly config: Pick<ConsumerConfig, 'heartbeatInterval'>;
+  /** Where a group that has committed nothing begins. */
+  readonly fromBeginning: boolean;
+  /** How long to collect offsets before they are committed; 0 commits as soon as something is done. */
+  readonly commitDelayMs: number;
+  /** Where to end the iteration; undefined goes on for ever. */
+  readonly ends: Ends | undefined;
+  /** Ends the iteration; records that were not handed out come the next time. */
+  readonly signal: AbortSignal;
+  readonly logger: Pick<Logger, 'debug' | 'warn'>;
+}
+
+const commitRetryMs = 1000;
+
+/** How often to ask how far the other members of the group are. */
+const endsIntervalMs = 1000;
+
+/**
+ * Joins the group and hands out records one at a time: the next batch is fetched when the last
+ * record of this one was taken, so that whoever iterates bounds the memory.
+ *
+ * kafkajs commits nothing here. Offsets are committed when `done` was said of every record before
+ * them, and belong to one generation of the group: after a rebalance, a late `done` for a
+ * partition that may be another member's by now moves nothing. The record then comes again and is
+ * found on disk.
+ */
+export async function createReceiver(options: ReceiverOptions): Promise<Receiver> {
+  const { consumer, config, topic, fromBeginning, commitDelayMs, ends, signal, logger } = options;
+  const channel = createChannel<Delivery>();
+  let tracker = createOffsetTracker();
+  let committing = Promise.resolve();
+  let commitTimer: NodeJS.Timeout | undefined;
+  let lastCommit: number | undefined;
+
+  const { events } = consumer;
+  for (const event of [events.REBALANCING, events.GROUP_JOIN] as const) {
+    consumer.on(event, () => {
+      tracker = createOffsetTracker();
+    });
+  }
+  // A batch may end in records that are not handed out, such as the marks of transactions.
+  consumer.on(events.END_BATCH_PROCESS, ({ payload: { partition, lastOffset } }) => {
+    tracker.reached(partition, BigInt(lastOffset) + 1n);
+    moved(tracker, partition);
+  });
+  // Not the promise of `commitOffsets`: it also resolves when nothing was sent.
+  consumer.on(events.COMMIT_OFFSETS, ({ payload }) => {
+    lastCommit = performance.now();
+    for (const { partition, offset } of payload.topics.flatMap(({ partitions }) => partitions)) {
+      tracker.committed({ partition, offset: BigInt(offset) });
+    }
+  });
+  consumer.on(events.CRASH, ({ payload: { error, restart } }) => {
+    if (restart) {
+      logger.warn(`the connection to Kafka was lost, joining again: ${error.message}`);
+    } else {
+      channel.close(error);
+    }
+  });
+
+  signal.addEventListener('abort', () => channel.close(), { once: true });
+  if (signal.aborted) {
+    channel.close();
+  }
+  const endsTimer = ends && setInterval(() => ends.refresh().then(stopAtEnds, () => {}), endsIntervalMs);
+  stopAtEnds();
+
+  await consumer.connect();
+  await consumer.subscribe({ topic, fromBeginning });
+  await consumer.run({ autoCommit: false, eachBatch: handOut });
+
+  async function handOut({ batch, ...member }: EachBatchPayload): Promise<void> {
+    const { partition } = batch;
+    const generation = tracker;
+    for (const message of batch.messages) {
+      const offset = BigInt(message.offset);
+      if (generation !== tracker) {
+        return;
+      }
+      // After a failed heartbeat, kafkajs hands the same batch out again.
+      if (!generation.begin(partition, offset)) {
+        continue;
+      }
+      const done = (): void => {
+        generation.done(partition, offset);
+        moved(generation, partition);
+      };
+      const taken = channel.push({ record: { topic, partition, ...message }, done });
+      if (!(await whileBeating(taken, () => member.heartbeat()))) {
+        return;
+      }
+    }
+  }
+
+  /** Waits, and stays a member of the group meanwhile. */
+  async function whileBeating(taken: Promise<boolean>, heartbeat: () => Promise<void>): Promise<boolean> {
+    for (;;) {
+      const timer = new AbortController();
+      const pause = sleep(config.heartbeatInterval, undefined, { signal: timer.signal }).catch(
+        () => undefined,
+      );
+      const result = await Promise.race([taken, pause]);
+      timer.abort();
+      if (result !== undefined) {
+        return result;
+      }
+      await heartbeat();
+    }
+  }
+
+  function stopAtEnds(): void {
+    if (ends?.isReached() === true) {
+      channel.close();
+    }
+  }
+
+  function moved(generation: OffsetTracker, partition: number): void {
+    if (generation !== tracker) {
+      return;
+    }
+    const offset = generation.position(partition);
+    if (offset !== undefined) {
+      ends?.reach({ partition, offset });
+      stopAtEnds();
+      scheduleCommit(commitDelayMs);
+    }
+  }
+
+  function scheduleCommit(delayMs: number): void {
+    commitTimer ??= setTimeout(() => {
+      committing = commit().then((confirmed) => {
+        commitTimer = undefined;
+        if (tracker.uncommitted().length > 0) {
+          scheduleCommit(confirmed ? commitDelayMs : commitRetryMs);
+        }
+      });
+    }, delayMs);
+  }
+
+  /** @returns whether the broker took the offsets */
+  async function commit(): Promise<boolean> {
+    const offsets = tracker
+      .uncommitted()
+      .map(({ partition, offset }) => ({ topic, partition, offset: String(offset) }));
+    try {
+      await (offsets.length > 0 && consumer.commitOffsets(offsets));
+      return true;
+    } catch (error) {
+      logger.debug({ error }, 'offsets were not committed');
+      return false;
+    }
+  }
+
+  return {
+    [Symbol.asyncIterator]: () => channel[Symbol.asyncIterator](),
+    async close() {
+      channel.close();
+      clearInterval(endsTimer);
+      clearTimeout(commitTimer);
+      commitTimer = undefined;
+      await committing;
+      await commit();
+      clearTimeout(commitTimer);
+      if (tracker.uncommitted().length > 0) {
+        logger.warn('the last offsets were not committed; those images will come again and be found on disk');
+      }
+      await consumer.disconnect();
+      return lastCommit;
+    },
+  };
+}

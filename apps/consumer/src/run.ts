@@ -1,0 +1,115 @@
+import { availableParallelism } from 'node:os';
+import { decodeRecord } from '@image-stream/codec';
+import { openImageStore } from '@image-stream/image-io';
+import {
+  adminConfig,
+  clientConfig,
+  compressionCodecs,
+  connectAdmin,
+  consumerConfig,
+  ensureTopic,
+  loadProperties,
+} from '@image-stream/kafka-config';
+import type { PropertySources } from '@image-stream/kafka-config';
+import { createBudget } from '@image-stream/program';
+import type { RunContext, Summary } from '@image-stream/program';
+import kafkajs from 'kafkajs';
+import { consume } from './consume.ts';
+import { findEnds, rewind } from './ends.ts';
+import type { ConsumerOptions, options } from './options.ts';
+import { createReceiver } from './receiver.ts';
+import { saveImage } from './save.ts';
+
+/** `max.message.bytes` of a topic that does not exist yet: what the producer creates by default. */
+const maxMessageBytes = 13_772_512;
+
+const defaultMaxInFlightBytes = 128 * 1024 ** 2;
+
+/** Makes the parts that `consume` needs from the command line, and runs it. */
+export async function run({
+  values,
+  logger,
+  progress,
+  signal,
+  path,
+}: RunContext<typeof options>): Promise<Summary> {
+  const { topic, 'save-as': saveAs, 'time-zone': timeZone, overwrite = false } = values;
+  const limits = {
+    ...(values['max-image-bytes'] !== undefined && { maxImageBytes: values['max-image-bytes'] }),
+    ...(values['max-image-pixels'] !== undefined && { maxImagePixels: values['max-image-pixels'] }),
+  };
+  const properties = await loadProperties(sourcesOf(values, path));
+  const { consumer: config, fromBeginning, commitDelayMs } = consumerConfig(properties);
+  const store = await openImageStore(path(values['output-directory']));
+
+  Object.assign(kafkajs.CompressionCodecs, compressionCodecs());
+  const kafka = new kafkajs.Kafka(await clientConfig(properties, logger));
+  const admin = kafka.admin(adminConfig());
+  await connectAdmin(admin, properties['bootstrap.servers']!);
+  try {
+    if (await ensureTopic(admin, topic, { maxMessageBytes })) {
+      logger.info(`created topic ${topic} with max.message.bytes=${maxMessageBytes}`);
+    }
+    if (values['from-beginning'] === true) {
+      await rewind(admin, topic, config.groupId);
+    }
+    const ends =
+      values['exit-at-end'] === true
+        ? await findEnds(admin, topic, config.groupId, fromBeginning)
+        : undefined;
+    const receiver = await createReceiver({
+      consumer: kafka.consumer(config),
+      config,
+      topic,
+      fromBeginning,
+      commitDelayMs,
+      ends,
+      signal,
+      logger,
+    });
+
+    const { started, ...counts } = await consume({
+      deliveries: receiver,
+      decode: async (record) => (await decodeRecord(record, limits)).image,
+      save: (image) => saveImage(image, { store, saveAs, timeZone, overwrite, ...limits }),
+      limit: values['num-messages'],
+      budget: createBudget(
+        values['max-in-flight-bytes'] ?? defaultMaxInFlightBytes,
+        values.concurrency ?? 2 * availableParallelism(),
+      ),
+      logger,
+      progress,
+    });
+    const lastCommit = await receiver.close();
+    const seconds = lastCommit === undefined ? 0 : (lastCommit - started) / 1000;
+    const imagesPerSecond = seconds === 0 ? 0 : counts.images / seconds;
+    return { ...counts, seconds, imagesPerSecond: Math.round(imagesPerSecond * 10) / 10 };
+  } finally {
+    await admin.disconnect();
+  }
+}
+
+function sourcesOf(values: ConsumerOptions, path: (path: string) => string): PropertySources {
+  return {
+    flags: {
+      'bootstrap.servers': { option: '--bootstrap-servers', text: values['bootstrap-servers'] },
+      'request.timeout.ms': { option: '--request-timeout-ms', text: values['request-timeout-ms'] },
+      'auto.offset.reset': { option: '--auto-offset-reset', text: values['auto-offset-reset'] },
+      'enable.auto.commit': {
+        option: '--enable-auto-commit',
+        text: values['enable-auto-commit']?.toString(),
+      },
+      'group.id': { option: '--group-id', text: values['group-id'] },
+    },
+    overrides: values.X?.map(String) ?? [],
+    environment: process.env,
+    file: values['command-config'] && path(values['command-config']),
+    defaults: {
+      'bootstrap.servers': 'localhost:29092',
+      'request.timeout.ms': '30000',
+      'group.id': 'image-consumer',
+      'auto.offset.reset': 'earliest',
+      'enable.auto.commit': 'false',
+    },
+  };
+}

@@ -1,0 +1,108 @@
+import { compressions, formats } from '@image-stream/codec';
+import { encodings, patterns } from '@image-stream/image-io';
+import { connectionOptions } from '@image-stream/kafka-config';
+import { integer, nonEmpty, outputOptions, positiveNumber } from '@image-stream/program';
+import type { OptionDefinitions, OptionValues } from '@image-stream/program';
+
+const text = { type: 'string', requiresArg: true } as const;
+
+/** Everything that can be said to the producer. */
+export const options = {
+  'num-messages': {
+    ...text,
+    alias: 'n',
+    demandOption: 'say how many images to send, for example -n 10',
+    coerce: integer('--num-messages', 1),
+    describe: 'How many images to generate and send',
+    group: 'Images:',
+  },
+  'customer-id': {
+    ...text,
+    alias: 'cid',
+    coerce: nonEmpty('--customer-id'),
+    describe: 'Whose images they are',
+    defaultDescription: 'a new UUID',
+    group: 'Images:',
+  },
+  pattern: { choices: patterns, default: 'noise', describe: 'What the images show', group: 'Images:' },
+  width: {
+    ...text,
+    coerce: integer('--width', 1, 65_535),
+    describe: 'Columns, in pixels',
+    defaultDescription: '1080',
+    group: 'Images:',
+  },
+  height: {
+    ...text,
+    coerce: integer('--height', 1, 65_535),
+    describe: 'Rows, in pixels',
+    defaultDescription: '1920',
+    group: 'Images:',
+  },
+  seed: {
+    ...text,
+    describe: 'Text that makes the same pixels again',
+    defaultDescription: 'random',
+    group: 'Images:',
+  },
+  rate: {
+    ...text,
+    coerce: positiveNumber('--rate'),
+    describe: 'Images a second',
+    defaultDescription: 'as fast as they go',
+    group: 'Images:',
+  },
+  format: { choices: formats, default: 'cloudevents', describe: 'Format of the records', group: 'Format:' },
+  encoding: {
+    choices: encodings,
+    describe: 'How images are encoded',
+    defaultDescription: 'png',
+    group: 'Format:',
+  },
+  compression: {
+    choices: compressions,
+    describe: 'Of npy; auto: what pays on a sample',
+    defaultDescription: 'auto',
+    group: 'Format:',
+  },
+  quality: {
+    ...text,
+    coerce: integer('--quality', 1, 100),
+    describe: 'Of jpeg, webp and avif, 1 to 100',
+    defaultDescription: '80, avif 50',
+    group: 'Format:',
+  },
+  ...connectionOptions({ requestTimeoutMs: '300000' }),
+  acks: {
+    ...text,
+    alias: 'a',
+    describe:
+      'Who must have a record: 0 nobody, 1 the leader, all (or -1) every in-sync replica. Use all for what must not be lost',
+    defaultDescription: '1',
+    group: 'Kafka:',
+  },
+  'max-request-size': {
+    ...text,
+    alias: 'mrs',
+    describe: 'Bytes that a request may take; a topic that is created allows as much',
+    defaultDescription: '13772512',
+    group: 'Kafka:',
+  },
+  partitions: {
+    ...text,
+    coerce: integer('--partitions', 1, 100_000),
+    describe: 'Of a topic that does not exist yet',
+    defaultDescription: "the broker's",
+    group: 'Kafka:',
+  },
+  'replication-factor': {
+    ...text,
+    coerce: integer('--replication-factor', 1, 32_767),
+    describe: 'Of a topic that does not exist yet',
+    defaultDescription: '3, or the number of brokers',
+    group: 'Kafka:',
+  },
+  ...outputOptions,
+} as const satisfies OptionDefinitions;
+
+export type ProducerOptions = OptionValues<typeof options>;

@@ -1,0 +1,80 @@
+import { bytesOf, isPixelArray } from '@image-stream/codec';
+import type { Image, OutgoingRecord } from '@image-stream/codec';
+import type { ByteBudget, Logger, Progress, Summary } from '@image-stream/program';
+
+/** What the flow needs; none of it has to be Kafka. */
+export interface ProduceOptions {
+  readonly images: AsyncIterable<Image>;
+  /** How many images there will be, for the progress line. */
+  readonly total: number;
+  /** An image as the records that carry it. */
+  readonly encode: (image: Image) => AsyncIterable<OutgoingRecord>;
+  /** Resolves once the record is acknowledged. */
+  readonly send: (record: OutgoingRecord) => Promise<void>;
+  readonly budget: ByteBudget;
+  readonly logger: Pick<Logger, 'info' | 'error'>;
+  readonly progress: Pick<Progress, 'start'>;
+}
+
+/**
+ * Sends every image: several at once, within the budget. An image that cannot be encoded or
+ * delivered is reported with its id and counted, and does not stop the others.
+ */
+export async function produce({
+  images,
+  total,
+  encode,
+  send,
+  budget,
+  logger,
+  progress,
+}: ProduceOptions): Promise<Summary> {
+  const count = { images: 0, failed: 0, payloadBytes: 0, wireBytes: 0 };
+  const inFlight = new Set<Promise<void>>();
+  const started = performance.now();
+  let lastAcknowledged = started;
+  progress.start(
+    () =>
+      `sent ${count.images} of ${total} images, ${perSecond(count.images, started, performance.now())} images/s`,
+    logger,
+  );
+
+  for await (const image of images) {
+    const release = await budget.reserve(sizeOf(image));
+    const delivery = deliver(image).finally(() => {
+      release();
+      inFlight.delete(delivery);
+    });
+    inFlight.add(delivery);
+  }
+  await Promise.all(inFlight);
+
+  const seconds = (lastAcknowledged - started) / 1000;
+  const imagesPerSecond = Number(perSecond(count.images, started, lastAcknowledged));
+  return { ...count, skipped: 0, deadLettered: 0, seconds, imagesPerSecond };
+
+  async function deliver(image: Image): Promise<void> {
+    try {
+      let wireBytes = 0;
+      for await (const record of encode(image)) {
+        await send(record);
+        wireBytes += Buffer.byteLength(record.key) + record.value.length;
+      }
+      count.images += 1;
+      count.payloadBytes += sizeOf(image);
+      count.wireBytes += wireBytes;
+      lastAcknowledged = performance.now();
+    } catch (error) {
+      count.failed += 1;
+      logger.error(`image ${image.id} was not sent: ${(error as Error).message}`);
+    }
+  }
+}
+
+function sizeOf({ content }: Image): number {
+  return isPixelArray(content) ? bytesOf(content).length : content.bytes.length;
+}
+
+function perSecond(images: number, from: number, to: number): string {
+  return to === from ? '0' : ((images * 1000) / (to - from)).toFixed(1);
+}

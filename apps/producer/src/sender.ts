@@ -1,0 +1,97 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { OutgoingRecord } from '@image-stream/codec';
+import { translate } from '@image-stream/kafka-config';
+import type { Logger } from '@image-stream/program';
+import type { Producer, ProducerRecord, RecordMetadata } from 'kafkajs';
+
+const backoffMs = 500;
+
+export interface SenderOptions {
+  /** A new client. */
+  readonly connect: () => Producer;
+  readonly request: Omit<ProducerRecord, 'messages'>;
+  /** How long to try before an image is given up, in milliseconds; Kafka's `delivery.timeout.ms`. */
+  readonly deliveryTimeoutMs: number;
+  readonly logger: Pick<Logger, 'warn'>;
+}
+
+/** Sends records one by one and resolves when each is acknowledged. */
+export interface Sender {
+  send(record: OutgoingRecord): Promise<void>;
+  close(): Promise<void>;
+}
+
+/**
+ * A sender that outlives its connections. kafkajs keeps using a socket that has stopped answering,
+ * so after a failure of the connection the client is replaced.
+ */
+export async function createSender({
+  connect,
+  request,
+  deliveryTimeoutMs,
+  logger,
+}: SenderOptions): Promise<Sender> {
+  let client = connect();
+  await client.connect();
+
+  async function replace(broken: Producer): Promise<void> {
+    // Of many sends that fail together, the first one replaces the client for all.
+    if (client !== broken) {
+      return;
+    }
+    client = connect();
+    void broken.disconnect().catch(() => {});
+    await client.connect().catch(() => {});
+  }
+
+  return {
+    async send(record) {
+      const deadline = performance.now() + deliveryTimeoutMs;
+      for (;;) {
+        const used = client;
+        try {
+          // One record a request: with several, kafkajs can lose one and report success.
+          assertAcknowledged(await used.send({ ...request, messages: [record] }), request.acks);
+          return;
+        } catch (error) {
+          if (!isRetriable(error) || performance.now() + backoffMs > deadline) {
+            throw explain(error, record);
+          }
+          logger.warn(`a record was not acknowledged, trying again: ${(error as Error).message}`);
+          await sleep(backoffMs);
+          await replace(used);
+        }
+      }
+    },
+    close: () => client.disconnect(),
+  };
+}
+
+/** kafkajs can resolve without having sent; with acknowledgements, the answer shows where the record is. */
+function assertAcknowledged(results: readonly RecordMetadata[], acks: number | undefined): void {
+  const [result] = results;
+  if (acks !== 0 && !(result?.errorCode === 0 && Number(result.baseOffset) >= 0)) {
+    throw Object.assign(new Error('the broker did not say where the record is'), { retriable: true });
+  }
+}
+
+function isRetriable(error: unknown): boolean {
+  const { name, retriable, cause } = error as { name?: string; retriable?: boolean; cause?: unknown };
+  if (name === 'KafkaJSNumberOfRetriesExceeded' && cause !== undefined) {
+    return isRetriable(cause);
+  }
+  // Errors of the connection carry no verdict and pass when the broker comes back.
+  return retriable ?? name?.startsWith('KafkaJSConnection') ?? false;
+}
+
+function explain(error: unknown, record: OutgoingRecord): unknown {
+  const { type } = error as { type?: string };
+  if (type === 'MESSAGE_TOO_LARGE' || type === 'RECORD_LIST_TOO_LARGE') {
+    return new Error(
+      `the broker refuses a record of ${record.value.length} bytes; ` +
+        "raise the topic's max.message.bytes, or lower --max-request-size",
+      { cause: error },
+    );
+  }
+  return translate(error, [], 'the broker refused the record');
+}

@@ -1,0 +1,105 @@
+import type { Admin, ITopicConfig } from 'kafkajs';
+import { KafkaConfigError } from './errors.ts';
+import { translate } from './translate.ts';
+
+/** A broker that is not there is reported within ten seconds, whatever the timeouts of requests. */
+const reachTimeoutMs = 8000;
+
+/**
+ * Connects an admin client, or says why no broker can be reached.
+ *
+ * @throws KafkaConfigError `UNREACHABLE`, `AUTHENTICATION_FAILED`
+ */
+export async function connectAdmin(admin: Admin, servers: readonly string[]): Promise<void> {
+  let timer;
+  const timeout = new Promise<never>((_resolve, reject) => {
+    timer = setTimeout(
+      () => reject(new Error(`no answer within ${reachTimeoutMs / 1000} s`)),
+      reachTimeoutMs,
+    );
+  });
+  try {
+    await Promise.race([admin.connect(), timeout]);
+  } catch (error) {
+    throw translate(error, servers);
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+/** What a topic that does not exist is to be created with. */
+export interface NewTopic {
+  /** Default: the broker's `num.partitions`. */
+  readonly partitions?: number | undefined;
+  /** Default: 3 where there are as many brokers, else one for each. */
+  readonly replicationFactor?: number | undefined;
+  /** `max.message.bytes`: the largest record batch, in bytes. */
+  readonly maxMessageBytes: number;
+}
+
+/**
+ * Creates a topic unless it exists. With three replicas it gets `min.insync.replicas` 2 and no
+ * unclean leader election, so that `acks=all` survives the loss of a broker.
+ *
+ * @returns whether it was created
+ * @throws KafkaConfigError `INVALID_TOPIC`, `NOT_AUTHORIZED`, `REFUSED`
+ */
+export async function ensureTopic(admin: Admin, topic: string, wanted: NewTopic): Promise<boolean> {
+  assertTopicName(topic);
+  try {
+    if ((await admin.listTopics()).includes(topic)) {
+      return false;
+    }
+    return await admin.createTopics({ topics: [await newTopic(admin, topic, wanted)], waitForLeaders: true });
+  } catch (error) {
+    throw translate(error, [], `topic '${topic}' cannot be created`);
+  }
+}
+
+async function newTopic(admin: Admin, topic: string, wanted: NewTopic): Promise<ITopicConfig> {
+  const { brokers } = await admin.describeCluster();
+  const { partitions = -1, replicationFactor = Math.min(3, brokers.length), maxMessageBytes } = wanted;
+  const durable = [
+    { name: 'min.insync.replicas', value: '2' },
+    { name: 'unclean.leader.election.enable', value: 'false' },
+  ];
+  return {
+    topic,
+    numPartitions: partitions,
+    replicationFactor,
+    configEntries: [
+      { name: 'max.message.bytes', value: String(maxMessageBytes) },
+      ...(replicationFactor >= 3 ? durable : []),
+    ],
+  };
+}
+
+/** ConfigResourceTypes.TOPIC of kafkajs, spelled out so that this module loads without the client. */
+const topicResource = 2;
+
+/**
+ * The largest record batch that a topic takes, in bytes: its `max.message.bytes`; undefined where
+ * the broker denies the question.
+ */
+export async function topicLimit(admin: Admin, topic: string): Promise<number | undefined> {
+  try {
+    const { resources } = await admin.describeConfigs({
+      includeSynonyms: false,
+      resources: [{ type: topicResource, name: topic, configNames: ['max.message.bytes'] }],
+    });
+    const entry = resources[0]?.configEntries.find(({ configName }) => configName === 'max.message.bytes');
+    return entry === undefined ? undefined : Number(entry.configValue);
+  } catch {
+    return undefined;
+  }
+}
+
+/** @throws KafkaConfigError `INVALID_TOPIC` for a name that Kafka does not allow */
+export function assertTopicName(topic: string): void {
+  if (!/^[A-Za-z0-9._-]{1,249}$/.test(topic) || topic === '.' || topic === '..') {
+    throw new KafkaConfigError(
+      'INVALID_TOPIC',
+      `topic '${topic}' must have 1 to 249 characters of A-Z, a-z, 0-9, '.', '_' and '-', and not be '.' or '..'`,
+    );
+  }
+}

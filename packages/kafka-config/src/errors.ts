@@ -1,0 +1,35 @@
+/**
+ * What is wrong between the configuration and the cluster.
+ *
+ * - `UNKNOWN_PROPERTY`, `INVALID_PROPERTY`, `CONTRADICTION`, `UNREADABLE_FILE`: the configuration.
+ * - `INVALID_TOPIC`: a name that Kafka does not allow.
+ * - `UNREACHABLE`: no broker answered.
+ * - `AUTHENTICATION_FAILED`, `NOT_AUTHORIZED`: the broker answered and refused.
+ * - `REFUSED`: the cluster answered with another error.
+ */
+export type KafkaConfigErrorCode =
+  | 'UNKNOWN_PROPERTY'
+  | 'INVALID_PROPERTY'
+  | 'CONTRADICTION'
+  | 'UNREADABLE_FILE'
+  | 'INVALID_TOPIC'
+  | 'UNREACHABLE'
+  | 'AUTHENTICATION_FAILED'
+  | 'NOT_AUTHORIZED'
+  | 'REFUSED';
+
+/** What this package throws; the message says what to change. */
+export class KafkaConfigError extends Error {
+  override readonly name = 'KafkaConfigError';
+  readonly code: KafkaConfigErrorCode;
+
+  constructor(code: KafkaConfigErrorCode, message: string, options?: ErrorOptions) {
+    super(message, options);
+    this.code = code;
+  }
+
+  /** True where the user's input, not the cluster, is at fault. */
+  get isUsage(): boolean {
+    return !['UNREACHABLE', 'AUTHENTICATION_FAILED', 'NOT_AUTHORIZED', 'REFUSED'].includes(this.code);
+  }
+}

@@ -1,0 +1,109 @@
+/*
+ * The properties of Kafka's Java clients that are understood here, with how each is read.
+ * https://kafka.apache.org/documentation/#producerconfigs and #consumerconfigs
+ *
+ * A parser returns the value, or throws a text that says what is allowed.
+ */
+type Parser<T> = (text: string) => T;
+
+/** What a parser throws: the words after "must be". */
+export class NotAllowed extends Error {}
+
+const text: Parser<string> = (value) => value;
+
+const list: Parser<string[]> = (value) => {
+  const items = value.split(',').map((item) => item.trim());
+  if (!items.every((item) => /^(\[[^\]]+\]|[^\s:/]+):\d{1,5}$/.test(item))) {
+    throw new NotAllowed('host:port, or several of them separated by commas');
+  }
+  return items;
+};
+
+const integer =
+  (minimum: number, maximum = 2 ** 31 - 1): Parser<number> =>
+  (value) => {
+    const number = /^[+-]?\d+$/.test(value) ? Number(value) : Number.NaN;
+    if (!(number >= minimum && number <= maximum)) {
+      throw new NotAllowed(`a whole number from ${minimum} to ${maximum}`);
+    }
+    return number;
+  };
+
+const boolean: Parser<boolean> = (value) => {
+  const lower = value.toLowerCase();
+  if (lower !== 'true' && lower !== 'false') {
+    throw new NotAllowed('true or false');
+  }
+  return lower === 'true';
+};
+
+const oneOf =
+  <const T extends string>(...allowed: T[]): Parser<T> =>
+  (value) => {
+    const match = allowed.find((name) => name.toLowerCase() === value.toLowerCase());
+    if (match === undefined) {
+      throw new NotAllowed(`one of ${allowed.join(', ')}`);
+    }
+    return match;
+  };
+
+const acks: Parser<-1 | 0 | 1> = (value) => {
+  const number = { all: -1, '-1': -1, '0': 0, '1': 1 }[value.toLowerCase()];
+  if (number === undefined) {
+    throw new NotAllowed('one of 0, 1, all, -1');
+  }
+  return number as -1 | 0 | 1;
+};
+
+export const parsers = {
+  'bootstrap.servers': list,
+  'client.id': text,
+  'request.timeout.ms': integer(1),
+  'retry.backoff.ms': integer(1),
+  'metadata.max.age.ms': integer(1),
+  'socket.connection.setup.timeout.ms': integer(1),
+
+  'security.protocol': oneOf('PLAINTEXT', 'SSL', 'SASL_PLAINTEXT', 'SASL_SSL'),
+  'ssl.truststore.type': oneOf('PEM'),
+  'ssl.truststore.location': text,
+  'ssl.truststore.certificates': text,
+  'ssl.keystore.type': oneOf('PEM', 'PKCS12'),
+  'ssl.keystore.location': text,
+  'ssl.keystore.password': text,
+  'ssl.keystore.certificate.chain': text,
+  'ssl.keystore.key': text,
+  'ssl.key.password': text,
+  'ssl.endpoint.identification.algorithm': oneOf('https', ''),
+  'sasl.mechanism': oneOf('PLAIN', 'SCRAM-SHA-256', 'SCRAM-SHA-512'),
+  'sasl.jaas.config': text,
+
+  acks,
+  'max.request.size': integer(1),
+  'delivery.timeout.ms': integer(1),
+  'compression.type': oneOf('none', 'gzip', 'snappy', 'lz4', 'zstd'),
+
+  'group.id': text,
+  'auto.offset.reset': oneOf('earliest', 'latest'),
+  'enable.auto.commit': boolean,
+  'auto.commit.interval.ms': integer(1),
+  'session.timeout.ms': integer(1),
+  'heartbeat.interval.ms': integer(1),
+  'max.poll.interval.ms': integer(1),
+  'fetch.min.bytes': integer(1),
+  'fetch.max.bytes': integer(1),
+  'max.partition.fetch.bytes': integer(1),
+  'fetch.max.wait.ms': integer(1),
+  'isolation.level': oneOf('read_uncommitted', 'read_committed'),
+  'client.rack': text,
+} satisfies Record<string, Parser<unknown>>;
+
+/** A property's name, as Kafka spells it. */
+export type PropertyName = keyof typeof parsers;
+
+/** Properties that were given, parsed. */
+export type KafkaProperties = { readonly [Name in PropertyName]?: ReturnType<(typeof parsers)[Name]> };
+
+/** True for a name in the table, and for nothing that an object inherits. */
+export function isKnown(name: string): name is PropertyName {
+  return Object.hasOwn(parsers, name);
+}

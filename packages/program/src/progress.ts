@@ -1,0 +1,47 @@
+import type { Logger } from './log.ts';
+
+/** How far a run is, shown while it runs. */
+export interface Progress {
+  /** Writes a line to the terminal without tearing the progress line apart. */
+  write(line: string): void;
+  /** Starts showing what `describe` says. */
+  start(describe: () => string, logger: Pick<Logger, 'info'>): void;
+  stop(): void;
+}
+
+const redrawMs = 200;
+const logMs = 10_000;
+const clearLine = '\r\x1b[2K';
+
+/**
+ * On a terminal, one line that is redrawn; elsewhere, or where `quiet`, a log line every ten seconds
+ * (none where the log level hides it).
+ */
+export function createProgress(output: NodeJS.WriteStream, quiet: boolean): Progress {
+  const isLive = output.isTTY && !quiet;
+  let line = '';
+  let timer: NodeJS.Timeout | undefined;
+
+  const draw = (next: string): void => {
+    if (isLive) {
+      line = next === '' ? '' : next.slice(0, (output.columns ?? 80) - 1);
+      output.write(clearLine + line);
+    }
+  };
+  return {
+    write(text) {
+      output.write(line === '' ? text : clearLine + text + line);
+    },
+    start(describe, logger) {
+      timer = setInterval(
+        () => (isLive ? draw(describe()) : logger.info(describe())),
+        isLive ? redrawMs : logMs,
+      );
+      timer.unref();
+    },
+    stop() {
+      clearInterval(timer);
+      draw('');
+    },
+  };
+}

@@ -1,0 +1,28 @@
+/** A terminal and `timeout` deliver one Ctrl-C as two signals, milliseconds apart. */
+const sameSignalMs = 500;
+
+/** The code that a shell shows for a program ended by SIGINT. */
+export const interruptedExitCode = 130;
+
+/**
+ * A signal that aborts on the first SIGINT or SIGTERM. A second one, more than half a second later,
+ * ends the process at once.
+ *
+ * @param onFirst called once, to tell the user what happens now
+ */
+export function abortOnSignals(onFirst: (name: NodeJS.Signals) => void): AbortSignal {
+  const controller = new AbortController();
+  let first: number | undefined;
+  const listen = (name: NodeJS.Signals): void => {
+    if (first === undefined) {
+      first = performance.now();
+      onFirst(name);
+      controller.abort();
+    } else if (performance.now() - first > sameSignalMs) {
+      process.exit(interruptedExitCode);
+    }
+  };
+  process.on('SIGINT', listen);
+  process.on('SIGTERM', listen);
+  return controller.signal;
+}

@@ -1,0 +1,40 @@
+/** What a run did; with `--json`, the last line on standard output. */
+export interface Summary {
+  /** Images delivered, or on disk. */
+  readonly images: number;
+  /** Images that were not delivered or saved. */
+  readonly failed: number;
+  /** Images that were there already. */
+  readonly skipped: number;
+  /** Records that went to the dead-letter topic. */
+  readonly deadLettered: number;
+  /** Bytes of the images: as pixels where they are pixels, else of their files. */
+  readonly payloadBytes: number;
+  /** Bytes of the records' keys and values. */
+  readonly wireBytes: number;
+  /** From the first image to the last one acknowledged or committed. */
+  readonly seconds: number;
+  readonly imagesPerSecond: number;
+}
+
+/** The summary for a person, one line. */
+export function describeSummary(verb: string, summary: Summary): string {
+  const { images, failed, skipped, payloadBytes, wireBytes, seconds, imagesPerSecond } = summary;
+  const ratio = payloadBytes === 0 ? 1 : wireBytes / payloadBytes;
+  const rate = seconds === 0 ? 0 : payloadBytes / 1e6 / seconds;
+  const counts = [
+    `${verb} ${images} ${images === 1 ? 'image' : 'images'}`,
+    ...(skipped > 0 ? [`${skipped} already there`] : []),
+    ...(failed > 0 ? [`${failed} FAILED`] : []),
+  ];
+  const sizes = `${formatBytes(payloadBytes)} of images, ${formatBytes(wireBytes)} on the wire (ratio ${ratio.toFixed(2)})`;
+  const speed = `${seconds.toFixed(1)} s, ${imagesPerSecond.toFixed(1)} images/s, ${rate.toFixed(1)} MB/s`;
+  return `${counts.join(', ')}: ${sizes}, ${speed}`;
+}
+
+/** Bytes in decimal units, as disks and networks are measured. */
+export function formatBytes(count: number): string {
+  const units = ['B', 'kB', 'MB', 'GB', 'TB'];
+  const power = count < 1000 ? 0 : Math.min(units.length - 1, Math.floor(Math.log10(count) / 3));
+  return `${(count / 1000 ** power).toFixed(power === 0 ? 0 : 1)} ${units[power]}`;
+}

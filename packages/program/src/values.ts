@@ -1,0 +1,67 @@
+import { UsageError } from './errors.ts';
+
+/*
+ * What option values may be. Each gives a yargs `coerce` that takes the text and the option's
+ * name and either returns the value or throws a UsageError with the actual and the allowed value.
+ */
+
+/** A whole number from `minimum` to `maximum`. */
+export function integer(option: string, minimum: number, maximum = Number.MAX_SAFE_INTEGER) {
+  return (text: string): number => {
+    const value = /^[+-]?\d+$/.test(text) ? Number(text) : Number.NaN;
+    if (!(value >= minimum && value <= maximum)) {
+      const range =
+        maximum === Number.MAX_SAFE_INTEGER ? `${minimum} or more` : `from ${minimum} to ${maximum}`;
+      throw new UsageError(`${option} must be a whole number, ${range}, not '${text}'`);
+    }
+    return value;
+  };
+}
+
+/** A number greater than zero. */
+export function positiveNumber(option: string) {
+  return (text: string): number => {
+    const value = text.trim() === '' ? Number.NaN : Number(text);
+    if (!(value > 0 && Number.isFinite(value))) {
+      throw new UsageError(`${option} must be a number greater than 0, not '${text}'`);
+    }
+    return value;
+  };
+}
+
+const units: Record<string, number> = { '': 1, k: 1024, m: 1024 ** 2, g: 1024 ** 3 };
+
+/** A number of bytes, as digits or with a unit of 1024: `500k`, `64MiB`, `4g`. */
+export function bytes(option: string) {
+  return (text: string): number => {
+    const [, digits, unit = ''] = /^(\d+)\s*(?:([kmg])(?:i?b)?)?$/i.exec(text.trim()) ?? [];
+    const value = Number(digits) * units[unit.toLowerCase()]!;
+    if (!Number.isSafeInteger(value) || value < 1) {
+      throw new UsageError(
+        `${option} must be a number of bytes such as 67108864, 64MiB or 4g, not '${text}'`,
+      );
+    }
+    return value;
+  };
+}
+
+/** A name that must not be empty. */
+export function nonEmpty(option: string) {
+  return (text: string): string => {
+    if (text === '') {
+      throw new UsageError(`${option} must not be empty`);
+    }
+    return text;
+  };
+}
+
+/** An IANA time zone such as `UTC` or `Europe/Berlin`. */
+export function timeZone(option: string) {
+  return (text: string): string => {
+    try {
+      return new Intl.DateTimeFormat('en', { timeZone: text }).resolvedOptions().timeZone;
+    } catch {
+      throw new UsageError(`${option} must be an IANA time zone such as UTC or Europe/Berlin, not '${text}'`);
+    }
+  };
+}

@@ -11,7 +11,7 @@ export const options = {
   'num-messages': {
     ...text,
     alias: 'n',
-    demandOption: 'say how many images to send, for example -n 10',
+    demandOption: true,
     coerce: integer('--num-messages', 1),
     describe: 'How many images to generate and send',
     group: 'Images:',

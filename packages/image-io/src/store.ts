@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { constants } from 'node:fs';
-import { link, lstat, mkdir, open, readdir, readFile, rename, rm } from 'node:fs/promises';
+import { link, lstat, mkdir, open, readdir, readFile, rename, rm, stat } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
 import { ImageIoError } from './errors.ts';
@@ -40,7 +40,7 @@ export async function openImageStore(directory: string): Promise<ImageStore> {
   const root = resolve(directory);
   const temporary = join(root, temporaryFolder);
   try {
-    await mkdir(temporary, { recursive: true });
+    await makeParents(temporary);
     await removeAbandoned(temporary);
     await assertLinks(join(temporary, temporaryName()));
   } catch (error) {
@@ -66,6 +66,29 @@ export async function openImageStore(directory: string): Promise<ImageStore> {
       }
     },
   };
+}
+
+/** Not `mkdir` with `recursive`: it never returns where a file system denies new folders as /proc does. */
+async function makeParents(folder: string): Promise<void> {
+  try {
+    await mkdir(folder);
+  } catch (error) {
+    if (codeOf(error) === 'EEXIST' && (await stat(folder)).isDirectory()) {
+      return;
+    }
+    if (codeOf(error) !== 'ENOENT' || dirname(folder) === folder || (await exists(dirname(folder)))) {
+      throw error;
+    }
+    await makeParents(dirname(folder));
+    await mkdir(folder);
+  }
+}
+
+async function exists(folder: string): Promise<boolean> {
+  return stat(folder).then(
+    () => true,
+    () => false,
+  );
 }
 
 async function place(

@@ -1,4 +1,11 @@
-import type { ConsumerConfig, KafkaConfig, logLevel, ProducerConfig, ProducerRecord } from 'kafkajs';
+import type {
+  AdminConfig,
+  ConsumerConfig,
+  KafkaConfig,
+  logLevel,
+  ProducerConfig,
+  ProducerRecord,
+} from 'kafkajs';
 import type { KafkaProperties } from './known-properties.ts';
 import { securityConfig } from './security.ts';
 
@@ -29,7 +36,7 @@ export async function clientConfig(properties: KafkaProperties, logger: ClientLo
 
 /** For questions before the work begins: a few quick attempts, so that a broker that is not there is soon reported. */
 export function adminConfig(): AdminConfig {
-  return { retry: { initialRetryTime: 100, maxRetryTime: 1000, retries: 5 } };
+  return { retry: { initialRetryTime: 200, multiplier: 1, retries: 5 } };
 }
 
 /** What a producer is made of and how it sends. */

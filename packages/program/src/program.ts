@@ -87,7 +87,8 @@ export async function runProgram<O extends OptionDefinitions>(program: Program<O
     process.exitCode = summary.failed > 0 ? 1 : 0;
   } catch (error) {
     finish();
-    process.exitCode = report(program, error);
+    // The client may still be trying to connect; the user has the answer already.
+    process.exit(report(program, error));
   }
 }
 

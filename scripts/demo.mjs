@@ -54,7 +54,7 @@ function run(program, args) {
 function showTree(root) {
   console.log(`\n${root}`);
   const pictures = readdirSync(root, { recursive: true }).filter((name) => name.endsWith('.png'));
-  for (const name of pictures.toSorted()) {
+  for (const name of pictures) {
     console.log(`  ${name}  ${statSync(join(root, name)).size} bytes`);
   }
   console.log(`${pictures.length} pictures`);

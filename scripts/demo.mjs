@@ -53,7 +53,9 @@ function run(program, args) {
 
 function showTree(root) {
   console.log(`\n${root}`);
-  const pictures = readdirSync(root, { recursive: true }).filter((name) => name.endsWith('.png'));
+  const pictures = readdirSync(root, { recursive: true, encoding: 'utf8' }).filter((name) =>
+    name.endsWith('.png'),
+  );
   for (const name of pictures) {
     console.log(`  ${name}  ${statSync(join(root, name)).size} bytes`);
   }

@@ -8,7 +8,7 @@ import { createOffsetTracker } from './offsets.ts';
 import type { OffsetTracker } from './offsets.ts';
 
 /** A record, and the word that it is on disk. */
-export interface Delivery {
+interface Delivery {
   readonly record: ReceivedRecord;
   readonly done: () => void;
 }

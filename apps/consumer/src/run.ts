@@ -2,7 +2,6 @@ import { availableParallelism } from 'node:os';
 import { decodeRecord } from '@image-stream/codec';
 import { openImageStore } from '@image-stream/image-io';
 import {
-  adminConfig,
   clientConfig,
   compressionCodecs,
   connectAdmin,
@@ -44,7 +43,7 @@ export async function run({
 
   Object.assign(kafkajs.CompressionCodecs, compressionCodecs());
   const kafka = new kafkajs.Kafka(await clientConfig(properties, logger));
-  const admin = kafka.admin(adminConfig());
+  const admin = kafka.admin();
   await connectAdmin(admin, properties['bootstrap.servers']!);
   try {
     if (await ensureTopic(admin, topic, { maxMessageBytes })) {

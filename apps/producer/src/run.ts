@@ -3,7 +3,6 @@ import { encodeImage, pythonShape } from '@image-stream/codec';
 import type { Image } from '@image-stream/codec';
 import { transcode } from '@image-stream/image-io';
 import {
-  adminConfig,
   clientConfig,
   compressionCodecs,
   connectAdmin,
@@ -115,7 +114,7 @@ async function prepareTopic(
 ): Promise<number> {
   const { topic, partitions, 'replication-factor': replicationFactor } = values;
   const maxRequestSize = properties['max.request.size']!;
-  const admin = kafka.admin(adminConfig());
+  const admin = kafka.admin();
   await connectAdmin(admin, properties['bootstrap.servers']!);
   try {
     if (await ensureTopic(admin, topic, { partitions, replicationFactor, maxMessageBytes: maxRequestSize })) {

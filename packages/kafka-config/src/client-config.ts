@@ -1,11 +1,4 @@
-import type {
-  AdminConfig,
-  ConsumerConfig,
-  KafkaConfig,
-  logLevel,
-  ProducerConfig,
-  ProducerRecord,
-} from 'kafkajs';
+import type { ConsumerConfig, KafkaConfig, logLevel, ProducerConfig, ProducerRecord } from 'kafkajs';
 import type { KafkaProperties } from './known-properties.ts';
 import { securityConfig } from './security.ts';
 
@@ -26,17 +19,14 @@ export async function clientConfig(properties: KafkaProperties, logger: ClientLo
     requestTimeout: properties['request.timeout.ms'] ?? 30_000,
     enforceRequestTimeout: true,
     ...(await securityConfig(properties)),
+    // Each connection is tried six times within five seconds; what to do after that, the apps decide.
+    retry: { initialRetryTime: 300, maxRetryTime: 1000, retries: 5 },
     logLevel: kafkajsInfo as logLevel,
     logCreator:
       () =>
       ({ log: { message, ...details } }) =>
         logger.debug(details, message),
   };
-}
-
-/** For questions before the work begins: a few quick attempts, so that a broker that is not there is soon reported. */
-export function adminConfig(): AdminConfig {
-  return { retry: { initialRetryTime: 200, multiplier: 1, retries: 5 } };
 }
 
 /** What a producer is made of and how it sends. */
@@ -50,7 +40,7 @@ export function producerConfig(properties: KafkaProperties): {
       idempotent: false,
       allowAutoTopicCreation: false,
       metadataMaxAge: properties['metadata.max.age.ms'] ?? 300_000,
-      retry: { initialRetryTime: properties['retry.backoff.ms'] ?? 100, maxRetryTime: 5000, retries: 5 },
+      retry: { initialRetryTime: properties['retry.backoff.ms'] ?? 100, maxRetryTime: 1000, retries: 5 },
     },
     send: { acks: properties.acks ?? 1, timeout: properties['request.timeout.ms'] ?? 30_000 },
   };

@@ -3,7 +3,7 @@ export { connectionOptions } from './connection-options.ts';
 export { loadProperties } from './load-properties.ts';
 export type { PropertySources } from './load-properties.ts';
 export type { KafkaProperties, PropertyName } from './known-properties.ts';
-export { adminConfig, clientConfig, consumerConfig, producerConfig } from './client-config.ts';
+export { clientConfig, consumerConfig, producerConfig } from './client-config.ts';
 export type { ClientLogger } from './client-config.ts';
 export { compressionCodecs } from './compression-codecs.ts';
 

@@ -2,7 +2,7 @@
 const sameSignalMs = 500;
 
 /** The code that a shell shows for a program ended by SIGINT. */
-export const interruptedExitCode = 130;
+const interruptedExitCode = 130;
 
 /**
  * A signal that aborts on the first SIGINT or SIGTERM. A second one, more than half a second later,

@@ -58,6 +58,19 @@ describe('messages of the Python application', () => {
     expect(record!.key).toMatch(/^[0-9a-f-]{36}$/);
   });
 
+  test.each(['1935-10-11T15:07:28.308Z', '2026-11-24T10:00:00.001Z', '2001-01-01T23:59:59.999Z'])(
+    'the time %s comes back to the millisecond',
+    async (time) => {
+      const content = { shape: [1, 1], dtype: 'uint8', data: Uint8Array.of(0) } as const;
+      const original: Image = { id: 'a', customerId: 'c', createdAt: new Date(time), content };
+      const [record] = await collect(encodeImage(original, { format: 'python-json' }));
+
+      const { image } = await decodeRecord(received({ value: record!.value }));
+
+      expect(image.createdAt.toISOString()).toBe(time);
+    },
+  );
+
   test.each([
     [
       'uint16 pixels',

@@ -72,7 +72,8 @@ export async function decodePythonJson(
       `creation_time must be a number of seconds, not ${describe(creationTime)}`,
     );
   }
-  const createdAt = toTime('creation_time', creationTime * 1000, creationTime);
+  // A fraction of a second is seldom exact in binary: without rounding, some milliseconds are off by one.
+  const createdAt = toTime('creation_time', Math.round(creationTime * 1000), creationTime);
   const shape = parseShape(message['shape']);
   assertShape(shape, 'uint8', limits);
   const data = fromBase64('data', message['data']);

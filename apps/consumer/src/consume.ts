@@ -7,6 +7,8 @@ import type { ByteBudget, Logger, Progress, Summary } from '@image-stream/progra
 export interface ConsumeOptions {
   /** Records in the order of their partitions, each with the word that it is on disk. */
   readonly deliveries: AsyncIterable<{ readonly record: ReceivedRecord; readonly done: () => void }>;
+  /** Ends the deliveries. */
+  readonly stop: () => void;
   readonly decode: (record: ReceivedRecord) => Promise<Image>;
   /** Resolves once the image is durably on disk. */
   readonly save: (image: Image) => Promise<Saved>;
@@ -25,7 +27,7 @@ export interface ConsumeOptions {
 export async function consume(
   options: ConsumeOptions,
 ): Promise<Omit<Summary, 'seconds' | 'imagesPerSecond'> & { started: number }> {
-  const { deliveries, decode, save, limit, budget, logger, progress } = options;
+  const { deliveries, stop, decode, save, limit, budget, logger, progress } = options;
   const count = { images: 0, failed: 0, skipped: 0, deadLettered: 0, payloadBytes: 0, wireBytes: 0 };
   const inFlight = new Set<Promise<void>>();
   let started = performance.now();
@@ -66,6 +68,7 @@ export async function consume(
 
   function fail({ topic, partition, offset }: ReceivedRecord, error: Error): void {
     count.failed += 1;
+    stop();
     const next = String(BigInt(offset) + 1n);
     logger.error(
       `record ${topic}[${partition}]@${offset} cannot be saved: ${error.message}. It stays uncommitted. ` +

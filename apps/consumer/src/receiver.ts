@@ -15,6 +15,8 @@ interface Delivery {
 
 /** The records of a topic for one member of a group. */
 export interface Receiver extends AsyncIterable<Delivery> {
+  /** Ends the iteration; records that were not handed out come the next time. */
+  stop(): void;
   /** Commits what is done and leaves the group. @returns when the last commit was confirmed, as of `performance.now()` */
   close(): Promise<number | undefined>;
 }
@@ -29,7 +31,7 @@ export interface ReceiverOptions {
   readonly commitDelayMs: number;
   /** Where to end the iteration; undefined goes on for ever. */
   readonly ends: Ends | undefined;
-  /** Ends the iteration; records that were not handed out come the next time. */
+  /** Stops it. */
   readonly signal: AbortSignal;
   readonly logger: Pick<Logger, 'debug' | 'warn'>;
 }
@@ -62,10 +64,12 @@ export async function createReceiver(options: ReceiverOptions): Promise<Receiver
       tracker = createOffsetTracker();
     });
   }
-  // A batch may end in records that are not handed out, such as the marks of transactions.
-  consumer.on(events.END_BATCH_PROCESS, ({ payload: { partition, lastOffset } }) => {
-    tracker.reached(partition, BigInt(lastOffset) + 1n);
-    moved(tracker, partition);
+  // A batch that holds nothing but the marks of transactions is not given to `handOut`.
+  consumer.on(events.END_BATCH_PROCESS, ({ payload: { partition, lastOffset, batchSize } }) => {
+    if (batchSize === 0) {
+      tracker.reached(partition, BigInt(lastOffset) + 1n);
+      moved(tracker, partition);
+    }
   });
   // Not the promise of `commitOffsets`: it also resolves when nothing was sent.
   consumer.on(events.COMMIT_OFFSETS, ({ payload }) => {
@@ -91,16 +95,13 @@ export async function createReceiver(options: ReceiverOptions): Promise<Receiver
 
   await consumer.connect();
   await consumer.subscribe({ topic, fromBeginning });
-  await consumer.run({ autoCommit: false, eachBatch: handOut });
+  await consumer.run({ autoCommit: false, eachBatchAutoResolve: false, eachBatch: handOut });
 
   async function handOut({ batch, ...member }: EachBatchPayload): Promise<void> {
     const { partition } = batch;
     const generation = tracker;
     for (const message of batch.messages) {
       const offset = BigInt(message.offset);
-      if (generation !== tracker) {
-        return;
-      }
       // After a failed heartbeat, kafkajs hands the same batch out again.
       if (!generation.begin(partition, offset)) {
         continue;
@@ -111,9 +112,17 @@ export async function createReceiver(options: ReceiverOptions): Promise<Receiver
       };
       const taken = channel.push({ record: { topic, partition, ...message }, done });
       if (!(await whileBeating(taken, () => member.heartbeat()))) {
+        member.pause();
+        return;
+      }
+      if (generation !== tracker) {
         return;
       }
     }
+    // Only now: what was not handed out must be fetched again. The batch may end in records that never are.
+    member.resolveOffset(batch.lastOffset());
+    generation.reached(partition, BigInt(batch.lastOffset()) + 1n);
+    moved(generation, partition);
   }
 
   /** Waits, and stays a member of the group meanwhile. */
@@ -177,6 +186,7 @@ export async function createReceiver(options: ReceiverOptions): Promise<Receiver
 
   return {
     [Symbol.asyncIterator]: () => channel[Symbol.asyncIterator](),
+    stop: () => channel.close(),
     async close() {
       channel.close();
       clearInterval(endsTimer);

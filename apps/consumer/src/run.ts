@@ -69,6 +69,7 @@ export async function run({
 
     const { started, ...counts } = await consume({
       deliveries: receiver,
+      stop: () => receiver.stop(),
       decode: async (record) => (await decodeRecord(record, limits)).image,
       save: (image) => saveImage(image, { store, saveAs, timeZone, overwrite, ...limits }),
       limit: values['num-messages'],

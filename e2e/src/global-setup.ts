@@ -1,0 +1,15 @@
+import { startKafka } from '@image-stream/local-kafka';
+import type { TestProject } from 'vitest/node';
+
+declare module 'vitest' {
+  export interface ProvidedContext {
+    bootstrapServers: string;
+  }
+}
+
+/** One broker for all files; each test has topics and groups of its own. */
+export default async function setup(project: TestProject): Promise<() => Promise<void>> {
+  const kafka = await startKafka({ config: { 'group.initial.rebalance.delay.ms': '0' } });
+  project.provide('bootstrapServers', kafka.bootstrapServers);
+  return () => kafka.stop();
+}

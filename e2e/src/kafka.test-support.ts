@@ -1,0 +1,82 @@
+import { randomUUID } from 'node:crypto';
+import { compressionCodecs } from '@image-stream/kafka-config';
+import kafkajs from 'kafkajs';
+import type { Admin, IHeaders, Message } from 'kafkajs';
+import { onTestFinished } from 'vitest';
+import { bootstrapServers } from './programs.test-support.ts';
+
+Object.assign(kafkajs.CompressionCodecs, compressionCodecs());
+
+/** A client that is none of ours. */
+const kafka = new kafkajs.Kafka({ brokers: bootstrapServers.split(','), logLevel: kafkajs.logLevel.NOTHING });
+
+/** A name for a topic or group that no other test has. */
+export function uniqueName(): string {
+  return `e2e-${randomUUID()}`;
+}
+
+export async function withAdmin<T>(use: (admin: Admin) => Promise<T>): Promise<T> {
+  const admin = kafka.admin();
+  await admin.connect();
+  try {
+    return await use(admin);
+  } finally {
+    await admin.disconnect();
+  }
+}
+
+/** A topic that no other test has, for records as large as the Python application's. */
+export async function createTopic(numPartitions = 1): Promise<string> {
+  const topic = uniqueName();
+  const configEntries = [{ name: 'max.message.bytes', value: '13772512' }];
+  await withAdmin((admin) =>
+    admin.createTopics({ topics: [{ topic, numPartitions, configEntries }], waitForLeaders: true }),
+  );
+  return topic;
+}
+
+/** Sends records as another program would. */
+export async function send(topic: string, ...messages: Message[]): Promise<void> {
+  const producer = kafka.producer({ createPartitioner: kafkajs.Partitioners.DefaultPartitioner });
+  await producer.connect();
+  for (const message of messages) {
+    await producer.send({ topic, messages: [message] });
+  }
+  await producer.disconnect();
+}
+
+/** A record as another program sees it. */
+export interface Received {
+  readonly key: Buffer | null;
+  readonly value: Buffer | null;
+  readonly headers: IHeaders;
+}
+
+/** The first `count` records of a topic. */
+export async function receive(topic: string, count: number): Promise<Received[]> {
+  const consumer = kafka.consumer({ groupId: uniqueName(), allowAutoTopicCreation: false });
+  onTestFinished(() => consumer.disconnect());
+  await consumer.connect();
+  await consumer.subscribe({ topic, fromBeginning: true });
+  const messages: Received[] = [];
+  return new Promise((resolve, reject) => {
+    consumer.on(consumer.events.CRASH, ({ payload }) => reject(payload.error));
+    const run = consumer.run({
+      eachMessage: async ({ message: { key, value, headers = {} } }) => {
+        messages.push({ key, value, headers });
+        if (messages.length === count) {
+          resolve(messages);
+        }
+      },
+    });
+    run.catch(reject);
+  });
+}
+
+/** What a group has committed, by partition; -1 where nothing. */
+export async function committed(group: string, topic: string): Promise<number[]> {
+  const [offsets] = await withAdmin((admin) => admin.fetchOffsets({ groupId: group, topics: [topic] }));
+  return offsets!.partitions
+    .toSorted((one, other) => one.partition - other.partition)
+    .map(({ offset }) => Number(offset));
+}

@@ -1,0 +1,67 @@
+import { spawn } from 'node:child_process';
+import type { ChildProcessByStdio } from 'node:child_process';
+import { once } from 'node:events';
+import type { Readable } from 'node:stream';
+import { text } from 'node:stream/consumers';
+import { fileURLToPath } from 'node:url';
+import type { Summary } from '@image-stream/program';
+import { inject } from 'vitest';
+
+export const bootstrapServers = inject('bootstrapServers');
+
+/** How a program ended. */
+export interface Ended {
+  readonly exitCode: number | null;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+/** A program that runs, and how it will end. */
+export interface Running {
+  readonly process: ChildProcessByStdio<null, Readable, Readable>;
+  readonly ended: Promise<Ended>;
+}
+
+type Program = 'producer' | 'consumer';
+
+const mainOf = (program: Program): string =>
+  fileURLToPath(new URL(`../../apps/${program}/dist/main.js`, import.meta.url));
+
+/** Starts a program as users do, with only what a shell would give it. */
+export function start(
+  program: Program,
+  args: readonly string[],
+  environment: NodeJS.ProcessEnv = {},
+): Running {
+  return run(process.execPath, [mainOf(program), ...args], {
+    KAFKA_BOOTSTRAP_SERVERS: bootstrapServers,
+    ...environment,
+  });
+}
+
+/** Starts any command. */
+export function run(command: string, args: readonly string[], environment: NodeJS.ProcessEnv = {}): Running {
+  const { PATH, HOME } = process.env;
+  const child = spawn(command, args, {
+    stdio: ['ignore', 'pipe', 'pipe'],
+    env: { PATH, HOME, ...environment },
+  });
+  const ended = Promise.all([once(child, 'close'), text(child.stdout), text(child.stderr)]).then(
+    ([[exitCode], stdout, stderr]) => ({ exitCode: exitCode as number | null, stdout, stderr }),
+  );
+  return { process: child, ended };
+}
+
+/** Runs a program that has to succeed. @returns its summary */
+export async function succeed(program: Program, args: readonly string[]): Promise<Summary> {
+  const { exitCode, stdout, stderr } = await start(program, [...args, '--json', '--quiet']).ended;
+  if (exitCode !== 0) {
+    throw new Error(`${program} ${args.join(' ')} ended with exit code ${exitCode}: ${stderr}`);
+  }
+  return summaryOf(stdout);
+}
+
+/** What `--json` printed. */
+export function summaryOf(stdout: string): Summary {
+  return JSON.parse(stdout.trimEnd().split('\n').at(-1)!) as Summary;
+}

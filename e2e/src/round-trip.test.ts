@@ -24,11 +24,9 @@ describe('generated images arrive with the same pixels', () => {
   ] satisfies [Pattern, string[]][])('%s with %j', async (pattern, args) => {
     const topic = uniqueName();
     const output = temporaryFolder();
-    const size = ['--width', '321', '--height', '123'];
+    const wanted = ['-n', '3', '--pattern', pattern, '--seed', 'seven', '--width', '321', '--height', '123'];
 
-    const sent = await succeed('producer', [
-      ...['-n', '3', '-t', topic, '-cid', 'lab', '--pattern', pattern, '--seed', 'seven', ...size, ...args],
-    ]);
+    const sent = await succeed('producer', ['-t', topic, '-cid', 'lab', ...wanted, ...args]);
     const saved = await succeed('consumer', ['-t', topic, '-gid', topic, '-o', output, '--exit-at-end']);
 
     expect(sent).toMatchObject({ images: 3, failed: 0 });

@@ -5,8 +5,8 @@ import { onTestFinished } from 'vitest';
 import sharp from 'sharp';
 
 /** A folder that is removed when the test ends. */
-export function temporaryFolder(): string {
-  const folder = mkdtempSync(join(tmpdir(), 'image-stream-e2e-'));
+export function temporaryFolder(parent = tmpdir()): string {
+  const folder = mkdtempSync(join(parent, 'image-stream-e2e-'));
   onTestFinished(() => rmSync(folder, { recursive: true, force: true }));
   return folder;
 }

@@ -80,3 +80,9 @@ export async function committed(group: string, topic: string): Promise<number[]>
     .toSorted((one, other) => one.partition - other.partition)
     .map(({ offset }) => Number(offset));
 }
+
+/** How many records the topic's partitions hold. */
+export async function ends(topic: string): Promise<number> {
+  const offsets = await withAdmin((admin) => admin.fetchTopicOffsets(topic));
+  return offsets.reduce((total, { low, high }) => total + Number(high) - Number(low), 0);
+}

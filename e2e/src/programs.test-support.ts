@@ -39,10 +39,16 @@ export function start(
   });
 }
 
-/** Starts any command. */
-export function run(command: string, args: readonly string[], environment: NodeJS.ProcessEnv = {}): Running {
+/** Starts any command, in the folder where a user would stand. */
+export function run(
+  command: string,
+  args: readonly string[],
+  environment: NodeJS.ProcessEnv = {},
+  cwd = process.cwd(),
+): Running {
   const { PATH, HOME } = process.env;
   const child = spawn(command, args, {
+    cwd,
     stdio: ['ignore', 'pipe', 'pipe'],
     env: { PATH, HOME, ...environment },
   });

@@ -1,6 +1,6 @@
 import { availableParallelism } from 'node:os';
-import { encodeImage, pythonShape } from '@image-stream/codec';
-import type { Image } from '@image-stream/codec';
+import { CodecError, encodeImage, pythonShape } from '@image-stream/codec';
+import type { Image, OutgoingRecord } from '@image-stream/codec';
 import { transcode } from '@image-stream/image-io';
 import {
   clientConfig,
@@ -53,7 +53,7 @@ export async function run({
 
   Object.assign(kafkajs.CompressionCodecs, compressionCodecs());
   const kafka = new kafkajs.Kafka(await clientConfig(properties, logger));
-  const maxRecordBytes = await prepareTopic(kafka, properties, values, logger);
+  const limit = await prepareTopic(kafka, properties, values, logger);
   const sender = await createSender({
     connect: () =>
       kafka.producer({
@@ -66,17 +66,11 @@ export async function run({
   });
   warnOfForeignShape(values, logger);
 
-  const { format, compression = 'auto', quality } = values;
-  const encoding = values.encoding ?? (format === 'python-json' ? undefined : 'png');
   try {
     return await produce({
       images: generatedImages(values, signal),
       total: values['num-messages'],
-      encode: async function* (image: Image) {
-        const isPixels = encoding === undefined || encoding === 'npy';
-        const content = isPixels ? image.content : await transcode(image.content, encoding, { quality });
-        yield* encodeImage({ ...image, content }, { format, compression, maxRecordBytes });
-      },
+      encode: (image) => encode(image, values, limit),
       send: (record) => sender.send(record),
       // Twice the processors: while one image is on the network, another is encoded.
       budget: createBudget(maxInFlightBytes, 2 * availableParallelism()),
@@ -85,6 +79,26 @@ export async function run({
     });
   } finally {
     await sender.close();
+  }
+}
+
+/** An image in the encoding and format that were asked for. */
+async function* encode(
+  image: Image,
+  {
+    format,
+    compression = 'auto',
+    quality,
+    encoding = format === 'python-json' ? 'npy' : 'png',
+  }: ProducerOptions,
+  limit: RecordLimit,
+): AsyncGenerator<OutgoingRecord> {
+  const content = encoding === 'npy' ? image.content : await transcode(image.content, encoding, { quality });
+  try {
+    yield* encodeImage({ ...image, content }, { format, compression, maxRecordBytes: limit.bytes });
+  } catch (error) {
+    const isTooLarge = error instanceof CodecError && error.code === 'LIMIT_EXCEEDED';
+    throw isTooLarge ? new Error(`${error.message}; raise ${limit.setting}`, { cause: error }) : error;
   }
 }
 
@@ -105,13 +119,19 @@ function assertConsistent({ format, encoding, compression, quality }: ProducerOp
   }
 }
 
-/** Makes sure that the topic exists. @returns bytes that one record may take */
+/** The bytes that one record may take, and which setting says so. */
+interface RecordLimit {
+  readonly bytes: number;
+  readonly setting: string;
+}
+
+/** Makes sure that the topic exists. @returns what it takes */
 async function prepareTopic(
   kafka: kafkajs.Kafka,
   properties: KafkaProperties,
   values: ProducerOptions,
   logger: RunContext<typeof options>['logger'],
-): Promise<number> {
+): Promise<RecordLimit> {
   const { topic, partitions, 'replication-factor': replicationFactor } = values;
   const maxRequestSize = properties['max.request.size']!;
   const admin = kafka.admin();
@@ -120,7 +140,10 @@ async function prepareTopic(
     if (await ensureTopic(admin, topic, { partitions, replicationFactor, maxMessageBytes: maxRequestSize })) {
       logger.info(`created topic ${topic} with max.message.bytes=${maxRequestSize}`);
     }
-    return Math.min(maxRequestSize, (await topicLimit(admin, topic)) ?? maxRequestSize);
+    const maxMessageBytes = (await topicLimit(admin, topic)) ?? maxRequestSize;
+    return maxMessageBytes < maxRequestSize
+      ? { bytes: maxMessageBytes, setting: `max.message.bytes of topic ${topic}` }
+      : { bytes: maxRequestSize, setting: '--max-request-size' };
   } finally {
     await admin.disconnect();
   }

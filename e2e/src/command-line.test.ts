@@ -1,0 +1,255 @@
+import { writeFileSync } from 'node:fs';
+import { createServer } from 'node:net';
+import type { AddressInfo } from 'node:net';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { describe, expect, onTestFinished, test } from 'vitest';
+import { filesIn, temporaryFolder } from './files.test-support.ts';
+import { committed, createTopic, ends, receive, uniqueName, withAdmin } from './kafka.test-support.ts';
+import { bootstrapServers, run, start, succeed, summaryOf } from './programs.test-support.ts';
+
+const small = ['--width', '16', '--height', '16'];
+
+describe("the Python application's command lines work", () => {
+  test('in their short forms', async () => {
+    const topic = uniqueName();
+    const output = temporaryFolder();
+
+    const producer = await start('producer', [
+      ...['-bs', bootstrapServers, '-rt', '300000', '-mrs', '13772512', '-a', '1', '-n', '2', '-cid', 'c-1'],
+      ...['-t', topic, ...small],
+    ]).ended;
+    const consumer = await start('consumer', [
+      ...[
+        '-t',
+        topic,
+        '-bs',
+        bootstrapServers,
+        '-aor',
+        'earliest',
+        '-eac',
+        'False',
+        '-gid',
+        topic,
+        '-o',
+        output,
+      ],
+      '--exit-at-end',
+    ]).ended;
+
+    expect([producer.exitCode, consumer.exitCode]).toEqual([0, 0]);
+    expect(filesIn(output)).toHaveLength(2);
+    expect(filesIn(output).every((file) => file.startsWith('customer=c-1/'))).toBe(true);
+  });
+
+  test('in their long forms, with underscores', async () => {
+    const topic = uniqueName();
+    const output = temporaryFolder();
+
+    const producer = await start('producer', [
+      ...['--bootstrap_servers', bootstrapServers, '--request_timeout_ms', '300000'],
+      ...['--max_request_size', '13772512', '--acks', '-1', '--num_messages', '2', '--customer_id=c-2'],
+      ...['-t', topic, ...small],
+    ]).ended;
+    const consumer = await start('consumer', [
+      ...['--topic', topic, '--bootstrap_servers', bootstrapServers, '--auto_offset_reset', 'earliest'],
+      ...['--enable_auto_commit', 'True', '--group_id', topic, '--output_directory', output],
+      '--exit-at-end',
+    ]).ended;
+
+    expect([producer.exitCode, consumer.exitCode]).toEqual([0, 0]);
+    expect(filesIn(output)).toHaveLength(2);
+    expect(await committed(topic, topic)).toEqual([2]);
+  });
+
+  test.each(['0', '1', 'all', '-1'])('with --acks %s', async (acks) => {
+    const topic = uniqueName();
+    expect(await succeed('producer', ['-n', '1', '-a', acks, '-t', topic, ...small])).toMatchObject({
+      images: 1,
+      failed: 0,
+    });
+  });
+});
+
+describe('with --json, the last line on standard output is the summary', () => {
+  test('of both programs, and logs go to standard error', async () => {
+    const topic = uniqueName();
+    const producer = await start('producer', ['-n', '3', '-t', topic, ...small, '--json']).ended;
+    const consumer = await start('consumer', [
+      ...['-t', topic, '-gid', topic, '-o', temporaryFolder(), '--exit-at-end', '--json'],
+    ]).ended;
+
+    const shape = {
+      images: 3,
+      failed: 0,
+      skipped: 0,
+      deadLettered: 0,
+      payloadBytes: expect.any(Number),
+      wireBytes: expect.any(Number),
+      seconds: expect.any(Number),
+      imagesPerSecond: expect.any(Number),
+    };
+    expect(summaryOf(producer.stdout)).toEqual(shape);
+    expect(summaryOf(producer.stdout).payloadBytes).toBe(3 * 16 * 16 * 3);
+    expect(summaryOf(consumer.stdout)).toEqual(shape);
+    expect(summaryOf(consumer.stdout).seconds).toBeGreaterThan(0);
+    expect(producer.stdout.trimEnd().split('\n')).toHaveLength(1);
+    expect(producer.stderr).toMatch(/created topic/);
+  });
+});
+
+describe('a mistake is one line on standard error', () => {
+  test.each([
+    ['producer', [], 2, /--num-messages/],
+    ['producer', ['-n', '0'], 2, /--num-messages must be a whole number, 1 or more, not '0'/],
+    ['producer', ['-n', '-1'], 2, /--num-messages must be a whole number, 1 or more, not '-1'/],
+    ['producer', ['-n', 'x'], 2, /--num-messages must be a whole number, 1 or more, not 'x'/],
+    ['producer', ['-n', '1', '--unknown', '1'], 2, /unknown/],
+    ['producer', ['-n', '1', '-t', 'a b'], 2, /topic 'a b' must have 1 to 249 characters of/],
+    ['producer', ['-n', '1', '-a', '2'], 2, /acks must be one of 0, 1, all, -1, not '2'/],
+    ['producer', ['-n', '1', '-X', 'linger=1'], 2, /property 'linger' .* is not known/],
+    ['producer', ['-n', '1', '-bs', 'localhost'], 2, /bootstrap\.servers must be host:port/],
+    ['producer', ['-n', '1', '--format', 'python-json', '--encoding', 'png'], 2, /python-json/],
+    ['consumer', ['-n', '0'], 2, /--num-messages must be a whole number, 1 or more, not '0'/],
+    ['consumer', ['-aor', 'first'], 2, /auto\.offset\.reset must be one of earliest, latest, not 'first'/],
+    ['consumer', ['-o', '/proc/image-stream'], 1, /\/proc\/image-stream/],
+    ['consumer', ['-X', 'session.timeout.ms=1000', '-X', 'heartbeat.interval.ms=1000'], 2, /heartbeat/],
+  ] satisfies ['producer' | 'consumer', string[], number, RegExp][])(
+    '%s %j ends with exit code %i',
+    async (program, args, code, message) => {
+      const { exitCode, stdout, stderr } = await start(program, args).ended;
+
+      expect(stderr).toMatch(message);
+      expect(stderr.trimEnd().split('\n')).toHaveLength(1);
+      expect(stderr).toMatch(new RegExp(`^${program}: `));
+      expect({ exitCode, stdout }).toEqual({ exitCode: code, stdout: '' });
+    },
+  );
+
+  test('an output directory that is a file', async () => {
+    const file = join(temporaryFolder(), 'output');
+    writeFileSync(file, '');
+    const { exitCode, stderr } = await start('consumer', ['-t', uniqueName(), '-o', file]).ended;
+    expect(exitCode).toBe(1);
+    expect(stderr.trimEnd().split('\n')).toHaveLength(1);
+    expect(stderr).toContain(file);
+  });
+
+  test.each(['producer', 'consumer'] as const)('a %s whose broker is not there', async (program) => {
+    const args = program === 'producer' ? ['-n', '1'] : ['-o', temporaryFolder()];
+    const servers = `localhost:${await closedPort()}`;
+
+    const { exitCode, stderr } = await start(program, [...args, '-bs', servers, '-rt', '300000']).ended;
+
+    expect(exitCode).toBe(1);
+    expect(stderr.trimEnd().split('\n')).toHaveLength(1);
+    expect(stderr).toContain(`cannot reach Kafka at ${servers}`);
+  });
+});
+
+test('a topic is created with a limit that fits, partitions and replicas as asked', async () => {
+  const topic = uniqueName();
+  await succeed('producer', ['-n', '1', '-t', topic, '-mrs', '5000000', '--partitions', '3', ...small]);
+
+  await withAdmin(async (admin) => {
+    const { topics } = await admin.fetchTopicMetadata({ topics: [topic] });
+    expect(topics[0]!.partitions).toHaveLength(3);
+    const { resources } = await admin.describeConfigs({
+      includeSynonyms: false,
+      resources: [{ type: 2, name: topic, configNames: ['max.message.bytes'] }],
+    });
+    expect(resources[0]!.configEntries[0]!.configValue).toBe('5000000');
+  });
+});
+
+test('an image that does not fit is named, with the setting', async () => {
+  const topic = await createTopic();
+  const { exitCode, stdout, stderr } = await start('producer', [
+    ...['-n', '1', '-t', topic, '--encoding', 'npy', '--compression', 'none', '-mrs', '1000000', '--json'],
+  ]).ended;
+  expect(exitCode).toBe(1);
+  expect(summaryOf(stdout)).toMatchObject({ images: 0, failed: 1 });
+  expect(stderr).toMatch(/was not sent: .*more than the 1000000 allowed; raise --max-request-size/);
+});
+
+test('properties come from a file, -X and the environment', async () => {
+  const folder = temporaryFolder();
+  const topic = uniqueName();
+  const file = join(folder, 'client.properties');
+  writeFileSync(file, `# as for Kafka's own tools\nbootstrap.servers : ${bootstrapServers}\nacks=all\n`);
+
+  const args = ['-n', '1', '-F', file, '-X', 'client.id=scanner', ...small, '--json'];
+  const { exitCode, stdout } = await start('producer', args, {
+    KAFKA_BOOTSTRAP_SERVERS: undefined,
+    IMAGE_STREAM_TOPIC: topic,
+  }).ended;
+
+  expect(exitCode).toBe(0);
+  expect(summaryOf(stdout)).toMatchObject({ images: 1 });
+  expect(await withAdmin((admin) => admin.listTopics())).toContain(topic);
+});
+
+describe('the commands of the README', () => {
+  const root = fileURLToPath(new URL('../../', import.meta.url));
+  const environment = { KAFKA_BOOTSTRAP_SERVERS: bootstrapServers };
+
+  test.each([[['run', 'producer']], [['producer', 'start']]])(
+    'pnpm --filter %j passes its arguments on, quietly',
+    async (command) => {
+      const args = ['-n', '2', '-t', uniqueName(), ...small, '--json', '--quiet'];
+
+      const pnpm = ['pnpm', '--filter', ...command, ...args];
+      const { exitCode, stdout, stderr } = await run('corepack', pnpm, environment, root).ended;
+
+      expect({ exitCode, stderr }).toEqual({ exitCode: 0, stderr: '' });
+      expect(JSON.parse(stdout)).toMatchObject({ images: 2 });
+    },
+  );
+
+  test('paths are taken from where the user stands', async () => {
+    const folder = temporaryFolder(join(root, 'e2e'));
+    const topic = uniqueName();
+    await succeed('producer', ['-n', '1', '-t', topic, ...small]);
+
+    const args = ['-t', topic, '-gid', topic, '-o', 'pictures', '--exit-at-end'];
+    const pnpm = ['pnpm', '--filter', 'run', 'consumer', ...args];
+    const { exitCode } = await run('corepack', pnpm, environment, folder).ended;
+
+    expect(exitCode).toBe(0);
+    expect(filesIn(join(folder, 'pictures'))).toHaveLength(1);
+  });
+
+  test('exit codes pass through', async () => {
+    const pnpm = ['pnpm', '--filter', 'run', 'consumer', '-n', '0'];
+    expect((await run('corepack', pnpm, environment, root).ended).exitCode).toBe(2);
+  });
+
+  test('a signal to pnpm reaches the program, which drains', async () => {
+    const topic = await createTopic();
+    const args = ['-n', '1000', '--rate', '20', '-t', topic, ...small, '--json'];
+    const { process: pnpm, ended } = run('corepack', ['pnpm', 'producer', ...args], environment, root);
+    await receive(topic, 3);
+
+    pnpm.kill('SIGTERM');
+    const { exitCode, stdout } = await ended;
+
+    expect(exitCode).toBe(0);
+    const { images, failed } = summaryOf(stdout);
+    expect(failed).toBe(0);
+    expect(await ends(topic)).toBe(images);
+  });
+});
+
+/** A port where nothing listens, held only long enough to be known. */
+async function closedPort(): Promise<number> {
+  const server = createServer();
+  onTestFinished(() => void server.close());
+  await new Promise<void>((resolve) => {
+    server.listen(0, '127.0.0.1', resolve);
+  });
+  const { port } = server.address() as AddressInfo;
+  await new Promise((resolve) => {
+    server.close(resolve);
+  });
+  return port;
+}

@@ -9,7 +9,8 @@ declare module 'vitest' {
 
 /** One broker for all files; each test has topics and groups of its own. */
 export default async function setup(project: TestProject): Promise<() => Promise<void>> {
-  const kafka = await startKafka({ config: { 'group.initial.rebalance.delay.ms': '0' } });
+  // A killed consumer is noticed within a second, where its session says so.
+  const kafka = await startKafka({ config: { 'group.min.session.timeout.ms': '1000' } });
   project.provide('bootstrapServers', kafka.bootstrapServers);
   return () => kafka.stop();
 }

@@ -173,10 +173,10 @@ describe('a record that cannot be saved', () => {
   });
 });
 
-/** Each file's inode and time: a file that was written again has others. */
+/** Each finished file's inode and time: a file that was written again has others. */
 function snapshot(folder: string): Record<string, string> {
   return Object.fromEntries(
-    filesIn(folder).map((file) => {
+    finished(folder).map((file) => {
       const { ino, mtimeMs } = statSync(join(folder, file));
       return [file, `${ino} ${mtimeMs}`];
     }),

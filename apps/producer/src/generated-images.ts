@@ -5,10 +5,8 @@ import { generateImage } from '@image-stream/image-io';
 import { v7 as uuidv7 } from 'uuid';
 import type { ProducerOptions } from './options.ts';
 
-type Wanted = Pick<
-  ProducerOptions,
-  'num-messages' | 'customer-id' | 'pattern' | 'width' | 'height' | 'seed' | 'rate'
->;
+type Wanted = Pick<ProducerOptions, 'num-messages' | 'pattern'> &
+  Partial<Pick<ProducerOptions, 'customer-id' | 'width' | 'height' | 'seed' | 'rate'>>;
 
 /** As many images as asked for, at the rate asked for; ends early when `signal` aborts. */
 export async function* generatedImages(wanted: Wanted, signal: AbortSignal): AsyncGenerator<Image> {

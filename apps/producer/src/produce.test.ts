@@ -1,0 +1,128 @@
+import type { Image, OutgoingRecord } from '@image-stream/codec';
+import { createBudget } from '@image-stream/program';
+import { describe, expect, test } from 'vitest';
+import { produce } from './produce.ts';
+import type { ProduceOptions } from './produce.ts';
+
+test('every image is sent and counted once it is acknowledged', async () => {
+  const { sent, errors, options } = parts(4);
+  expect(await produce(options)).toMatchObject({
+    images: 4,
+    failed: 0,
+    skipped: 0,
+    deadLettered: 0,
+    payloadBytes: 4 * 12,
+    wireBytes: 4 * (7 + 3),
+  });
+  expect(sent).toEqual(['image-0', 'image-1', 'image-2', 'image-3']);
+  expect(errors).toEqual([]);
+});
+
+test('the records of one image are sent in their order, one after the other', async () => {
+  const order: string[] = [];
+  const { options } = parts(1);
+  await produce({
+    ...options,
+    encode: async function* ({ id }) {
+      yield { key: `${id}#0`, value: Buffer.alloc(1), headers: {} };
+      yield { key: `${id}#1`, value: Buffer.alloc(1), headers: {} };
+    },
+    send: async ({ key }) => {
+      order.push(`send ${key}`);
+      await new Promise(setImmediate);
+      order.push(`acknowledged ${key}`);
+    },
+  });
+  expect(order).toEqual([
+    'send image-0#0',
+    'acknowledged image-0#0',
+    'send image-0#1',
+    'acknowledged image-0#1',
+  ]);
+});
+
+describe('an image that fails is named and does not stop the others', () => {
+  test('in encoding', async () => {
+    const { sent, errors, options } = parts(3);
+    const { encode } = options;
+    const result = await produce({
+      ...options,
+      encode: async function* (image) {
+        if (image.id === 'image-1') {
+          throw new Error('too large');
+        }
+        yield* encode(image);
+      },
+    });
+    expect(result).toMatchObject({ images: 2, failed: 1, payloadBytes: 2 * 12 });
+    expect(sent).toEqual(['image-0', 'image-2']);
+    expect(errors).toEqual(['image image-1 was not sent: too large']);
+  });
+
+  test('in sending', async () => {
+    const { errors, options } = parts(2);
+    const result = await produce({
+      ...options,
+      send: async ({ key }) => {
+        if (key === 'image-0') {
+          throw new Error('timed out');
+        }
+      },
+    });
+    expect(result).toMatchObject({ images: 1, failed: 1 });
+    expect(errors).toEqual(['image image-0 was not sent: timed out']);
+  });
+});
+
+describe('several are in flight', () => {
+  test.each([
+    ['as many as there are slots', createBudget(1_000_000, 3), 3],
+    ['as many as there are bytes', createBudget(24, 100), 2],
+    ['one, where one is larger than the budget', createBudget(5, 100), 1],
+  ])('%s', async (_name, budget, expected) => {
+    const { options } = parts(9);
+    let now = 0;
+    let most = 0;
+    await produce({
+      ...options,
+      budget,
+      send: async () => {
+        now += 1;
+        most = Math.max(most, now);
+        await new Promise(setImmediate);
+        now -= 1;
+      },
+    });
+    expect(most).toBe(expected);
+  });
+});
+
+test('no image: nothing sent, no rate', async () => {
+  const { options } = parts(0);
+  expect(await produce(options)).toMatchObject({ images: 0, seconds: 0, imagesPerSecond: 0 });
+});
+
+/** What `produce` needs, for so many images of 12 bytes, with everything that it did. */
+function parts(count: number) {
+  const sent: string[] = [];
+  const errors: string[] = [];
+  const options: ProduceOptions = {
+    images: images(count),
+    total: count,
+    encode: async function* ({ id }): AsyncGenerator<OutgoingRecord> {
+      yield { key: id, value: Buffer.alloc(3), headers: {} };
+    },
+    send: async ({ key }) => void sent.push(key),
+    budget: createBudget(1_000_000, 100),
+    logger: { info: () => {}, error: (message: unknown) => void errors.push(String(message)) },
+    progress: { start: () => {} },
+  };
+  return { sent, errors, options };
+}
+
+async function* images(count: number): AsyncGenerator<Image> {
+  for (let index = 0; index < count; index++) {
+    const content = { shape: [2, 2, 3], dtype: 'uint8', data: new Uint8Array(12) } as const;
+    yield { id: `image-${index}`, customerId: 'c', createdAt: new Date(0), content };
+  }
+}

@@ -1,9 +1,27 @@
 import { spawnSync } from 'node:child_process';
-import { mkdir, mkdtemp, readdir, readFile, rm, stat, symlink, writeFile } from 'node:fs/promises';
+import {
+  link,
+  mkdir,
+  mkdtemp,
+  open,
+  readdir,
+  readFile,
+  rm,
+  stat,
+  symlink,
+  writeFile,
+} from 'node:fs/promises';
+import { constants } from 'node:fs';
 import { hostname, tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { dirname, join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { openImageStore } from './index.ts';
+
+// To play a file system without hard links, and to see what is synced.
+vi.mock('node:fs/promises', async (importOriginal) => {
+  const original = await importOriginal<typeof import('node:fs/promises')>();
+  return { ...original, link: vi.fn(original.link), open: vi.fn(original.open) };
+});
 
 const path = 'customer=c/date=2026-01-01/a.png';
 const bytes = Buffer.from('an image');
@@ -22,6 +40,18 @@ test('a file is there, whole, and nothing else', async () => {
   expect(await readdir(join(directory, 'new', 'output', '.tmp'))).toEqual([]);
 });
 
+test('every folder that is made is synced into its parent, and so is the file', async () => {
+  vi.mocked(open).mockClear();
+  const store = await openImageStore(join(directory, 'new', 'output'));
+  await store.save(path, bytes, isSame);
+  const opened = vi.mocked(open).mock.calls.map(([folder, flags]) => [String(folder), flags] as const);
+  const synced = opened.flatMap(([folder, flags]) =>
+    flags === (constants.O_RDONLY | constants.O_DIRECTORY) ? [folder] : [],
+  );
+  const parents = ['.', 'new', 'new/output', 'new/output/customer=c', `new/output/${dirname(path)}`];
+  expect(synced).toEqual(expect.arrayContaining(parents.map((parent) => join(directory, parent))));
+});
+
 test('a second copy makes no second file', async () => {
   const store = await openImageStore(directory);
   await store.save(path, bytes, isSame);
@@ -37,6 +67,7 @@ test('other content under the same name is a conflict, unless it may replace', a
   expect(await readFile(join(directory, path), 'utf8')).toBe('first');
   expect(await store.save(path, bytes, isSame, true)).toBe('replaced');
   expect(await readFile(join(directory, path))).toEqual(bytes);
+  expect(await store.save(path, bytes, isSame, true)).toBe('exists');
   expect(await readdir(join(directory, '.tmp'))).toEqual([]);
 });
 
@@ -46,20 +77,81 @@ test('of many writers of one name one wins', async () => {
   expect(saved.toSorted()).toEqual([...Array.from({ length: 7 }, () => 'exists'), 'written']);
 });
 
-describe('links planted in the output', () => {
-  test.each([
-    ['a folder', 'customer=c'],
-    ['a file', path],
-  ])('as %s', async (_name, planted) => {
-    const elsewhere = await mkdtemp(join(tmpdir(), 'elsewhere-'));
-    const store = await openImageStore(directory);
-    await mkdir(join(directory, planted, '..'), { recursive: true });
-    await symlink(join(elsewhere, 'target'), join(directory, planted));
-    await mkdir(join(elsewhere, 'target'));
-    await expect(store.save(path, bytes, isSame)).rejects.toMatchObject({ code: 'UNSAFE_PATH' });
-    expect(await readdir(join(elsewhere, 'target'))).toEqual([]);
-    await rm(elsewhere, { recursive: true });
+test('of many that open a new directory none stands in the way of another', async () => {
+  const output = join(directory, 'new', 'output');
+  await Promise.all(Array.from({ length: 8 }, () => openImageStore(output)));
+  expect(await readdir(join(output, '.tmp'))).toEqual([]);
+});
+
+test('an output directory may be a link to one', async () => {
+  await mkdir(join(directory, 'disk'));
+  await symlink(join(directory, 'disk'), join(directory, 'output'));
+  const store = await openImageStore(join(directory, 'output'));
+  expect(await store.save(path, bytes, isSame)).toBe('written');
+  expect(await readFile(join(directory, 'disk', path))).toEqual(bytes);
+});
+
+describe('what others planted in the output', () => {
+  let elsewhere: string;
+  beforeEach(async () => {
+    elsewhere = await mkdtemp(join(tmpdir(), 'elsewhere-'));
   });
+  afterEach(() => rm(elsewhere, { recursive: true, force: true }));
+
+  test.each([['customer=c'], ['customer=c/date=2026-01-01'], [path]])(
+    'a link at %s is not followed',
+    async (planted) => {
+      const store = await openImageStore(directory);
+      await mkdir(dirname(join(directory, planted)), { recursive: true });
+      await symlink(elsewhere, join(directory, planted));
+      for (const overwrite of [false, true]) {
+        await expect(store.save(path, bytes, isSame, overwrite)).rejects.toMatchObject({
+          code: 'UNSAFE_PATH',
+          message: expect.stringContaining(join(directory, planted)),
+        });
+      }
+      expect(await readdir(elsewhere)).toEqual([]);
+      expect(await readdir(join(directory, '.tmp'))).toEqual([]);
+    },
+  );
+
+  test('a file behind a link is neither read nor replaced', async () => {
+    const secret = join(elsewhere, 'secret');
+    await writeFile(secret, 'secret');
+    const store = await openImageStore(directory);
+    await mkdir(dirname(join(directory, path)), { recursive: true });
+    await symlink(secret, join(directory, path));
+    const compare = vi.fn(isSame);
+    await expect(store.save(path, bytes, compare, true)).rejects.toMatchObject({ code: 'UNSAFE_PATH' });
+    expect(compare).not.toHaveBeenCalled();
+    expect(await readFile(secret, 'utf8')).toBe('secret');
+  });
+
+  test('a link at .tmp is refused at the start', async () => {
+    await symlink(elsewhere, join(directory, '.tmp'));
+    await expect(openImageStore(directory)).rejects.toMatchObject({ code: 'UNSAFE_PATH' });
+    expect(await readdir(elsewhere)).toEqual([]);
+  });
+
+  test('a file where a folder belongs, and a folder where the file does', async () => {
+    const store = await openImageStore(directory);
+    await writeFile(join(directory, 'customer=c'), '');
+    await mkdir(join(directory, path.replace('=c', '=d')), { recursive: true });
+    const saves = [path, path.replace('=c', '=d')].map((each) => store.save(each, bytes, isSame));
+    for (const { reason } of (await Promise.allSettled(saves)) as PromiseRejectedResult[]) {
+      expect(reason).toMatchObject({ code: 'UNSAFE_PATH' });
+    }
+  });
+});
+
+test('an error on the way passes through and leaves nothing unfinished', async () => {
+  const store = await openImageStore(directory);
+  await store.save(path, bytes, isSame);
+  const failing = store.save(path, bytes, () => {
+    throw new RangeError('cannot compare');
+  });
+  await expect(failing).rejects.toThrow(RangeError);
+  expect(await readdir(join(directory, '.tmp'))).toEqual([]);
 });
 
 test('what a killed process left unfinished is removed, what a living one writes is not', async () => {
@@ -70,16 +162,58 @@ test('what a killed process left unfinished is removed, what a living one writes
     sameIdInAnEarlierLife: `${hostname()}.${process.pid}.1.x`,
     living: `${hostname()}.1.1.x`,
     elsewhere: 'another-host.1.1.x',
+    foreign: 'notes.txt',
   };
   await Promise.all(Object.values(names).map((name) => writeFile(join(directory, '.tmp', name), '')));
   await openImageStore(directory);
-  expect(await readdir(join(directory, '.tmp'))).toEqual([names.elsewhere, names.living].toSorted());
+  expect(await readdir(join(directory, '.tmp'))).toEqual(
+    [names.elsewhere, names.foreign, names.living].toSorted(),
+  );
 });
 
-test('a directory that cannot be made is reported', async () => {
-  await writeFile(join(directory, 'file'), '');
-  await expect(openImageStore(join(directory, 'file'))).rejects.toMatchObject({
+test('what a killed process had given its name stays when its leftover goes', async () => {
+  const { pid: gone } = spawnSync(process.execPath, ['--version']);
+  const store = await openImageStore(directory);
+  await store.save(path, bytes, isSame);
+  await link(join(directory, path), join(directory, '.tmp', `${hostname()}.${gone}.1.x`));
+  const next = await openImageStore(directory);
+  expect(await readdir(join(directory, '.tmp'))).toEqual([]);
+  expect(await next.save(path, bytes, isSame)).toBe('exists');
+  expect(await readFile(join(directory, path))).toEqual(bytes);
+});
+
+describe('a directory that cannot be used is reported at once', () => {
+  const refusal = (output: string) => ({
+    name: 'ImageIoError',
     code: 'NOT_WRITABLE',
-    message: expect.stringContaining(`cannot write to the output directory ${join(directory, 'file')}`),
+    message: expect.stringContaining(`cannot write to the output directory ${output}: `),
+  });
+
+  test('a file', async () => {
+    const file = join(directory, 'file');
+    await writeFile(file, '');
+    await expect(openImageStore(file)).rejects.toMatchObject(refusal(file));
+    await expect(openImageStore(join(file, 'below'))).rejects.toMatchObject(refusal(join(file, 'below')));
+  });
+
+  test('a link that leads nowhere', async () => {
+    const dangling = join(directory, 'dangling');
+    await symlink(join(directory, 'nowhere'), dangling);
+    await expect(openImageStore(dangling)).rejects.toMatchObject(refusal(dangling));
+  });
+
+  test.runIf(process.platform === 'linux').each(['/proc/x', '/proc/x/y/z', '/proc'])('%s', async (output) => {
+    await expect(openImageStore(output)).rejects.toMatchObject(refusal(output));
+  });
+
+  test.each(['EPERM', 'ENOTSUP', 'EOPNOTSUPP', 'ENOSYS'])('one without hard links, by %s', async (code) => {
+    const error = Object.assign(new Error(code), { code });
+    vi.mocked(link).mockRejectedValueOnce(error);
+    await expect(openImageStore(directory)).rejects.toMatchObject({
+      code: 'NO_HARD_LINKS',
+      message: expect.stringContaining('choose a directory on another file system'),
+      cause: error,
+    });
+    expect(await readdir(join(directory, '.tmp'))).toEqual([]);
   });
 });

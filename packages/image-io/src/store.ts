@@ -34,13 +34,14 @@ const started = Math.floor(performance.timeOrigin);
  * Opens a directory for saving, making it where it does not exist, and removes what processes of
  * this host that are gone left unfinished.
  *
- * @throws ImageIoError `NOT_WRITABLE` or `NO_HARD_LINKS`
+ * @throws ImageIoError `NOT_WRITABLE`, `NO_HARD_LINKS`, or `UNSAFE_PATH` when `.tmp` is not a plain folder
  */
 export async function openImageStore(directory: string): Promise<ImageStore> {
   const root = resolve(directory);
   const temporary = join(root, temporaryFolder);
   try {
     await makeParents(temporary);
+    await assertPlainFolder(temporary);
     await removeAbandoned(temporary);
     await assertLinks(join(temporary, temporaryName()));
   } catch (error) {
@@ -71,24 +72,27 @@ export async function openImageStore(directory: string): Promise<ImageStore> {
 /** Not `mkdir` with `recursive`: it never returns where a file system denies new folders as /proc does. */
 async function makeParents(folder: string): Promise<void> {
   try {
-    await mkdir(folder);
+    await makeFolder(folder);
   } catch (error) {
-    if (codeOf(error) === 'EEXIST' && (await stat(folder)).isDirectory()) {
-      return;
-    }
-    if (codeOf(error) !== 'ENOENT' || dirname(folder) === folder || (await exists(dirname(folder)))) {
+    if (codeOf(error) !== 'ENOENT' || dirname(folder) === folder) {
       throw error;
     }
     await makeParents(dirname(folder));
-    await mkdir(folder);
+    // Once more and no further: with its parent there, what fails now fails for good.
+    await makeFolder(folder);
   }
 }
 
-async function exists(folder: string): Promise<boolean> {
-  return stat(folder).then(
-    () => true,
-    () => false,
-  );
+/** Makes a folder durably unless it is there, perhaps since a moment ago: another process may start beside this one. */
+async function makeFolder(folder: string): Promise<void> {
+  try {
+    await mkdir(folder);
+    await syncFolder(dirname(folder));
+  } catch (error) {
+    if (codeOf(error) !== 'EEXIST' || !(await stat(folder)).isDirectory()) {
+      throw error;
+    }
+  }
 }
 
 async function place(
@@ -156,13 +160,17 @@ async function makeFolders(root: string, folder: string, durable: Set<string>): 
       throw error;
     }
   });
-  // A link planted here would lead out of the output directory.
-  if (!(await lstat(folder)).isDirectory()) {
-    throw new ImageIoError('UNSAFE_PATH', `${folder} is not a plain folder; remove it`);
-  }
+  await assertPlainFolder(folder);
   if (!durable.has(folder)) {
     await syncFolder(dirname(folder));
     durable.add(folder);
+  }
+}
+
+/** A link planted here would lead out of the output directory. */
+async function assertPlainFolder(folder: string): Promise<void> {
+  if (!(await lstat(folder)).isDirectory()) {
+    throw new ImageIoError('UNSAFE_PATH', `${folder} is not a plain folder; remove it`);
   }
 }
 

@@ -60,7 +60,7 @@ export interface Program<O extends OptionDefinitions> extends CommandLine<O> {
 export async function runProgram<O extends OptionDefinitions>(program: Program<O>): Promise<void> {
   let finish = (): void => {};
   try {
-    const parsed = await parseArguments(program, process.argv.slice(2));
+    const parsed = await parseArguments(program, process.argv.slice(2), process.env);
     if (parsed.kind === 'text') {
       process.stdout.write(`${parsed.text}\n`);
       return;

@@ -19,12 +19,14 @@ export interface Summary {
 
 /** The summary for a person, one line. */
 export function describeSummary(verb: string, summary: Summary): string {
-  const { images, failed, skipped, payloadBytes, wireBytes, seconds, imagesPerSecond } = summary;
+  const { images, failed, skipped, deadLettered, payloadBytes, wireBytes, seconds, imagesPerSecond } =
+    summary;
   const ratio = payloadBytes === 0 ? 1 : wireBytes / payloadBytes;
   const rate = seconds === 0 ? 0 : payloadBytes / 1e6 / seconds;
   const counts = [
     `${verb} ${images} ${images === 1 ? 'image' : 'images'}`,
     ...(skipped > 0 ? [`${skipped} already there`] : []),
+    ...(deadLettered > 0 ? [`${deadLettered} sent to the dead-letter topic`] : []),
     ...(failed > 0 ? [`${failed} FAILED`] : []),
   ];
   const sizes = `${formatBytes(payloadBytes)} of images, ${formatBytes(wireBytes)} on the wire (ratio ${ratio.toFixed(2)})`;

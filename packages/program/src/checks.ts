@@ -1,0 +1,73 @@
+import { closestMatch } from 'leven';
+import type { Environment, OptionDefinitions } from './arguments.ts';
+import { UsageError } from './errors.ts';
+import { aliasesOf, variableOf } from './spelling.ts';
+
+/**
+ * The options with values checked here, as yargs would let some wrong ones pass and explain others
+ * in several lines. To yargs all values are text, so that it does not guess numbers.
+ */
+export function checked(options: OptionDefinitions, environment: Environment): OptionDefinitions {
+  const entries = Object.entries(options).map(([name, option]) => {
+    if (option.type === 'array') {
+      return [name, option] as const;
+    }
+    const coerce = (value: unknown): unknown => {
+      // yargs collects the values of a repeated option in an array; the last one wins.
+      const last: unknown = Array.isArray(value) ? value.at(-1) : value;
+      if (last === undefined) {
+        return undefined;
+      }
+      try {
+        return check(name, option, last);
+      } catch (error) {
+        // With both, what was typed follows what the environment says; alone, it is the environment's.
+        const isTyped = Array.isArray(value) || (environment[variableOf(name)] ?? '') === '';
+        throw isTyped ? error : new UsageError(`${variableOf(name)}: ${(error as Error).message}`);
+      }
+    };
+    const requiresArg = option.requiresArg ?? option.choices !== undefined;
+    return [name, { ...option, type: 'string', requiresArg, coerce }] as const;
+  });
+  return Object.fromEntries(entries);
+}
+
+/**
+ * That nothing was given which the program does not know.
+ *
+ * @throws UsageError
+ */
+export function assertKnown(argv: Record<string, unknown>, options: OptionDefinitions): void {
+  const names = ['help', 'version', ...Object.keys(options)];
+  const known = new Set(['_', '$0', '--', ...names, ...Object.values(options).flatMap(aliasesOf)]);
+  const unknown = Object.keys(argv).find((name) => !known.has(name));
+  if (unknown !== undefined) {
+    // Two slips at most, and not another word altogether.
+    const suggestion = closestMatch(unknown, names, { maxDistance: Math.min(2, (unknown.length - 1) / 2) });
+    const question = suggestion === undefined ? '' : `; did you mean --${suggestion}?`;
+    throw new UsageError(`unknown option ${unknown.length === 1 ? '-' : '--'}${unknown}${question}`);
+  }
+  const [unexpected] = [argv['_'], argv['--'] ?? []].flat() as string[];
+  if (unexpected !== undefined) {
+    throw new UsageError(`unexpected argument '${unexpected}'; only options are taken`);
+  }
+}
+
+function check(name: string, { type, choices, coerce }: OptionDefinitions[string], value: unknown): unknown {
+  if (type === 'boolean') {
+    return checkBoolean(name, value);
+  }
+  if (choices !== undefined && !choices.includes(value as string)) {
+    throw new UsageError(`--${name} must be one of ${choices.join(', ')}, not '${String(value)}'`);
+  }
+  return coerce === undefined ? value : coerce(value);
+}
+
+/** A boolean as it was typed, or the default. */
+function checkBoolean(name: string, value: unknown): boolean {
+  const text = String(value).toLowerCase();
+  if (text !== 'true' && text !== 'false') {
+    throw new UsageError(`--${name} must be true or false, not '${String(value)}'`);
+  }
+  return text === 'true';
+}

@@ -1,0 +1,36 @@
+import { expect, test } from 'vitest';
+import { createLogger, logLevels } from './log.ts';
+import type { LogLevel } from './log.ts';
+
+function linesAt(level: LogLevel): string[] {
+  const lines: string[] = [];
+  const logger = createLogger(level, (line) => lines.push(line), false);
+  logger.error('an error');
+  logger.warn('a warning');
+  logger.info('news');
+  logger.debug('details');
+  logger.trace('everything');
+  return lines;
+}
+
+test('a line has time, level and message', () => {
+  const [line] = linesAt('error');
+  expect(line).toMatch(/^\[\d\d:\d\d:\d\d\] ERROR: an error\n$/);
+});
+
+test.each(logLevels.map((level, index) => [level, index] as const))('%s shows %d levels', (level, count) => {
+  expect(linesAt(level)).toHaveLength(count);
+});
+
+test('an entry with fields is one line', () => {
+  const lines: string[] = [];
+  createLogger('info', (line) => lines.push(line), false).info({ topic: 'pictures', partition: 0 }, 'gone');
+  expect(lines.join('')).toMatch(/INFO: gone \{"topic":"pictures","partition":0\}\n$/);
+});
+
+test('colors come with terminals only', () => {
+  const lines: string[] = [];
+  createLogger('info', (line) => lines.push(line), true).info('news');
+  expect(lines.join('')).toContain('\u001B[');
+  expect(linesAt('info').join('')).not.toContain('\u001B[');
+});

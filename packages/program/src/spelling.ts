@@ -1,0 +1,64 @@
+import type { Environment, OptionDefinitions } from './arguments.ts';
+
+/**
+ * What the Python application's users type, as yargs expects it: `--request_timeout_ms` with
+ * hyphens, and a boolean with its value in one word, so that `--flag`, `--flag False` and
+ * `--flag=false` are all read in the same way.
+ * A leading `--` comes from package managers that pass arguments on.
+ */
+export function normalize(args: readonly string[], options: OptionDefinitions): string[] {
+  const booleans = booleanFlags(options);
+  const normalized: string[] = [];
+  const words = args[0] === '--' ? args.slice(1) : args;
+  for (let index = 0; index < words.length; index++) {
+    const word = words[index]!;
+    const [, flag = ''] = /^(--?[^=]+)/.exec(word) ?? [];
+    const name = flag.startsWith('--') ? flag.replaceAll('_', '-') : flag;
+    const next = words[index + 1];
+    if (!booleans.has(name) || word !== flag) {
+      normalized.push(name + word.slice(flag.length));
+    } else if (next !== undefined && /^(true|false)$/i.test(next)) {
+      normalized.push(`${name}=${next}`);
+      index++;
+    } else {
+      normalized.push(`${name}=true`);
+    }
+  }
+  return normalized;
+}
+
+/**
+ * The environment as arguments, to stand before those that were typed: the last one wins. Variables
+ * that are empty, or another program's, do not count.
+ */
+export function environmentArguments(options: OptionDefinitions, environment: Environment): string[] {
+  return Object.keys(options).flatMap((name) => {
+    const value = environment[variableOf(name)] ?? '';
+    return value === '' ? [] : [`--${name}=${value}`];
+  });
+}
+
+/** The environment variable of an option. */
+export function variableOf(name: string): string {
+  return `IMAGE_STREAM_${name.replaceAll('-', '_').toUpperCase()}`;
+}
+
+/** An option or its alias in full, with its hyphens. */
+export function spelled(nameOrAlias: string, options: OptionDefinitions): string {
+  const name =
+    Object.keys(options).find((candidate) => aliasesOf(options[candidate]!).includes(nameOrAlias)) ??
+    nameOrAlias;
+  return name.length === 1 ? `-${name}` : `--${name}`;
+}
+
+/** The short forms of an option. */
+export function aliasesOf({ alias = [] }: OptionDefinitions[string]): string[] {
+  return [alias].flat();
+}
+
+function booleanFlags(options: OptionDefinitions): Set<string> {
+  const names = Object.entries(options)
+    .filter(([, { type }]) => type === 'boolean')
+    .flatMap(([name, option]) => [name, ...aliasesOf(option)]);
+  return new Set(names.flatMap((name) => [`--${name}`, `-${name}`]));
+}

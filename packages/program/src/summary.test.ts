@@ -1,0 +1,50 @@
+import { describe, expect, test } from 'vitest';
+import { describeSummary, formatBytes } from './summary.ts';
+import type { Summary } from './summary.ts';
+
+const summary: Summary = {
+  images: 2,
+  failed: 0,
+  skipped: 0,
+  deadLettered: 0,
+  payloadBytes: 10_000_000,
+  wireBytes: 5_000_000,
+  seconds: 4,
+  imagesPerSecond: 0.5,
+};
+
+test.each<[string, Partial<Summary>, string]>([
+  [
+    'all of it',
+    {},
+    'sent 2 images: 10.0 MB of images, 5.0 MB on the wire (ratio 0.50), 4.0 s, 0.5 images/s, 2.5 MB/s',
+  ],
+  ['one image', { images: 1 }, 'sent 1 image: '],
+  ['images that were there', { skipped: 3 }, 'sent 2 images, 3 already there: '],
+  ['bad records', { deadLettered: 1 }, 'sent 2 images, 1 sent to the dead-letter topic: '],
+  ['failures', { skipped: 3, failed: 4 }, 'sent 2 images, 3 already there, 4 FAILED: '],
+  [
+    'nothing',
+    { images: 0, payloadBytes: 0, wireBytes: 0, seconds: 0, imagesPerSecond: 0 },
+    'sent 0 images: 0 B of images, 0 B on the wire (ratio 1.00), 0.0 s, 0.0 images/s, 0.0 MB/s',
+  ],
+])('%s', (_name, changed, line) => {
+  const described = describeSummary('sent', { ...summary, ...changed });
+  expect(described.slice(0, line.length)).toBe(line);
+  expect(described).not.toContain('\n');
+});
+
+describe('bytes', () => {
+  test.each([
+    [0, '0 B'],
+    [999, '999 B'],
+    [1000, '1.0 kB'],
+    [1_000_000, '1.0 MB'],
+    [6_220_800, '6.2 MB'],
+    [1e9, '1.0 GB'],
+    [1e12, '1.0 TB'],
+    [1e15, '1000.0 TB'],
+  ])('%d is %s', (count, text) => {
+    expect(formatBytes(count)).toBe(text);
+  });
+});

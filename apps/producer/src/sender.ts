@@ -31,39 +31,45 @@ export async function createSender({
   deliveryTimeoutMs,
   logger,
 }: SenderOptions): Promise<Sender> {
-  let client = connect();
-  await client.connect();
+  const connected = async (): Promise<Producer> => {
+    const client = connect();
+    await client.connect();
+    return client;
+  };
+  let current = connected();
+  await current;
 
-  async function replace(broken: Producer): Promise<void> {
-    // Of many sends that fail together, the first one replaces the client for all.
-    if (client !== broken) {
-      return;
+  /** Of many sends that fail together, the first one replaces the client for all. */
+  function replace(broken: Promise<Producer>, error: unknown): void {
+    if (current === broken) {
+      logger.warn(`records are not acknowledged, trying again: ${(error as Error).message}`);
+      broken.then((client) => client.disconnect()).catch(() => {});
+      current = connected();
+      // Whoever sends next is told.
+      current.catch(() => {});
     }
-    client = connect();
-    void broken.disconnect().catch(() => {});
-    await client.connect().catch(() => {});
   }
 
   return {
     async send(record) {
       const deadline = performance.now() + deliveryTimeoutMs;
       for (;;) {
-        const used = client;
+        const used = current;
         try {
+          const client = await used;
           // One record a request: with several, kafkajs can lose one and report success.
-          assertAcknowledged(await used.send({ ...request, messages: [record] }), request.acks);
+          assertAcknowledged(await client.send({ ...request, messages: [record] }), request.acks);
           return;
         } catch (error) {
           if (!isRetriable(error) || performance.now() + backoffMs > deadline) {
             throw explain(error, record);
           }
-          logger.warn(`a record was not acknowledged, trying again: ${(error as Error).message}`);
           await sleep(backoffMs);
-          await replace(used);
+          replace(used, error);
         }
       }
     },
-    close: () => client.disconnect(),
+    close: async () => (await current).disconnect(),
   };
 }
 
@@ -75,13 +81,10 @@ function assertAcknowledged(results: readonly RecordMetadata[], acks: number | u
   }
 }
 
+/** The client wraps what happened in errors that all say no; the innermost one knows. */
 function isRetriable(error: unknown): boolean {
-  const { name, retriable, cause } = error as { name?: string; retriable?: boolean; cause?: unknown };
-  if (name === 'KafkaJSNumberOfRetriesExceeded' && cause !== undefined) {
-    return isRetriable(cause);
-  }
-  // Errors of the connection carry no verdict and pass when the broker comes back.
-  return retriable ?? name?.startsWith('KafkaJSConnection') ?? false;
+  const { cause, retriable } = error as { cause?: unknown; retriable?: boolean };
+  return cause === undefined ? (retriable ?? false) : isRetriable(cause);
 }
 
 function explain(error: unknown, record: OutgoingRecord): unknown {

@@ -1,0 +1,67 @@
+import { startKafka } from '@image-stream/local-kafka';
+import { expect, onTestFinished, test, vi } from 'vitest';
+import { filesIn, temporaryFolder } from './files.test-support.ts';
+import { start, succeed, summaryOf } from './programs.test-support.ts';
+
+const patience = { timeout: 90_000, interval: 50 };
+
+/** A broker that this test alone may harm. */
+async function ownBroker() {
+  const kafka = await startKafka();
+  onTestFinished(() => kafka.stop());
+  return { broker: kafka.brokers[0]!, bootstrapServers: kafka.bootstrapServers };
+}
+
+test('both sides outlive a broker that is killed and comes back', { timeout: 120_000 }, async () => {
+  const { broker, bootstrapServers } = await ownBroker();
+  const output = temporaryFolder();
+  const shared = ['-bs', bootstrapServers, '-t', 'killed', '--json'];
+  const size = ['--width', '16', '--height', '16'];
+  const producer = start('producer', [...shared, '-n', '150', '--rate', '30', '-a', 'all', ...size]);
+  const consumer = start('consumer', [...shared, '-o', output, '-X', 'session.timeout.ms=6000']);
+  await vi.waitUntil(() => filesIn(output).length > 20, patience);
+
+  await broker.kill();
+  await broker.restart();
+  const sent = await producer.ended;
+  await vi.waitUntil(() => finished(output) >= 150, patience);
+  consumer.process.kill('SIGTERM');
+  const saved = await consumer.ended;
+
+  expect([sent.exitCode, saved.exitCode]).toEqual([0, 0]);
+  expect(summaryOf(sent.stdout)).toMatchObject({ images: 150, failed: 0 });
+  expect(filesIn(output)).toHaveLength(150);
+  const rest = await succeed('consumer', [...shared.slice(0, 4), '-o', output, '--exit-at-end']);
+  expect(rest).toMatchObject({ images: 0, failed: 0 });
+});
+
+test('both sides outlive a broker that stops answering for a while', { timeout: 120_000 }, async () => {
+  const { broker, bootstrapServers } = await ownBroker();
+  const output = temporaryFolder();
+  const shared = ['-bs', bootstrapServers, '-t', 'paused', '-rt', '2000', '--json'];
+  const size = ['--width', '16', '--height', '16'];
+  const producer = start('producer', [...shared, '-n', '150', '--rate', '30', '-a', 'all', ...size]);
+  const consumer = start('consumer', [...shared, '-o', output, '-X', 'session.timeout.ms=6000']);
+  let log = '';
+  producer.process.stderr.on('data', (chunk) => {
+    log += String(chunk);
+  });
+  await vi.waitUntil(() => filesIn(output).length > 20, patience);
+
+  broker.pause();
+  await vi.waitUntil(() => log.includes('records are not acknowledged'), patience);
+  broker.resume();
+  const sent = await producer.ended;
+  await vi.waitUntil(() => finished(output) >= 150, patience);
+  consumer.process.kill('SIGTERM');
+
+  expect((await consumer.ended).exitCode).toBe(0);
+  expect(sent.exitCode).toBe(0);
+  expect(summaryOf(sent.stdout)).toMatchObject({ images: 150, failed: 0 });
+  expect(filesIn(output)).toHaveLength(150);
+});
+
+/** How many files have their final names. */
+function finished(folder: string): number {
+  return filesIn(folder).filter((file) => !file.startsWith('.tmp')).length;
+}

@@ -61,6 +61,31 @@ test('both sides outlive a broker that stops answering for a while', { timeout: 
   expect(filesIn(output)).toHaveLength(150);
 });
 
+test('an image that is not acknowledged in time is named', { timeout: 120_000 }, async () => {
+  const { broker, bootstrapServers } = await ownBroker();
+  const output = temporaryFolder();
+  const wanted = ['-n', '1000', '--rate', '20', '--width', '16', '--height', '16', '--json'];
+  const timeout = ['-X', 'delivery.timeout.ms=1000'];
+  const producer = start('producer', ['-bs', bootstrapServers, ...wanted, ...timeout]);
+  const consumer = start('consumer', ['-bs', bootstrapServers, '-o', output]);
+  let log = '';
+  producer.process.stderr.on('data', (chunk) => {
+    log += String(chunk);
+  });
+  await vi.waitUntil(() => filesIn(output).length > 5, patience);
+  consumer.process.kill('SIGKILL');
+
+  broker.pause();
+  await vi.waitUntil(() => log.includes('was not sent'), patience);
+  broker.resume();
+  producer.process.kill('SIGTERM');
+  const { exitCode, stdout } = await producer.ended;
+
+  expect(exitCode).toBe(1);
+  const { failed } = summaryOf(stdout);
+  expect(log.match(/image [0-9a-f-]{36} was not sent: it was not acknowledged within/g)).toHaveLength(failed);
+});
+
 /** How many files have their final names. */
 function finished(folder: string): number {
   return filesIn(folder).filter((file) => !file.startsWith('.tmp')).length;

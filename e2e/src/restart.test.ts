@@ -43,6 +43,20 @@ test('reading again from the beginning finds every image on disk', async () => {
   expect(snapshot(output)).toEqual(before);
 });
 
+test('--exit-at-end with -aor latest reads what a group has left', async () => {
+  const topic = uniqueName();
+  const output = temporaryFolder();
+  const consume = ['-t', topic, '-gid', topic, '-o', output];
+  await succeed('producer', ['-n', '5', '-t', topic, ...small]);
+  await succeed('consumer', [...consume, '-n', '2']);
+
+  const rest = await succeed('consumer', [...consume, '-aor', 'latest', '--exit-at-end']);
+  const fresh = ['-t', topic, '-gid', `${topic}-new`, '-o', output, '-aor', 'latest', '--exit-at-end'];
+
+  expect(rest).toMatchObject({ images: 3 });
+  expect(await succeed('consumer', fresh)).toMatchObject({ images: 0, skipped: 0 });
+});
+
 describe('the first signal', () => {
   test.each(['SIGINT', 'SIGTERM'] as const)('%s drains and commits: exit code 0', async (signal) => {
     const topic = await createTopic(2);

@@ -72,7 +72,7 @@ export async function consume(
     const next = String(BigInt(offset) + 1n);
     logger.error(
       `record ${topic}[${partition}]@${offset} cannot be saved: ${error.message}. It stays uncommitted. ` +
-        'Mend the cause and run again; or, to go on without it: kafka-consumer-groups --reset-offsets --execute ' +
+        'Mend the cause and run again; or, to go on without it: kafka-consumer-groups.sh --reset-offsets --execute ' +
         `--bootstrap-server HOST:PORT --group GROUP --topic ${topic}:${partition} --to-offset ${next}`,
     );
   }

@@ -14,6 +14,8 @@ export interface Ends {
 /**
  * The ends as of now. Partitions that the group has read to the end, or that hold nothing for it,
  * count as reached.
+ *
+ * @param fromBeginning where a group that has committed nothing begins
  */
 export async function findEnds(
   admin: Admin,
@@ -21,10 +23,10 @@ export async function findEnds(
   groupId: string,
   fromBeginning: boolean,
 ): Promise<Ends> {
+  const committed = await committedOffsets();
   const remaining = new Map<number, bigint>();
   for (const { partition, low, high } of await admin.fetchTopicOffsets(topic)) {
-    // A group that has committed nothing begins at one end or the other.
-    const start = fromBeginning ? BigInt(low) : BigInt(high);
+    const start = committed.get(partition) ?? BigInt(fromBeginning ? low : high);
     if (start < BigInt(high)) {
       remaining.set(partition, BigInt(high));
     }
@@ -37,15 +39,20 @@ export async function findEnds(
       }
     },
     async refresh() {
-      const [committed] = await admin.fetchOffsets({ groupId, topics: [topic] });
-      for (const { partition, offset } of committed?.partitions ?? []) {
-        ends.reach({ partition, offset: BigInt(offset) });
+      for (const [partition, offset] of await committedOffsets()) {
+        ends.reach({ partition, offset });
       }
     },
     isReached: () => remaining.size === 0,
   };
-  await ends.refresh();
   return ends;
+
+  /** Without the partitions where the group has committed nothing, which the broker shows as -1. */
+  async function committedOffsets(): Promise<Map<number, bigint>> {
+    const [answer] = await admin.fetchOffsets({ groupId, topics: [topic] });
+    const positions = (answer?.partitions ?? []).map((one) => [one.partition, BigInt(one.offset)] as const);
+    return new Map(positions.filter(([, offset]) => offset >= 0n));
+  }
 }
 
 /**

@@ -67,7 +67,7 @@ export async function run({
   warnOfForeignShape(values, logger);
 
   try {
-    return await produce({
+    const summary = await produce({
       images: generatedImages(values, signal),
       total: values['num-messages'],
       encode: (image) => encode(image, values, limit),
@@ -77,6 +77,10 @@ export async function run({
       logger,
       progress,
     });
+    if (properties.acks !== -1) {
+      logger.info('with --acks all, an image counts as sent only when every in-sync replica has it');
+    }
+    return summary;
   } finally {
     await sender.close();
   }

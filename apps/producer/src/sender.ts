@@ -58,7 +58,8 @@ export async function createSender({
         try {
           const client = await used;
           // One record a request: with several, kafkajs can lose one and report success.
-          assertAcknowledged(await client.send({ ...request, messages: [record] }), request.acks);
+          const sent = client.send({ ...request, messages: [record] });
+          assertAcknowledged(await within(deadline, sent), request.acks);
           return;
         } catch (error) {
           if (!isRetriable(error) || performance.now() + backoffMs > deadline) {
@@ -71,6 +72,23 @@ export async function createSender({
     },
     close: async () => (await current).disconnect(),
   };
+}
+
+/** The result, unless it comes after the deadline; kafkajs itself would wait for as long as a request may take. */
+async function within<T>(deadline: number, result: Promise<T>): Promise<T> {
+  const timer = new AbortController();
+  const late = sleep(Math.max(0, deadline - performance.now()), undefined, { signal: timer.signal }).then(
+    () => {
+      throw new Error('it was not acknowledged within delivery.timeout.ms');
+    },
+  );
+  try {
+    return await Promise.race([result, late]);
+  } finally {
+    timer.abort();
+    late.catch(() => {});
+    result.catch(() => {});
+  }
 }
 
 /** kafkajs can resolve without having sent; with acknowledgements, the answer shows where the record is. */

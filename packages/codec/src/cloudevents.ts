@@ -4,7 +4,7 @@ import type { Compression } from './compression.ts';
 import { CodecError } from './errors.ts';
 import { assertIdentifier } from './image.ts';
 import type { Image } from './image.ts';
-import { assertPayloadBytes } from './limits.ts';
+import { assertPayloadBytes, assertTextBytes } from './limits.ts';
 import type { Limits } from './limits.ts';
 import { fromPayload, toPayload } from './payload.ts';
 import type { OutgoingRecord, ReceivedRecord } from './record.ts';
@@ -79,13 +79,15 @@ export function isCloudEvent({ headers = {} }: ReceivedRecord): boolean {
 
 /** Reads an event in either mode. Events of any foreign type count, as long as their data is an image. */
 export async function decodeCloudEvent(record: ReceivedRecord, limits: Required<Limits>): Promise<Image> {
-  const { headers = {} } = record;
+  const { headers = {}, value } = record;
+  const bytes = value ?? Buffer.alloc(0);
   if (headers['ce_specversion'] === undefined) {
-    return decodeStructured(toJsonObject(record.value ?? Buffer.alloc(0)), record, limits);
+    assertTextBytes(bytes.length, limits);
+    return decodeStructured(toJsonObject(bytes), record, limits);
   }
   const attributes: Attributes = (name) => headerText(headers, `ce_${name}`);
   const contentEncoding = parseContentEncoding(headerText(headers, 'content-encoding') ?? '');
-  return toImage(attributes, record.value ?? Buffer.alloc(0), contentEncoding, record, limits);
+  return toImage(attributes, bytes, contentEncoding, record, limits);
 }
 
 /** Reads an event whose attributes and base64 data are one JSON object. */

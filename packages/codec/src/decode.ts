@@ -1,7 +1,7 @@
 import { decodeCloudEvent, decodeStructured, isCloudEvent } from './cloudevents.ts';
 import { CodecError } from './errors.ts';
 import type { Image } from './image.ts';
-import { assertPayloadBytes, resolveLimits } from './limits.ts';
+import { assertTextBytes, resolveLimits } from './limits.ts';
 import type { Limits } from './limits.ts';
 import { sniffMediaType } from './media-type.ts';
 import { decodePlain } from './plain.ts';
@@ -37,8 +37,7 @@ async function decodeImage(record: ReceivedRecord, limits: Required<Limits>): Pr
     return decodePlain(record, limits);
   }
   if (value[0] === openingBrace) {
-    // Base64 and JSON take more than the payload; whole text beyond twice its limit is not parsed.
-    assertPayloadBytes(value.length / 2, limits);
+    assertTextBytes(value.length, limits);
     const message = toJsonObject(value);
     if (message !== undefined && Object.hasOwn(message, 'specversion')) {
       return decodeStructured(message, record, limits);

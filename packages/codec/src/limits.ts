@@ -51,3 +51,8 @@ export function assertShape(
     );
   }
 }
+
+/** Base64 and JSON take more than the payload; whole text beyond twice its limit is not parsed. */
+export function assertTextBytes(bytes: number, limits: Required<Limits>): void {
+  assertPayloadBytes(bytes / 2, limits);
+}

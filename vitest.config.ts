@@ -19,7 +19,7 @@ export default defineConfig({
           name: folder.split('/').at(-1)!,
           root: here(folder),
           include: ['src/**/*.test.ts'],
-          globalSetup: existsSync(here(`${folder}/src/global-setup.ts`)) ? ['src/global-setup.ts'] : [],
+          globalSetup: folder === 'e2e' ? [here('e2e/src/global-setup.ts')] : [],
           // Real brokers start within tests, several at once on two cores.
           testTimeout: 60_000,
           hookTimeout: 120_000,

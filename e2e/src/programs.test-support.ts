@@ -10,7 +10,7 @@ import { inject } from 'vitest';
 export const bootstrapServers = inject('bootstrapServers');
 
 /** How a program ended. */
-export interface Ended {
+interface Ended {
   readonly exitCode: number | null;
   readonly stdout: string;
   readonly stderr: string;

@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { Admin, ITopicConfig } from 'kafkajs';
 import { KafkaConfigError } from './errors.ts';
 import { translate } from './translate.ts';
@@ -19,12 +20,18 @@ export async function connectAdmin(admin: Admin, servers: readonly string[]): Pr
     );
   });
   try {
-    await Promise.race([admin.connect(), timeout]);
+    await Promise.race([connect(admin), timeout]);
   } catch (error) {
     throw translate(error, servers);
   } finally {
     clearTimeout(timer);
   }
+}
+
+async function connect(admin: Admin): Promise<void> {
+  await admin.connect();
+  // A broker answers the greeting of anyone; only its next answer shows that it would serve this client.
+  await admin.describeCluster();
 }
 
 /** What a topic that does not exist is to be created with. */
@@ -41,7 +48,7 @@ export interface NewTopic {
  * Creates a topic unless it exists. With three replicas it gets `min.insync.replicas` 2 and no
  * unclean leader election, so that `acks=all` survives the loss of a broker.
  *
- * @returns whether it was created
+ * @returns whether it was created; of several programs that call this at once, one gets true
  * @throws KafkaConfigError `INVALID_TOPIC`, `NOT_AUTHORIZED`, `REFUSED`
  */
 export async function ensureTopic(admin: Admin, topic: string, wanted: NewTopic): Promise<boolean> {
@@ -50,7 +57,10 @@ export async function ensureTopic(admin: Admin, topic: string, wanted: NewTopic)
     if ((await admin.listTopics()).includes(topic)) {
       return false;
     }
-    return await admin.createTopics({ topics: [await newTopic(admin, topic, wanted)], waitForLeaders: true });
+    const topics = [await newTopic(admin, topic, wanted)];
+    const created = await admin.createTopics({ topics, waitForLeaders: false });
+    await untilServed(admin, topic);
+    return created;
   } catch (error) {
     throw translate(error, [], `topic '${topic}' cannot be created`);
   }
@@ -72,6 +82,31 @@ async function newTopic(admin: Admin, topic: string, wanted: NewTopic): Promise<
       ...(replicationFactor >= 3 ? durable : []),
     ],
   };
+}
+
+/** How long the brokers may take to hear of a new topic and to choose its leaders. */
+const servedTimeoutMs = 10_000;
+
+/**
+ * Waits until a new topic can be used. The controller has created it, but each broker hears of it
+ * for itself and until then denies it; what kafkajs offers, `waitForLeaders`, fails at the denial,
+ * and does not wait at all where another program was faster.
+ */
+async function untilServed(admin: Admin, topic: string): Promise<void> {
+  const deadline = Date.now() + servedTimeoutMs;
+  for (;;) {
+    try {
+      await admin.fetchTopicMetadata({ topics: [topic] });
+      return;
+    } catch (error) {
+      const { type = '' } = error as { type?: string };
+      const soon = ['UNKNOWN_TOPIC_OR_PARTITION', 'LEADER_NOT_AVAILABLE'].includes(type);
+      if (!soon || Date.now() > deadline) {
+        throw error;
+      }
+    }
+    await sleep(50);
+  }
 }
 
 /** ConfigResourceTypes.TOPIC of kafkajs, spelled out so that this module loads without the client. */

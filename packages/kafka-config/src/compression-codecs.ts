@@ -1,5 +1,6 @@
 import { promisify } from 'node:util';
 import { gunzip, gzip } from 'node:zlib';
+import { lz4Bound, snappySize, zstdBound } from './inflated-size.ts';
 
 /** As kafkajs takes it for a batch of records. */
 interface CompressionCodec {
@@ -10,36 +11,65 @@ interface CompressionCodec {
 /** The ids of Kafka's record format: https://kafka.apache.org/documentation/#recordbatch */
 const types = { gzip: 1, snappy: 2, lz4: 3, zstd: 4 } as const;
 
-/** A batch is at most this large once decompressed, whatever its size on the wire. */
-const maxBatchBytes = 1024 ** 3;
+/** Far more than a batch has; it only keeps a few hostile bytes from taking all memory. */
+const defaultMaxBatchBytes = 1024 ** 3;
 
 /**
  * What `Object.assign(CompressionCodecs, compressionCodecs())` needs so that a kafkajs client reads
  * and writes every compression of Kafka. A codec's native module is loaded by its first batch.
+ *
+ * @param maxBatchBytes what would be larger once decompressed is refused before memory is allocated
  */
-export function compressionCodecs(): Record<number, () => CompressionCodec> {
+export function compressionCodecs(
+  maxBatchBytes = defaultMaxBatchBytes,
+): Record<number, () => CompressionCodec> {
+  const assertFits = (bytes: number): void => {
+    if (bytes > maxBatchBytes) {
+      throw new Error(`a batch would be larger than ${maxBatchBytes} bytes once decompressed`);
+    }
+  };
   return {
-    [types.gzip]: () => gzipCodec,
-    [types.snappy]: () => snappyCodec,
-    [types.lz4]: () => lz4Codec,
-    [types.zstd]: () => zstdCodec,
+    [types.gzip]: () => gzipCodec(maxBatchBytes),
+    [types.snappy]: () => snappyCodec(assertFits),
+    [types.lz4]: () => lz4Codec(assertFits),
+    [types.zstd]: () => zstdCodec(assertFits),
   };
 }
 
-const gzipCodec: CompressionCodec = {
+/** Throws where so many bytes are too many. */
+type AssertFits = (bytes: number) => void;
+
+const gzipCodec = (maxOutputLength: number): CompressionCodec => ({
   compress: ({ buffer }) => promisify(gzip)(buffer),
-  decompress: (bytes) => promisify(gunzip)(bytes, { maxOutputLength: maxBatchBytes }),
-};
+  decompress: (bytes) => promisify(gunzip)(bytes, { maxOutputLength }),
+});
 
-const lz4Codec: CompressionCodec = {
+const lz4Codec = (assertFits: AssertFits): CompressionCodec => ({
   compress: async ({ buffer }) => (await import('lz4-napi')).compressFrame(buffer),
-  decompress: async (bytes) => (await import('lz4-napi')).decompressFrame(bytes),
-};
+  async decompress(bytes) {
+    assertFits(lz4Bound(bytes));
+    return (await import('lz4-napi')).decompressFrame(bytes);
+  },
+});
 
-const zstdCodec: CompressionCodec = {
+const zstdCodec = (assertFits: AssertFits): CompressionCodec => ({
   compress: async ({ buffer }) => (await import('@mongodb-js/zstd')).compress(buffer),
-  decompress: async (bytes) => (await import('@mongodb-js/zstd')).decompress(bytes),
-};
+  async decompress(bytes) {
+    assertFits(zstdBound(bytes));
+    return (await import('@mongodb-js/zstd')).decompress(bytes);
+  },
+});
+
+const snappyCodec = (assertFits: AssertFits): CompressionCodec => ({
+  compress: async ({ buffer }) => (await import('snappy')).compress(buffer),
+  async decompress(bytes) {
+    const blocks = snappyBlocks(bytes);
+    assertFits(blocks.reduce((sum, block) => sum + snappySize(block), 0));
+    const { uncompress } = await import('snappy');
+    const inflated = await Promise.all(blocks.map((block) => uncompress(block, { asBuffer: true })));
+    return Buffer.concat(inflated.map((block) => Buffer.from(block)));
+  },
+});
 
 /*
  * Java frames Snappy as xerial/snappy-java does; librdkafka and kafkajs itself write bare blocks.
@@ -50,21 +80,15 @@ const zstdCodec: CompressionCodec = {
  */
 const xerialMagic = Buffer.from('\x82SNAPPY\0', 'latin1');
 
-const snappyCodec: CompressionCodec = {
-  compress: async ({ buffer }) => (await import('snappy')).compress(buffer),
-  async decompress(bytes) {
-    const { uncompress } = await import('snappy');
-    const inflate = async (block: Buffer): Promise<Buffer> =>
-      Buffer.from(await uncompress(block, { asBuffer: true }));
-    if (!bytes.subarray(0, 8).equals(xerialMagic)) {
-      return inflate(bytes);
-    }
-    const blocks: Buffer[] = [];
-    for (let offset = 16; offset < bytes.length;) {
-      const length = bytes.readUInt32BE(offset);
-      blocks.push(await inflate(bytes.subarray(offset + 4, offset + 4 + length)));
-      offset += 4 + length;
-    }
-    return Buffer.concat(blocks);
-  },
-};
+function snappyBlocks(bytes: Buffer): Buffer[] {
+  if (!bytes.subarray(0, 8).equals(xerialMagic)) {
+    return [bytes];
+  }
+  const blocks: Buffer[] = [];
+  for (let offset = 16; offset < bytes.length;) {
+    const length = bytes.readUInt32BE(offset);
+    blocks.push(bytes.subarray(offset + 4, offset + 4 + length));
+    offset += 4 + length;
+  }
+  return blocks;
+}

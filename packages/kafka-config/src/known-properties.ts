@@ -11,13 +11,19 @@ export class NotAllowed extends Error {}
 
 const text: Parser<string> = (value) => value;
 
-const list: Parser<string[]> = (value) => {
+const servers: Parser<string[]> = (value) => {
   const items = value.split(',').map((item) => item.trim());
-  if (!items.every((item) => /^(\[[^\]]+\]|[^\s:/]+):\d{1,5}$/.test(item))) {
+  if (!items.every(isHostAndPort)) {
     throw new NotAllowed('host:port, or several of them separated by commas');
   }
   return items;
 };
+
+/** An IPv6 address is not one: kafkajs takes it apart at its first colon. */
+function isHostAndPort(item: string): boolean {
+  const [, port] = /^[^\s:/[\]]+:(\d{1,5})$/.exec(item) ?? [];
+  return port !== undefined && Number(port) >= 1 && Number(port) <= 65_535;
+}
 
 const integer =
   (minimum: number, maximum = 2 ** 31 - 1): Parser<number> =>
@@ -55,8 +61,20 @@ const acks: Parser<-1 | 0 | 1> = (value) => {
   return number as -1 | 0 | 1;
 };
 
+const trustStoreType: Parser<'PEM'> = (value) => {
+  if (value.toUpperCase() !== 'PEM') {
+    throw new NotAllowed(`PEM (to convert a store: ${toPem('STORE')})`);
+  }
+  return 'PEM';
+};
+
+/** The command that makes a trust store readable here. */
+export function toPem(store: string): string {
+  return `keytool -list -rfc -keystore '${store}' > truststore.pem`;
+}
+
 export const parsers = {
-  'bootstrap.servers': list,
+  'bootstrap.servers': servers,
   'client.id': text,
   'request.timeout.ms': integer(1),
   'retry.backoff.ms': integer(1),
@@ -64,7 +82,7 @@ export const parsers = {
   'socket.connection.setup.timeout.ms': integer(1),
 
   'security.protocol': oneOf('PLAINTEXT', 'SSL', 'SASL_PLAINTEXT', 'SASL_SSL'),
-  'ssl.truststore.type': oneOf('PEM'),
+  'ssl.truststore.type': trustStoreType,
   'ssl.truststore.location': text,
   'ssl.truststore.certificates': text,
   'ssl.keystore.type': oneOf('PEM', 'PKCS12'),
@@ -80,7 +98,6 @@ export const parsers = {
   acks,
   'max.request.size': integer(1),
   'delivery.timeout.ms': integer(1),
-  'compression.type': oneOf('none', 'gzip', 'snappy', 'lz4', 'zstd'),
 
   'group.id': text,
   'auto.offset.reset': oneOf('earliest', 'latest'),

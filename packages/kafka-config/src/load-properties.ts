@@ -1,8 +1,10 @@
 import { readFile } from 'node:fs/promises';
 import { getProperties } from 'properties-file';
+import { assertConsistent } from './consistency.ts';
 import { KafkaConfigError } from './errors.ts';
 import { isKnown, NotAllowed, parsers } from './known-properties.ts';
 import type { KafkaProperties, PropertyName } from './known-properties.ts';
+import { shownName, shownValue } from './shown.ts';
 
 /** Where properties come from, the strongest first. */
 export interface PropertySources {
@@ -30,7 +32,7 @@ interface Setting {
  * Collects and checks properties: a flag or `-X` wins over the environment, that over the file, and
  * that over the defaults.
  *
- * @throws KafkaConfigError that names the property, its value, and where it was set
+ * @throws KafkaConfigError that names the property, where it was set, and its value unless that is secret
  */
 export async function loadProperties(sources: PropertySources): Promise<KafkaProperties> {
   const { flags = {}, overrides = [], environment = {}, file, defaults = {} } = sources;
@@ -59,7 +61,10 @@ function fromFlags(flags: NonNullable<PropertySources['flags']>): Setting[] {
 function fromOverride(override: string): Setting {
   const separator = override.indexOf('=');
   if (separator < 1) {
-    throw new KafkaConfigError('INVALID_PROPERTY', `-X takes name=value, not '${override}'`);
+    // What was given may be a secret, or end in one.
+    const [name = ''] = /^[\w.-]*/.exec(override) ?? [];
+    const given = isKnown(name) ? `; ${name} has no '='` : '';
+    throw new KafkaConfigError('INVALID_PROPERTY', `-X takes name=value${given}`);
   }
   return { name: override.slice(0, separator).trim(), text: override.slice(separator + 1), origin: '-X' };
 }
@@ -89,7 +94,7 @@ function parse({ name, text, origin }: Setting): unknown {
   if (!isKnown(name)) {
     throw new KafkaConfigError(
       'UNKNOWN_PROPERTY',
-      `property '${name}' (${origin}) is not known${suggestion(name)}`,
+      `property ${shownName(name)} (${origin}) is not known${suggestion(name)}`,
     );
   }
   try {
@@ -100,7 +105,7 @@ function parse({ name, text, origin }: Setting): unknown {
     }
     throw new KafkaConfigError(
       'INVALID_PROPERTY',
-      `${name} must be ${error.message}, not '${text}' (${origin})`,
+      `${name} must be ${error.message}, not ${shownValue(name, text)} (${origin})`,
     );
   }
 }
@@ -128,54 +133,9 @@ function assertAgreement(settings: readonly Setting[]): void {
     if (other !== undefined) {
       throw new KafkaConfigError(
         'CONTRADICTION',
-        `${other.origin} sets ${name} to '${other.text}', but ${origin} sets it to '${text}'`,
+        `${other.origin} sets ${name} to ${shownValue(name, other.text)}, ` +
+          `but ${origin} sets it to ${shownValue(name, text)}`,
       );
     }
-  }
-}
-
-/** Properties that exclude or need one another. */
-function assertConsistent(properties: KafkaProperties): void {
-  const { 'security.protocol': protocol = 'PLAINTEXT' } = properties;
-  const set = Object.keys(properties);
-  const contradict = (message: string): never => {
-    throw new KafkaConfigError('CONTRADICTION', message);
-  };
-
-  const ssl = set.find((name) => name.startsWith('ssl.'));
-  if (ssl !== undefined && !protocol.endsWith('SSL')) {
-    contradict(`${ssl} has no effect with security.protocol=${protocol}; set it to SSL or SASL_SSL`);
-  }
-  const sasl = set.find((name) => name.startsWith('sasl.'));
-  if (sasl !== undefined && !protocol.startsWith('SASL')) {
-    contradict(
-      `${sasl} has no effect with security.protocol=${protocol}; set it to SASL_SSL or SASL_PLAINTEXT`,
-    );
-  }
-  for (const needed of ['sasl.mechanism', 'sasl.jaas.config'] as const) {
-    if (protocol.startsWith('SASL') && properties[needed] === undefined) {
-      contradict(`security.protocol=${protocol} needs ${needed}`);
-    }
-  }
-  if (properties['ssl.keystore.location'] !== undefined && properties['ssl.keystore.key'] !== undefined) {
-    contradict('ssl.keystore.location and ssl.keystore.key exclude one another');
-  }
-  if (
-    properties['ssl.truststore.location'] !== undefined &&
-    properties['ssl.truststore.certificates'] !== undefined
-  ) {
-    contradict('ssl.truststore.location and ssl.truststore.certificates exclude one another');
-  }
-  assertLess(properties, 'heartbeat.interval.ms', 'session.timeout.ms');
-  assertLess(properties, 'fetch.max.wait.ms', 'request.timeout.ms');
-}
-
-function assertLess(properties: KafkaProperties, smaller: PropertyName, larger: PropertyName): void {
-  const [low, high] = [properties[smaller], properties[larger]];
-  if (low !== undefined && high !== undefined && !(low < high)) {
-    throw new KafkaConfigError(
-      'CONTRADICTION',
-      `${smaller}=${String(low)} must be less than ${larger}=${String(high)}`,
-    );
   }
 }

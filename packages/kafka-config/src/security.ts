@@ -1,7 +1,9 @@
 import { readFile } from 'node:fs/promises';
+import { createSecureContext } from 'node:tls';
 import type { ConnectionOptions } from 'node:tls';
 import type { KafkaConfig, SASLOptions } from 'kafkajs';
 import { KafkaConfigError } from './errors.ts';
+import { toPem } from './known-properties.ts';
 import type { KafkaProperties } from './known-properties.ts';
 
 /** What `security.protocol`, `ssl.*` and `sasl.*` say, as kafkajs takes it. */
@@ -17,14 +19,15 @@ export async function securityConfig(
 
 async function tlsOptions(properties: KafkaProperties): Promise<ConnectionOptions> {
   const ca =
-    properties['ssl.truststore.certificates'] ?? (await readStore(properties, 'ssl.truststore.location'));
+    pemLines(properties['ssl.truststore.certificates']) ??
+    (await readStore(properties, 'ssl.truststore.location'));
   const keystore = await readStore(properties, 'ssl.keystore.location');
   const isPkcs12 = properties['ssl.keystore.type'] === 'PKCS12';
   // A PEM key store holds the key and its chain in one file.
-  const cert = properties['ssl.keystore.certificate.chain'] ?? (isPkcs12 ? undefined : keystore);
-  const key = properties['ssl.keystore.key'] ?? (isPkcs12 ? undefined : keystore);
+  const cert = pemLines(properties['ssl.keystore.certificate.chain']) ?? (isPkcs12 ? undefined : keystore);
+  const key = pemLines(properties['ssl.keystore.key']) ?? (isPkcs12 ? undefined : keystore);
   const passphrase = isPkcs12 ? properties['ssl.keystore.password'] : properties['ssl.key.password'];
-  return {
+  const options = {
     ...(ca !== undefined && { ca }),
     ...(isPkcs12 && keystore !== undefined && { pfx: keystore }),
     ...(cert !== undefined && { cert }),
@@ -35,6 +38,26 @@ async function tlsOptions(properties: KafkaProperties): Promise<ConnectionOption
       checkServerIdentity: () => undefined,
     }),
   };
+  try {
+    createSecureContext(options);
+  } catch (error) {
+    throw new KafkaConfigError(
+      'INVALID_PROPERTY',
+      `the key and certificates of ssl.keystore.* cannot be used: ${(error as Error).message}; ` +
+        'check their passwords, and ssl.keystore.type, which is PEM unless set to PKCS12',
+      { cause: error },
+    );
+  }
+  return options;
+}
+
+/** PEM as it stands in a properties file, often on one line, with the line ends that OpenSSL needs. */
+function pemLines(pem: string | undefined): string | undefined {
+  return pem?.replaceAll(
+    /(-----BEGIN [A-Z ]+-----)([^-]*)(-----END [A-Z ]+-----)/g,
+    (_block, begin: string, base64: string, end: string) =>
+      [begin, ...(base64.replaceAll(/\s/g, '').match(/.{1,64}/g) ?? []), end, ''].join('\n'),
+  );
 }
 
 async function readStore(
@@ -56,17 +79,21 @@ async function readStore(
   if (name === 'ssl.truststore.location' && !content.includes('-----BEGIN CERTIFICATE-----')) {
     throw new KafkaConfigError(
       'UNREADABLE_FILE',
-      `${name} ${file} is not in PEM, which is the form that is read; ` +
-        `convert it with: keytool -list -rfc -keystore '${file}' > truststore.pem`,
+      `${name} ${file} is not in PEM, which is the form that is read; convert it with: ${toPem(file)}`,
     );
   }
   return content;
 }
 
 function saslOptions(properties: KafkaProperties): SASLOptions {
-  const jaas = properties['sasl.jaas.config'] ?? '';
-  const username = jaasOption(jaas, 'username');
-  const password = jaasOption(jaas, 'password');
+  const options = jaasOptions(properties['sasl.jaas.config'] ?? '');
+  const [username, password] = ['username', 'password'].map((name) => {
+    const value = options.get(name);
+    if (value === undefined) {
+      throw new KafkaConfigError('INVALID_PROPERTY', `sasl.jaas.config must contain ${name}="..."`);
+    }
+    return value;
+  }) as [string, string];
   const mechanism = properties['sasl.mechanism']!.toLowerCase() as
     | 'plain'
     | 'scram-sha-256'
@@ -74,14 +101,15 @@ function saslOptions(properties: KafkaProperties): SASLOptions {
   return { mechanism, username, password };
 }
 
-/** `...LoginModule required username="..." password="...";` with backslash escapes inside the quotes. */
-function jaasOption(jaas: string, name: string): string {
-  const [, quoted] = new RegExp(String.raw`\b${name}\s*=\s*"((?:[^"\\]|\\.)*)"`, 's').exec(jaas) ?? [];
-  if (quoted === undefined) {
-    throw new KafkaConfigError(
-      'INVALID_PROPERTY',
-      `sasl.jaas.config must contain ${name}="..." in double quotes`,
-    );
-  }
-  return quoted.replaceAll(/\\(.)/gs, '$1');
+/**
+ * The options of `...LoginModule required username="..." password='...';`. A backslash stands for the character after it; all options are read in turn, so that none is found in another's value.
+ */
+function jaasOptions(jaas: string): Map<string, string> {
+  const option = /(\w+)\s*=\s*(?:"((?:[^"\\]|\\.)*)"|'((?:[^'\\]|\\.)*)'|([^\s;"']+))/gs;
+  return new Map(
+    [...jaas.matchAll(option)].map(([, name, double, single, bare]) => [
+      name!,
+      (double ?? single ?? bare!).replaceAll(/\\(.)/gs, '$1'),
+    ]),
+  );
 }

@@ -1,8 +1,10 @@
 import type { KafkaJSError } from 'kafkajs';
+import { connectionProblem } from './connection-problem.ts';
 import { KafkaConfigError } from './errors.ts';
+import type { KafkaConfigErrorCode } from './errors.ts';
 
 /**
- * An error of the client in the user's terms. What is not an error of Kafka passes unchanged.
+ * An error of the client in the user's terms, on one line. What is not an error of Kafka passes unchanged.
  *
  * @param servers the addresses that were tried, for messages about the connection
  * @param attempt what failed, for messages about a request
@@ -16,24 +18,31 @@ export function translate(
   if (error instanceof KafkaConfigError || !(cause instanceof Error)) {
     return error;
   }
-  const kafka = cause as Partial<KafkaJSError> & { type?: string };
-  if (kafka.name === 'KafkaJSSASLAuthenticationError') {
-    const message = `authentication failed: ${cause.message}; check sasl.mechanism and sasl.jaas.config`;
-    return new KafkaConfigError('AUTHENTICATION_FAILED', message, { cause: error });
+  const failure = (code: KafkaConfigErrorCode, message: string): KafkaConfigError =>
+    new KafkaConfigError(code, message.replaceAll(/\s+/g, ' '), { cause: error });
+
+  const { name, type, message } = cause as Partial<KafkaJSError> & Error & { type?: string };
+  if (name === 'KafkaJSSASLAuthenticationError' || type === 'UNSUPPORTED_SASL_MECHANISM') {
+    return failure(
+      'AUTHENTICATION_FAILED',
+      `authentication failed: ${message}; check sasl.mechanism and sasl.jaas.config`,
+    );
   }
-  if (kafka.type?.endsWith('AUTHORIZATION_FAILED')) {
-    return new KafkaConfigError('NOT_AUTHORIZED', `${attempt}: ${cause.message}; ask for the ACL`, {
-      cause: error,
-    });
+  if (type === 'ILLEGAL_SASL_STATE') {
+    return failure(
+      'AUTHENTICATION_FAILED',
+      'authentication failed: the broker does not expect SASL there; check security.protocol and the port',
+    );
   }
-  if (kafka.type !== undefined) {
-    return new KafkaConfigError('REFUSED', `${attempt}: ${cause.message}`, { cause: error });
+  if (type?.endsWith('AUTHORIZATION_FAILED')) {
+    return failure('NOT_AUTHORIZED', `${attempt}: ${message}; ask for the ACL`);
+  }
+  if (type !== undefined) {
+    return failure('REFUSED', `${attempt}: ${message}`);
   }
   if (servers.length > 0) {
-    const message =
-      `cannot reach Kafka at ${servers.join(', ')}: ${cause.message}; ` +
-      'check --bootstrap-servers and that the broker runs';
-    return new KafkaConfigError('UNREACHABLE', message, { cause: error });
+    const { code, problem, advice } = connectionProblem(cause);
+    return failure(code, `cannot reach Kafka at ${servers.join(', ')}: ${problem}; ${advice}`);
   }
   return error;
 }

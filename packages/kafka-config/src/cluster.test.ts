@@ -1,0 +1,166 @@
+import { randomUUID } from 'node:crypto';
+import { createServer } from 'node:net';
+import type { AddressInfo, Server } from 'node:net';
+import { startKafka } from '@image-stream/local-kafka';
+import type { KafkaCluster } from '@image-stream/local-kafka';
+import kafkajs from 'kafkajs';
+import type { Admin } from 'kafkajs';
+import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
+import {
+  assertTopicName,
+  clientConfig,
+  connectAdmin,
+  ensureTopic,
+  loadProperties,
+  topicLimit,
+} from './index.ts';
+
+let kafka: KafkaCluster;
+beforeAll(async () => {
+  kafka = await startKafka();
+});
+afterAll(() => kafka.stop());
+
+async function createAdmin(servers: string, ...overrides: string[]): Promise<Admin> {
+  const properties = await loadProperties({ overrides: [`bootstrap.servers=${servers}`, ...overrides] });
+  return new kafkajs.Kafka(await clientConfig(properties, { debug: () => {} })).admin();
+}
+
+async function connected(): Promise<Admin> {
+  const admin = await createAdmin(kafka.bootstrapServers);
+  await connectAdmin(admin, kafka.bootstrapServers.split(','));
+  onTestFinished(() => admin.disconnect());
+  return admin;
+}
+
+const uniqueTopic = (): string => `topic-${randomUUID()}`;
+
+describe('ensureTopic', () => {
+  test('creates a topic with what was asked for, once', async () => {
+    const admin = await connected();
+    const topic = uniqueTopic();
+    const wanted = { partitions: 7, maxMessageBytes: 5_000_000 };
+    expect(await ensureTopic(admin, topic, wanted)).toBe(true);
+    expect(await ensureTopic(admin, topic, { ...wanted, partitions: 9, maxMessageBytes: 1 })).toBe(false);
+
+    const { topics } = await admin.fetchTopicMetadata({ topics: [topic] });
+    expect(topics[0]!.partitions).toHaveLength(7);
+    expect(await topicLimit(admin, topic)).toBe(5_000_000);
+  });
+
+  test('of several programs one creates the topic, and all of them can use it', async () => {
+    const admins = await Promise.all(Array.from({ length: 6 }, connected));
+    for (let round = 0; round < 20; round += 1) {
+      const topic = uniqueTopic();
+      const partitionsSeen: number[] = [];
+      const created = await Promise.all(
+        admins.map(async (admin) => {
+          const isCreator = await ensureTopic(admin, topic, { partitions: 5, maxMessageBytes: 5_000_000 });
+          partitionsSeen.push(
+            (await admin.fetchTopicMetadata({ topics: [topic] })).topics[0]!.partitions.length,
+          );
+          return isCreator;
+        }),
+      );
+      expect(created.filter(Boolean)).toHaveLength(1);
+      expect(partitionsSeen).toEqual([5, 5, 5, 5, 5, 5]);
+    }
+  });
+
+  test('reports what the cluster refuses', async () => {
+    const admin = await connected();
+    const topic = uniqueTopic();
+    const wanted = { replicationFactor: 2, maxMessageBytes: 5_000_000 };
+    await expect(ensureTopic(admin, topic, wanted)).rejects.toMatchObject({
+      code: 'REFUSED',
+      message: expect.stringMatching(
+        new RegExp(`^topic '${topic}' cannot be created: .*[Rr]eplication.factor`),
+      ) as string,
+    });
+  });
+
+  test('refuses a name before asking', async () => {
+    await expect(ensureTopic(await connected(), 'a/b', { maxMessageBytes: 1 })).rejects.toMatchObject({
+      code: 'INVALID_TOPIC',
+    });
+  });
+});
+
+describe('names', () => {
+  test.each(['', '.', '..', 'a b', 'a/b', 'ä', 'a\n', 'x'.repeat(250)])('%j is no topic', (name) => {
+    expect(() => assertTopicName(name)).toThrow(expect.objectContaining({ code: 'INVALID_TOPIC' }) as Error);
+  });
+
+  test.each(['a', '...', 'A-z_0.9', 'x'.repeat(249)])('%j is one', async (name) => {
+    expect(await ensureTopic(await connected(), name, { maxMessageBytes: 5_000_000 })).toBe(true);
+  });
+});
+
+test('the limit of a topic that is not there is unknown', async () => {
+  expect(await topicLimit(await connected(), uniqueTopic())).toBeUndefined();
+});
+
+describe('no broker there: one line within ten seconds', { timeout: 10_000 }, () => {
+  async function failure(servers: string, ...overrides: string[]): Promise<string> {
+    const admin = await createAdmin(servers, 'request.timeout.ms=300000', ...overrides);
+    const error: unknown = await connectAdmin(admin, servers.split(',')).catch((thrown: unknown) => thrown);
+    expect(error).toMatchObject({ name: 'KafkaConfigError', code: 'UNREACHABLE' });
+    const { message } = error as Error;
+    expect(message).toMatch(new RegExp(`^cannot reach Kafka at ${servers}: `));
+    expect(message).not.toContain('\n');
+    return message.slice(`cannot reach Kafka at ${servers}: `.length);
+  }
+
+  async function listen(server: Server): Promise<string> {
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+    onTestFinished(() => void server.close());
+    return `127.0.0.1:${(server.address() as AddressInfo).port}`;
+  }
+
+  test('nothing listens', async () => {
+    const server = createServer();
+    const address = await listen(server);
+    await new Promise((resolve) => server.close(resolve));
+    expect(await failure(address)).toBe(
+      'nothing listens there; check --bootstrap-servers and that the broker runs',
+    );
+  });
+
+  test('the host name does not resolve', async () => {
+    expect(await failure('no-such-host.invalid:9092')).toBe(
+      'the host name does not resolve; check --bootstrap-servers and the DNS',
+    );
+  });
+
+  test('a server that says nothing', async () => {
+    expect(await failure(await listen(createServer((socket) => socket.unref())))).toBe(
+      'no answer within 8 s; check --bootstrap-servers, the firewall, and that security.protocol fits the port',
+    );
+  });
+
+  test('a server that hangs up', async () => {
+    expect(await failure(await listen(createServer((socket) => socket.destroy())))).toBe(
+      'the server closed the connection, as it does when it expects TLS or SASL; check security.protocol and the port',
+    );
+  });
+
+  test('TLS to a listener without', async () => {
+    expect(await failure(kafka.bootstrapServers, 'security.protocol=SSL')).toBe(
+      'the server does not speak TLS there; check security.protocol and the port',
+    );
+  });
+});
+
+test('SASL to a listener without', async () => {
+  const admin = await createAdmin(
+    kafka.bootstrapServers,
+    'security.protocol=SASL_PLAINTEXT',
+    'sasl.mechanism=PLAIN',
+    'sasl.jaas.config=PlainLoginModule required username="a" password="b";',
+  );
+  await expect(connectAdmin(admin, [])).rejects.toMatchObject({
+    code: 'AUTHENTICATION_FAILED',
+    message:
+      'authentication failed: the broker does not expect SASL there; check security.protocol and the port',
+  });
+});

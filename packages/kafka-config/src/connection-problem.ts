@@ -1,0 +1,63 @@
+/** Why a connection failed, and what to check. */
+interface ConnectionProblem {
+  readonly code: 'UNREACHABLE' | 'AUTHENTICATION_FAILED';
+  readonly problem: string;
+  readonly advice: string;
+}
+
+const checkAddress = 'check --bootstrap-servers and that the broker runs';
+const checkProtocol = 'check security.protocol and the port';
+
+/** What an error's code and message look like, what to say instead, if anything, and the advice. */
+const known: readonly { looks: RegExp; says?: string; advice: string }[] = [
+  {
+    looks: /ENOTFOUND|EAI_AGAIN/,
+    says: 'the host name does not resolve',
+    advice: 'check --bootstrap-servers and the DNS',
+  },
+  { looks: /ECONNREFUSED/, says: 'nothing listens there', advice: checkAddress },
+  {
+    looks: /no answer|timeout|ETIMEDOUT/i,
+    advice: 'check --bootstrap-servers, the firewall, and that security.protocol fits the port',
+  },
+  {
+    // Before the next, whose ECONNRESET it also carries.
+    looks: /before secure TLS connection|WRONG_VERSION_NUMBER|EPROTO/,
+    says: 'the server does not speak TLS there',
+    advice: checkProtocol,
+  },
+  {
+    looks: /closed connection|connection closed|ECONNRESET|EPIPE/i,
+    says: 'the server closed the connection, as it does when it expects TLS or SASL',
+    advice: checkProtocol,
+  },
+  {
+    looks: /SELF_SIGNED|UNABLE_TO_(GET|VERIFY)/,
+    advice: "check that ssl.truststore.location holds the authority of the broker's certificate",
+  },
+  {
+    looks: /ALTNAME_INVALID/,
+    advice: 'check the host in --bootstrap-servers, or ssl.endpoint.identification.algorithm',
+  },
+];
+
+/** Explains an error of a connection. */
+export function connectionProblem(error: Error): ConnectionProblem {
+  const { code = '', message } = error as NodeJS.ErrnoException;
+  if (/ALERT_.*(CERTIFICATE|UNKNOWN_CA)/.test(code)) {
+    const problem = `the broker refused the client's certificate (${reason(message)})`;
+    return { code: 'AUTHENTICATION_FAILED', problem, advice: 'check ssl.keystore.location' };
+  }
+  const match = known.find(({ looks }) => looks.test(`${code} ${message}`));
+  return {
+    code: 'UNREACHABLE',
+    problem: match?.says ?? reason(message),
+    advice: match?.advice ?? checkAddress,
+  };
+}
+
+/** The words for people in `Connection error: 803C:error:0A000412:SSL routines:ssl3_read_bytes:<words>:...` */
+function reason(message: string): string {
+  const [, words] = /error:[0-9A-F]+:[^:]*:[^:]*:([^:]+)/.exec(message) ?? [];
+  return words ?? message.replace(/^(Connection error|Failed to connect): /, '').trim();
+}

@@ -1,0 +1,254 @@
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { loadProperties } from './index.ts';
+import type { PropertySources } from './index.ts';
+
+let directory: string;
+beforeAll(async () => {
+  directory = await mkdtemp(join(tmpdir(), 'kafka-config-'));
+});
+afterAll(() => rm(directory, { recursive: true }));
+
+async function properties(content: string): Promise<string> {
+  const file = join(directory, 'client.properties');
+  await writeFile(file, content);
+  return file;
+}
+
+async function load(overrides: string[]) {
+  return await loadProperties({ overrides });
+}
+
+/** What a user sees when it goes wrong. */
+async function failure(sources: PropertySources): Promise<{ code: string; message: string }> {
+  const error: unknown = await loadProperties(sources).catch((thrown: unknown) => thrown);
+  const { name, code, message } = error as { name: string; code: string; message: string };
+  expect(name, String(error)).toBe('KafkaConfigError');
+  expect(message).not.toContain('\n');
+  return { code, message };
+}
+
+describe('where it is set', () => {
+  const servers = 'bootstrap.servers';
+  const flag = { flags: { [servers]: { option: '--bootstrap-servers', text: 'flag:1' } } };
+  const override = { overrides: [`${servers}=override:1`] };
+  const environment = { environment: { KAFKA_BOOTSTRAP_SERVERS: 'environment:1' } };
+  const defaults = { defaults: { [servers]: 'default:1' } };
+
+  test.each([
+    ['default', {}],
+    ['environment', environment],
+    ['flag', { ...environment, ...flag }],
+    ['override', { ...environment, ...override }],
+  ])('%s wins over what is weaker', async (winner, sources) => {
+    expect(await loadProperties({ ...defaults, ...sources })).toEqual({ [servers]: [`${winner}:1`] });
+  });
+
+  test('a file wins over a default, and loses to the environment and to flags', async () => {
+    const file = await properties(`${servers}=file:1\n`);
+    expect(await loadProperties({ ...defaults, file })).toEqual({ [servers]: ['file:1'] });
+    expect(await loadProperties({ file, ...environment })).toEqual({ [servers]: ['environment:1'] });
+    expect(await loadProperties({ file, ...flag })).toEqual({ [servers]: ['flag:1'] });
+  });
+
+  test('a flag that was not given sets nothing', async () => {
+    const flags = { acks: { option: '--acks', text: undefined } };
+    expect(await loadProperties({ flags, defaults: { acks: '1' } })).toEqual({ acks: 1 });
+  });
+
+  test('of several -X the last wins', async () => {
+    expect(await load(['acks=0', 'acks=all'])).toEqual({ acks: -1 });
+  });
+
+  test('a flag and -X may agree, but not contradict', async () => {
+    const flags = { acks: { option: '--acks', text: '1' } };
+    expect(await loadProperties({ flags, overrides: ['acks=1'] })).toEqual({ acks: 1 });
+    expect(await failure({ flags, overrides: ['acks=all'] })).toEqual({
+      code: 'CONTRADICTION',
+      message: "--acks sets acks to '1', but -X sets it to 'all'",
+    });
+  });
+
+  test('a value may contain = and is trimmed', async () => {
+    expect(await load(['client.id = a=b '])).toEqual({ 'client.id': 'a=b' });
+  });
+});
+
+describe('a value is', () => {
+  test.each([
+    ['bootstrap.servers=a:1', ['a:1']],
+    ['bootstrap.servers=a:1, b.example.org:65535', ['a:1', 'b.example.org:65535']],
+    ['request.timeout.ms=1', 1],
+    ['request.timeout.ms=+5', 5],
+    ['request.timeout.ms=2147483647', 2_147_483_647],
+    ['security.protocol=sasl_ssl', 'SASL_SSL'],
+    ['acks=0', 0],
+    ['acks=1', 1],
+    ['acks=-1', -1],
+    ['acks=ALL', -1],
+    ['enable.auto.commit=True', true],
+    ['enable.auto.commit=false', false],
+    ['isolation.level=READ_COMMITTED', 'read_committed'],
+    ['group.id=any text, really', 'any text, really'],
+  ])('read: %s', async (setting, value) => {
+    const sasl = setting.includes('sasl') ? ['sasl.mechanism=PLAIN', 'sasl.jaas.config=-'] : [];
+    expect(Object.values(await load([setting, ...sasl]))[0]).toEqual(value);
+  });
+
+  test.each([
+    ['bootstrap.servers', '', 'host:port, or several of them separated by commas'],
+    ['bootstrap.servers', 'a', 'host:port, or several of them separated by commas'],
+    ['bootstrap.servers', 'a:1,', 'host:port, or several of them separated by commas'],
+    ['bootstrap.servers', 'a:0', 'host:port, or several of them separated by commas'],
+    ['bootstrap.servers', 'a:65536', 'host:port, or several of them separated by commas'],
+    ['bootstrap.servers', '[::1]:9092', 'host:port, or several of them separated by commas'],
+    ['bootstrap.servers', 'http://a:1', 'host:port, or several of them separated by commas'],
+    ['request.timeout.ms', '0', 'a whole number from 1 to 2147483647'],
+    ['request.timeout.ms', '-1', 'a whole number from 1 to 2147483647'],
+    ['request.timeout.ms', '2147483648', 'a whole number from 1 to 2147483647'],
+    ['request.timeout.ms', '1.5', 'a whole number from 1 to 2147483647'],
+    ['request.timeout.ms', '1e3', 'a whole number from 1 to 2147483647'],
+    ['request.timeout.ms', '', 'a whole number from 1 to 2147483647'],
+    ['enable.auto.commit', 'yes', 'true or false'],
+    ['acks', '2', 'one of 0, 1, all, -1'],
+    ['auto.offset.reset', 'none', 'one of earliest, latest'],
+    ['sasl.mechanism', 'GSSAPI', 'one of PLAIN, SCRAM-SHA-256, SCRAM-SHA-512'],
+    [
+      'ssl.truststore.type',
+      'JKS',
+      "PEM (to convert a store: keytool -list -rfc -keystore 'STORE' > truststore.pem)",
+    ],
+  ])('refused: %s=%s', async (name, value, allowed) => {
+    expect(await failure({ overrides: [`${name}=${value}`] })).toEqual({
+      code: 'INVALID_PROPERTY',
+      message: `${name} must be ${allowed}, not '${value}' (-X)`,
+    });
+  });
+});
+
+describe('an unknown property', () => {
+  test('is named with its place, and the one that was meant', async () => {
+    const file = await properties('session_timeout_ms=10000');
+    expect(await failure({ file })).toEqual({
+      code: 'UNKNOWN_PROPERTY',
+      message: `property 'session_timeout_ms' (${file}) is not known; did you mean 'session.timeout.ms'?`,
+    });
+  });
+
+  test.each(['linger.ms', 'constructor', '__proto__'])('%s resembles none', async (name) => {
+    expect(await failure({ overrides: [`${name}=1`] })).toEqual({
+      code: 'UNKNOWN_PROPERTY',
+      message: `property '${name}' (-X) is not known; see the documentation for those that are`,
+    });
+  });
+});
+
+const sasl = ['security.protocol=SASL_SSL', 'sasl.mechanism=PLAIN', 'sasl.jaas.config=-'];
+
+describe('properties that contradict one another', () => {
+  test.each([
+    [['ssl.keystore.type=PEM'], 'ssl.keystore.type has no effect with security.protocol=PLAINTEXT'],
+    [['sasl.mechanism=PLAIN'], 'sasl.mechanism has no effect with security.protocol=PLAINTEXT'],
+    [['security.protocol=SSL', 'sasl.mechanism=PLAIN'], 'sasl.mechanism has no effect'],
+    [sasl.slice(0, 1), 'security.protocol=SASL_SSL needs sasl.mechanism'],
+    [sasl.slice(0, 2), 'security.protocol=SASL_SSL needs sasl.jaas.config'],
+    [[...sasl, 'ssl.keystore.location=a', 'ssl.keystore.key=b'], 'exclude one another'],
+    [[...sasl, 'ssl.truststore.location=a', 'ssl.truststore.certificates=b'], 'exclude one another'],
+    [
+      ['heartbeat.interval.ms=3000', 'session.timeout.ms=3000'],
+      'heartbeat.interval.ms=3000 must be less than session.timeout.ms=3000',
+    ],
+    [
+      ['fetch.max.wait.ms=600', 'request.timeout.ms=500'],
+      'fetch.max.wait.ms=600 must be less than request.timeout.ms=500',
+    ],
+  ])('%j', async (overrides, message) => {
+    expect(await failure({ overrides })).toEqual({
+      code: 'CONTRADICTION',
+      message: expect.stringContaining(message) as string,
+    });
+  });
+
+  test('and those that agree are taken', async () => {
+    const overrides = [...sasl, 'heartbeat.interval.ms=2999', 'session.timeout.ms=3000'];
+    expect(Object.keys(await load(overrides))).toHaveLength(5);
+  });
+});
+
+describe('no message shows a secret', () => {
+  test.each(['sasl.jaas.config', 'ssl.key.password', 'ssl.keystore.password', 'ssl.keystore.key'] as const)(
+    'in a contradiction about %s',
+    async (name) => {
+      const flags = { [name]: { option: '--option', text: 'hunter1' } };
+      expect(await failure({ flags, overrides: [`${name}=hunter2`] })).toEqual({
+        code: 'CONTRADICTION',
+        message: `--option sets ${name} to a value that is not shown, but -X sets it to a value that is not shown`,
+      });
+    },
+  );
+
+  test.each([
+    ['hunter2', 'INVALID_PROPERTY', '-X takes name=value'],
+    ['=hunter2', 'INVALID_PROPERTY', '-X takes name=value'],
+    ['ssl.key.password:hunter2', 'INVALID_PROPERTY', "-X takes name=value; ssl.key.password has no '='"],
+    [
+      'ssl.key.password hunter2=x',
+      'UNKNOWN_PROPERTY',
+      'property with a name that is not shown (-X) is not known; see the documentation for those that are',
+    ],
+    [
+      'ssl.keypassword=hunter2',
+      'UNKNOWN_PROPERTY',
+      "property 'ssl.keypassword' (-X) is not known; see the documentation for those that are",
+    ],
+  ])('in the mistake -X %j', async (override, code, message) => {
+    expect(await failure({ overrides: [override] })).toEqual({ code, message });
+  });
+
+  test('when the lines of a private key lack their continuation', async () => {
+    const line = 'MIIEvgIBADANBgkqhkiG9w0BAQEFAASCBKgwggSkAgEAAoIBAQC7VJTUt9Us8cKj';
+    const file = await properties(`ssl.keystore.key=-----BEGIN PRIVATE KEY-----\n${line}\n`);
+    const { code, message } = await failure({ file });
+    expect(code).toBe('UNKNOWN_PROPERTY');
+    expect(message).not.toContain(line);
+  });
+});
+
+describe('a file', () => {
+  test('is in the syntax of Java properties', async () => {
+    const file = await properties(
+      [
+        '# a comment',
+        '! another = one',
+        '',
+        'client.id = spaces around',
+        'group.id: colon',
+        'client.rack blank',
+        '  acks=all',
+        'bootstrap.servers=a:1,\\',
+        '    b:2,\\',
+        '    c\\u002Ed:3',
+      ].join('\r\n'),
+    );
+    expect(await loadProperties({ file })).toEqual({
+      'client.id': 'spaces around',
+      'group.id': 'colon',
+      'client.rack': 'blank',
+      acks: -1,
+      'bootstrap.servers': ['a:1', 'b:2', 'c.d:3'],
+    });
+  });
+
+  test('that repeats a property ends with its last value', async () => {
+    expect(await loadProperties({ file: await properties('acks=0\nacks=1\n') })).toEqual({ acks: 1 });
+  });
+
+  test('that is not there is reported', async () => {
+    const file = join(directory, 'missing');
+    const { code, message } = await failure({ file });
+    expect(code).toBe('UNREADABLE_FILE');
+    expect(message).toMatch(/^cannot read the properties file: ENOENT.*missing/);
+  });
+});

@@ -1,0 +1,192 @@
+import { execFileSync } from 'node:child_process';
+import { createPrivateKey } from 'node:crypto';
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { ConnectionOptions } from 'node:tls';
+import { createCertificates } from '@image-stream/local-kafka';
+import type { Certificates } from '@image-stream/local-kafka';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { clientConfig, loadProperties } from './index.ts';
+
+let directory: string;
+let certificates: Certificates;
+const pem = { ca: '', cert: '', key: '' };
+
+beforeAll(async () => {
+  directory = await mkdtemp(join(tmpdir(), 'kafka-config-security-'));
+  certificates = await createCertificates(directory);
+  pem.ca = await readFile(certificates.ca, 'utf8');
+  pem.cert = await readFile(certificates.clientCertificate, 'utf8');
+  pem.key = await readFile(certificates.clientKey, 'utf8');
+});
+afterAll(() => rm(directory, { recursive: true }));
+
+async function configure(...overrides: string[]) {
+  return await clientConfig(await loadProperties({ overrides }), { debug: () => {} });
+}
+
+async function tls(...overrides: string[]): Promise<ConnectionOptions> {
+  return (await configure('security.protocol=SSL', ...overrides)).ssl as ConnectionOptions;
+}
+
+async function store(name: string, content: string): Promise<string> {
+  await writeFile(join(directory, name), content);
+  return join(directory, name);
+}
+
+test.each([
+  ['PLAINTEXT', false, false],
+  ['SSL', true, false],
+  ['SASL_PLAINTEXT', false, true],
+  ['SASL_SSL', true, true],
+])('%s', async (protocol, hasTls, hasSasl) => {
+  const login = ['sasl.mechanism=PLAIN', 'sasl.jaas.config=L required username="a" password="b";'];
+  const { ssl, sasl } = await configure(`security.protocol=${protocol}`, ...(hasSasl ? login : []));
+  expect(ssl !== false).toBe(hasTls);
+  expect(sasl).toEqual(hasSasl ? { mechanism: 'plain', username: 'a', password: 'b' } : undefined);
+});
+
+describe('PEM', () => {
+  test('stores are read from files; a key store holds the key and its chain', async () => {
+    const keystore = await store('keystore.pem', pem.key + pem.cert);
+    const both = Buffer.from(pem.key + pem.cert);
+    expect(
+      await tls(`ssl.truststore.location=${certificates.ca}`, `ssl.keystore.location=${keystore}`),
+    ).toEqual({ ca: Buffer.from(pem.ca), cert: both, key: both });
+  });
+
+  test('may stand in the properties themselves, on one line as Kafka allows it', async () => {
+    const line = (text: string): string => text.replaceAll(/\r?\n/g, ' ');
+    expect(
+      await tls(
+        `ssl.truststore.certificates=${line(pem.ca)}`,
+        `ssl.keystore.certificate.chain=${line(pem.cert)}`,
+        `ssl.keystore.key=${line(pem.key)}`,
+      ),
+    ).toEqual({ ca: unix(pem.ca), cert: unix(pem.cert), key: unix(pem.key) });
+  });
+
+  test('an encrypted key needs its password', async () => {
+    const encrypted = createPrivateKey(pem.key).export({
+      format: 'pem',
+      type: 'pkcs8',
+      cipher: 'aes-256-cbc',
+      passphrase: 'secret',
+    });
+    const keystore = await store('encrypted.pem', String(encrypted) + pem.cert);
+    expect(await tls(`ssl.keystore.location=${keystore}`, 'ssl.key.password=secret')).toMatchObject({
+      passphrase: 'secret',
+    });
+    await expect(tls(`ssl.keystore.location=${keystore}`, 'ssl.key.password=wrong')).rejects.toMatchObject({
+      code: 'INVALID_PROPERTY',
+      message: expect.stringMatching(/cannot be used.*check their passwords/) as string,
+    });
+  });
+});
+
+describe('PKCS #12', () => {
+  const pkcs12 = 'ssl.keystore.type=PKCS12';
+
+  test('is taken as a key store', async () => {
+    const location = `ssl.keystore.location=${certificates.clientKeystore}`;
+    const { pfx, passphrase, cert, key } = await tls(
+      pkcs12,
+      location,
+      `ssl.keystore.password=${certificates.password}`,
+    );
+    expect(pfx).toEqual(await readFile(certificates.clientKeystore));
+    expect({ passphrase, cert, key }).toEqual({ passphrase: certificates.password });
+  });
+
+  test.each([
+    ['with a wrong password', [pkcs12, 'ssl.keystore.password=wrong']],
+    ['without its type', []],
+  ])('%s is refused before any connection', async (_case, overrides) => {
+    const attempt = tls(`ssl.keystore.location=${certificates.clientKeystore}`, ...overrides);
+    await expect(attempt).rejects.toMatchObject({
+      code: 'INVALID_PROPERTY',
+      message: expect.stringMatching(/check their passwords, and ssl.keystore.type/) as string,
+    });
+    await expect(attempt).rejects.not.toThrow('wrong;');
+  });
+});
+
+test.each(['JKS', 'PKCS12'])(
+  'a %s trust store is refused with the command that converts it',
+  async (type) => {
+    const file = join(directory, `trust.${type}`);
+    const password = ['-storepass', 'changeit'];
+    execFileSync('keytool', [
+      ...['-importcert', '-noprompt', '-alias', 'ca', '-file', certificates.ca],
+      ...['-keystore', file, '-storetype', type, ...password],
+    ]);
+    const error = (await tls(`ssl.truststore.location=${file}`).catch((thrown: unknown) => thrown)) as Error;
+    expect(error).toMatchObject({ code: 'UNREADABLE_FILE' });
+
+    const [, command] = /convert it with: keytool (.*) > truststore\.pem$/.exec(error.message) ?? [];
+    const converted = execFileSync('keytool', [...command!.replaceAll("'", '').split(' '), ...password]);
+    const location = await store(`${type}.pem`, String(converted));
+    const { ca } = await tls(`ssl.truststore.location=${location}`);
+    expect(unix(String(ca))).toContain(unix(pem.ca).trim());
+  },
+);
+
+test.each(['ssl.truststore.location', 'ssl.keystore.location'])('%s that is not there', async (name) => {
+  await expect(tls(`${name}=/missing/store.pem`)).rejects.toMatchObject({
+    code: 'UNREADABLE_FILE',
+    message: expect.stringMatching(new RegExp(`^cannot read ${name}: ENOENT.*/missing/store.pem`)) as string,
+  });
+});
+
+test('the host name is checked, unless the algorithm is empty', async () => {
+  expect(await tls()).toEqual({});
+  expect(await tls('ssl.endpoint.identification.algorithm=https')).toEqual({});
+  const { checkServerIdentity } = await tls('ssl.endpoint.identification.algorithm=');
+  expect(checkServerIdentity!('a', {} as never)).toBeUndefined();
+});
+
+describe('sasl.jaas.config', () => {
+  const login = async (mechanism: string, jaas: string) =>
+    (
+      await configure(
+        'security.protocol=SASL_PLAINTEXT',
+        `sasl.mechanism=${mechanism}`,
+        `sasl.jaas.config=org.apache.kafka.common.security.plain.PlainLoginModule required ${jaas}`,
+      )
+    ).sasl;
+
+  test.each([
+    ['username="a" password="b";', 'a', 'b'],
+    ['password="b"\n  username="a";', 'a', 'b'],
+    [String.raw`username = "a" password = "q\"u\\o;te=" ;`, 'a', String.raw`q"u\o;te=`],
+    [`username='a' password='it"s';`, 'a', 'it"s'],
+    ['username=a password=b;', 'a', 'b'],
+    ['password="username=" username="a";', 'a', 'username='],
+    ['username="a" password="";', 'a', ''],
+    ['username="ä" password="ü 漢";', 'ä', 'ü 漢'],
+  ])('%s', async (jaas, username, password) => {
+    expect(await login('PLAIN', jaas)).toEqual({ mechanism: 'plain', username, password });
+  });
+
+  test.each(['PLAIN', 'SCRAM-SHA-256', 'SCRAM-SHA-512'])('with %s', async (mechanism) => {
+    expect(await login(mechanism, 'username="a" password="b";')).toMatchObject({
+      mechanism: mechanism.toLowerCase(),
+    });
+  });
+
+  test.each([
+    ['username="a";', 'password'],
+    ['password="hunter2";', 'username'],
+    ['username="a" password="hunter2', 'password'],
+  ])('lacks an option: %s', async (jaas, name) => {
+    await expect(login('PLAIN', jaas)).rejects.toMatchObject({
+      code: 'INVALID_PROPERTY',
+      message: `sasl.jaas.config must contain ${name}="..."`,
+    });
+  });
+});
+
+function unix(text: string): string {
+  return text.replaceAll('\r\n', '\n');
+}

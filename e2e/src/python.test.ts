@@ -71,7 +71,7 @@ test.skipIf(!hasPython).each(['noise', 'rings'] as const)(
     const sent = [0, 1].map((index) =>
       sha256(bytesOf(generateImage({ pattern, width: 1080, height: 1920, seed: 'python', index }))),
     );
-    expect(read.map((message) => message.sha256).toSorted()).toEqual(sent.toSorted());
+    expect(new Set(read.map((message) => message.sha256))).toEqual(new Set(sent));
     expect(read.map((message) => [message.customer_id, message.bytes])).toEqual([
       ['café', 1920 * 1080 * 3],
       ['café', 1920 * 1080 * 3],

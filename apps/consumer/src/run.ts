@@ -8,6 +8,7 @@ import {
   consumerConfig,
   ensureTopic,
   loadProperties,
+  translate,
 } from '@image-stream/kafka-config';
 import type { PropertySources } from '@image-stream/kafka-config';
 import { createBudget } from '@image-stream/program';
@@ -84,6 +85,8 @@ export async function run({
     const seconds = lastCommit === undefined ? 0 : (lastCommit - started) / 1000;
     const imagesPerSecond = seconds === 0 ? 0 : counts.images / seconds;
     return { ...counts, seconds, imagesPerSecond: Math.round(imagesPerSecond * 10) / 10 };
+  } catch (error) {
+    throw translate(error, [], `group '${config.groupId}' cannot read topic '${topic}'`);
   } finally {
     await admin.disconnect();
   }

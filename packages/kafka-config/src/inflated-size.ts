@@ -56,7 +56,7 @@ const zstdLargestBlock = 128 * 1024;
 const runLength = 1;
 const compressed = 2;
 
-/** The most that Zstandard frames can hold, or say that they hold. */
+/** The most that Zstandard frames can hold, whatever size they state. */
 export function zstdBound(bytes: Buffer): number {
   let bound = 0;
   for (let offset = 0; offset < bytes.length;) {
@@ -81,7 +81,6 @@ function zstdFrame(bytes: Buffer, start: number): { bound: number; end: number }
   const noWindow = (flags & 0x20) !== 0;
   const sizeLength = [noWindow ? 1 : 0, 2, 4, 8][flags >> 6]!;
   const sizeAt = start + 5 + (noWindow ? 0 : 1) + [0, 1, 2, 4][flags & 3]!;
-  const stated = sizeLength === 8 ? Number(bytes.readBigUInt64LE(sizeAt)) : 0;
 
   let bound = 0;
   let offset = sizeAt + sizeLength;
@@ -93,5 +92,5 @@ function zstdFrame(bytes: Buffer, start: number): { bound: number; end: number }
     bound += type === compressed ? zstdLargestBlock : size;
     offset += 3 + (type === runLength ? 1 : size);
   }
-  return { bound: Math.max(bound, stated), end: offset + (flags & 0x04 ? 4 : 0) };
+  return { bound, end: offset + (flags & 0x04 ? 4 : 0) };
 }

@@ -58,6 +58,14 @@ describe('where it is set', () => {
     expect(await loadProperties({ flags, defaults: { acks: '1' } })).toEqual({ acks: 1 });
   });
 
+  test('an option from its environment variable wins over KAFKA_BOOTSTRAP_SERVERS, and loses to -X', async () => {
+    const variables = { IMAGE_STREAM_BOOTSTRAP_SERVERS: 'flag:1', ...environment.environment };
+    expect(await loadProperties({ ...flag, environment: variables })).toEqual({ [servers]: ['flag:1'] });
+    expect(await loadProperties({ ...flag, ...override, environment: variables })).toEqual({
+      [servers]: ['override:1'],
+    });
+  });
+
   test('of several -X the last wins', async () => {
     expect(await load(['acks=0', 'acks=all'])).toEqual({ acks: -1 });
   });

@@ -14,7 +14,7 @@ export interface PropertySources {
   };
   /** `name=value`, as given to `-X`. */
   readonly overrides?: readonly string[];
-  /** For `KAFKA_BOOTSTRAP_SERVERS`. */
+  /** For `KAFKA_BOOTSTRAP_SERVERS`, and to tell `flags` that come from `IMAGE_STREAM_` variables. */
   readonly environment?: NodeJS.ProcessEnv;
   /** A Java properties file, as given to `--command-config`. */
   readonly file?: string | undefined;
@@ -36,13 +36,15 @@ interface Setting {
  */
 export async function loadProperties(sources: PropertySources): Promise<KafkaProperties> {
   const { flags = {}, overrides = [], environment = {}, file, defaults = {} } = sources;
-  const commandLine = [...fromFlags(flags), ...overrides.map(fromOverride)];
+  const [typed, fromVariables] = fromFlags(flags, environment);
+  const commandLine = [...typed, ...overrides.map(fromOverride)];
   assertAgreement(commandLine);
 
   const weakestFirst = [
     ...Object.entries(defaults).map(([name, text]) => ({ name, text, origin: 'the defaults' })),
     ...(file === undefined ? [] : await fromFile(file)),
     ...fromEnvironment(environment),
+    ...fromVariables,
     ...commandLine,
   ];
   const properties = Object.fromEntries(
@@ -52,10 +54,19 @@ export async function loadProperties(sources: PropertySources): Promise<KafkaPro
   return properties;
 }
 
-function fromFlags(flags: NonNullable<PropertySources['flags']>): Setting[] {
-  return Object.entries(flags).flatMap(([name, { option, text }]) =>
-    text === undefined ? [] : [{ name, text, origin: option }],
-  );
+/** Options that were typed, and those that the program took from its variables, such as IMAGE_STREAM_ACKS. */
+function fromFlags(
+  flags: NonNullable<PropertySources['flags']>,
+  environment: NodeJS.ProcessEnv,
+): [typed: Setting[], fromVariables: Setting[]] {
+  const settings = Object.entries(flags).flatMap(([name, { option, text }]) => {
+    const variable = `IMAGE_STREAM_${option.slice(2).replaceAll('-', '_').toUpperCase()}`;
+    return text === undefined
+      ? []
+      : [{ name, text, origin: environment[variable] === text ? variable : option }];
+  });
+  const isTyped = ({ origin }: Setting): boolean => origin.startsWith('--');
+  return [settings.filter(isTyped), settings.filter((setting) => !isTyped(setting))];
 }
 
 function fromOverride(override: string): Setting {

@@ -40,6 +40,10 @@ export function translate(
   if (type !== undefined) {
     return failure('REFUSED', `${attempt}: ${message}`);
   }
+  if (name === 'KafkaJSGroupCoordinatorNotFound') {
+    // The client hides the broker's answer, which is nearly always that this user may not.
+    return failure('NOT_AUTHORIZED', `${attempt}: no coordinator was found; check the ACL of the group`);
+  }
   if (servers.length > 0) {
     const { code, problem, advice } = connectionProblem(cause);
     return failure(code, `cannot reach Kafka at ${servers.join(', ')}: ${problem}; ${advice}`);

@@ -11,7 +11,7 @@ import {
   translate,
 } from '@image-stream/kafka-config';
 import type { PropertySources } from '@image-stream/kafka-config';
-import { createBudget } from '@image-stream/program';
+import { createBudget, timing } from '@image-stream/program';
 import type { RunContext, Summary } from '@image-stream/program';
 import kafkajs from 'kafkajs';
 import { consume } from './consume.ts';
@@ -82,9 +82,7 @@ export async function run({
       progress,
     });
     const lastCommit = await receiver.close();
-    const seconds = lastCommit === undefined ? 0 : (lastCommit - started) / 1000;
-    const imagesPerSecond = seconds === 0 ? 0 : counts.images / seconds;
-    return { ...counts, seconds, imagesPerSecond: Math.round(imagesPerSecond * 10) / 10 };
+    return { ...counts, ...timing(counts.images, lastCommit === undefined ? 0 : lastCommit - started) };
   } catch (error) {
     throw translate(error, [], `group '${config.groupId}' cannot read topic '${topic}'`);
   } finally {

@@ -1,5 +1,6 @@
 import { bytesOf, isPixelArray } from '@image-stream/codec';
 import type { Image, OutgoingRecord } from '@image-stream/codec';
+import { timing } from '@image-stream/program';
 import type { ByteBudget, Logger, Progress, Summary } from '@image-stream/program';
 
 /** What the flow needs; none of it has to be Kafka. */
@@ -33,11 +34,10 @@ export async function produce({
   const inFlight = new Set<Promise<void>>();
   const started = performance.now();
   let lastAcknowledged = started;
-  progress.start(
-    () =>
-      `sent ${count.images} of ${total} images, ${perSecond(count.images, started, performance.now())} images/s`,
-    logger,
-  );
+  progress.start(() => {
+    const { imagesPerSecond } = timing(count.images, performance.now() - started);
+    return `sent ${count.images} of ${total} images, ${imagesPerSecond} images/s`;
+  }, logger);
 
   for await (const image of images) {
     const release = await budget.reserve(sizeOf(image));
@@ -49,9 +49,7 @@ export async function produce({
   }
   await Promise.all(inFlight);
 
-  const seconds = (lastAcknowledged - started) / 1000;
-  const imagesPerSecond = Number(perSecond(count.images, started, lastAcknowledged));
-  return { ...count, skipped: 0, deadLettered: 0, seconds, imagesPerSecond };
+  return { ...count, skipped: 0, deadLettered: 0, ...timing(count.images, lastAcknowledged - started) };
 
   async function deliver(image: Image): Promise<void> {
     try {
@@ -73,8 +71,4 @@ export async function produce({
 
 function sizeOf({ content }: Image): number {
   return isPixelArray(content) ? bytesOf(content).length : content.bytes.length;
-}
-
-function perSecond(images: number, from: number, to: number): string {
-  return to === from ? '0' : ((images * 1000) / (to - from)).toFixed(1);
 }

@@ -10,7 +10,7 @@ export { bytes, integer, nonEmpty, positiveNumber, timeZone } from './values.ts'
 // What a run needs and gives.
 export { createBudget } from './budget.ts';
 export type { ByteBudget } from './budget.ts';
-export { formatBytes } from './summary.ts';
+export { timing } from './summary.ts';
 export type { Summary } from './summary.ts';
 export type { Logger } from './log.ts';
 export type { Progress } from './progress.ts';

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { describeSummary, formatBytes } from './summary.ts';
+import { describeSummary, formatBytes, timing } from './summary.ts';
 import type { Summary } from './summary.ts';
 
 const summary: Summary = {
@@ -32,6 +32,13 @@ test.each<[string, Partial<Summary>, string]>([
   const described = describeSummary('sent', { ...summary, ...changed });
   expect(described.slice(0, line.length)).toBe(line);
   expect(described).not.toContain('\n');
+});
+
+test.each([
+  [10, 2345.678, { seconds: 2.346, imagesPerSecond: 4.3 }],
+  [0, 0, { seconds: 0, imagesPerSecond: 0 }],
+])('%d images in %d ms', (images, milliseconds, expected) => {
+  expect(timing(images, milliseconds)).toEqual(expected);
 });
 
 describe('bytes', () => {

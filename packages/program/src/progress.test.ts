@@ -31,6 +31,12 @@ describe('on a terminal', () => {
     expect(logged).toEqual([]);
   });
 
+  test('a terminal of unknown width shows the whole line', () => {
+    const { written } = show({ isTTY: true, columns: 0 });
+    vi.advanceTimersByTime(200);
+    expect(written).toEqual([`${clear}1 of 9 images`]);
+  });
+
   test('a log line stands above it', () => {
     const { progress, written } = show({ isTTY: true });
     progress.write('before\n');

@@ -24,7 +24,8 @@ export function createProgress(output: NodeJS.WriteStream, quiet: boolean): Prog
 
   const draw = (next: string): void => {
     if (isLive) {
-      line = next === '' ? '' : next.slice(0, (output.columns ?? 80) - 1);
+      // A terminal of unknown width says 0.
+      line = next.slice(0, (output.columns || 80) - 1);
       output.write(clearLine + line);
     }
   };

@@ -48,7 +48,7 @@ test('both sides outlive a broker that stops answering for a while', { timeout: 
   });
   await vi.waitUntil(() => filesIn(output).length > 20, patience);
 
-  broker.pause();
+  await broker.pause();
   await vi.waitUntil(() => log.includes('records are not acknowledged'), patience);
   broker.resume();
   const sent = await producer.ended;
@@ -75,7 +75,7 @@ test('an image that is not acknowledged in time is named', { timeout: 120_000 },
   await vi.waitUntil(() => filesIn(output).length > 5, patience);
   consumer.process.kill('SIGKILL');
 
-  broker.pause();
+  await broker.pause();
   await vi.waitUntil(() => log.includes('was not sent'), patience);
   broker.resume();
   producer.process.kill('SIGTERM');

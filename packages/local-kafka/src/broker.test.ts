@@ -37,7 +37,7 @@ test('a topic can be placed on all three brokers at once', async () => {
 test('with one broker killed, records are still taken by the other two', async () => {
   await cluster.brokers[0]!.kill();
   expect(cluster.brokers[0]!.pid).toBeUndefined();
-  expect(() => cluster.brokers[0]!.pause()).toThrow('Kafka broker 1 does not run');
+  await expect(cluster.brokers[0]!.pause()).rejects.toThrow('Kafka broker 1 does not run');
 
   await produceToAllPartitions();
   expect(await inSyncReplicas()).toEqual([2, 2, 2]);
@@ -60,7 +60,7 @@ test('a running broker can be restarted', async () => {
 
 test('a paused broker does not answer until it is resumed', async () => {
   const [broker] = cluster.brokers;
-  broker!.pause();
+  await broker!.pause();
   await expect(fetchBrokerIds(broker!.port, 1_000)).rejects.toThrow('did not answer within 1000 ms');
   broker!.resume();
   await vi.waitFor(async () => expect(await fetchBrokerIds(broker!.port, 1_000)).toEqual([1, 2, 3]), WAIT);

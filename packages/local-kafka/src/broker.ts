@@ -1,10 +1,13 @@
+import { setTimeout } from 'node:timers/promises';
 import type { Jvm, StartJvm } from './jvm.ts';
 import { LocalKafkaError } from './local-kafka-error.ts';
 import { startNode } from './node.ts';
 import type { KafkaNode } from './node.ts';
+import { isStopped } from './process-table.ts';
 import { waitUntilReady } from './readiness.ts';
 
 const SHUTDOWN_TIMEOUT_MS = 10_000;
+const POLL_MS = 5;
 
 /** One broker of a cluster, to be disturbed by a test. */
 export interface KafkaBroker {
@@ -17,11 +20,12 @@ export interface KafkaBroker {
   /** Ends the broker by SIGKILL, as a crash would. Does nothing if it does not run. */
   kill(): Promise<void>;
   /**
-   * Stops the broker's process by SIGSTOP: connections stay open but nothing answers.
+   * Stops the broker's process by SIGSTOP, and resolves when all of its threads stand still: connections stay
+   * open but nothing answers.
    *
    * @throws {LocalKafkaError} `NOT_RUNNING`
    */
-  pause(): void;
+  pause(): Promise<void>;
   /**
    * Lets a paused broker go on, by SIGCONT.
    *
@@ -64,16 +68,18 @@ export function createBroker(startJvm: StartJvm, node: KafkaNode): ManagedBroker
   const shutDown = async (): Promise<void> => {
     running?.signal('SIGTERM');
     running?.signal('SIGCONT'); // a paused process would not see the SIGTERM
-    const timer = setTimeout(() => void kill(), SHUTDOWN_TIMEOUT_MS);
+    const patience = new AbortController();
+    setTimeout(SHUTDOWN_TIMEOUT_MS, undefined, { signal: patience.signal }).then(kill, () => {});
     await running?.exited;
-    clearTimeout(timer);
+    patience.abort();
   };
 
-  const signalRunning = (name: NodeJS.Signals): void => {
+  const signalRunning = (name: NodeJS.Signals): Jvm => {
     if (running === undefined) {
       throw new LocalKafkaError('NOT_RUNNING', `Kafka broker ${node.id} does not run. Call restart() first.`);
     }
     running.signal(name);
+    return running;
   };
 
   return {
@@ -84,8 +90,13 @@ export function createBroker(startJvm: StartJvm, node: KafkaNode): ManagedBroker
     },
     start,
     kill,
-    pause: () => signalRunning('SIGSTOP'),
-    resume: () => signalRunning('SIGCONT'),
+    pause: async () => {
+      const { pid } = signalRunning('SIGSTOP');
+      while (running?.pid === pid && !(await isStopped(pid!))) {
+        await setTimeout(POLL_MS);
+      }
+    },
+    resume: () => void signalRunning('SIGCONT'),
     restart: async () => {
       await shutDown();
       await start([node.id]);

@@ -1,6 +1,6 @@
 import { execFile } from 'node:child_process';
 import { existsSync } from 'node:fs';
-import { readFile } from 'node:fs/promises';
+import { readdir, readFile } from 'node:fs/promises';
 import { promisify } from 'node:util';
 
 /** The command line of a process, or an empty text if there is no such process. */
@@ -14,4 +14,22 @@ export async function commandLine(pid: number): Promise<string> {
     ({ stdout }) => stdout,
     () => '',
   );
+}
+
+/** Whether a process stands still after SIGSTOP, which reaches its threads one after the other. */
+export async function isStopped(pid: number): Promise<boolean> {
+  const states = existsSync('/proc/self/task')
+    ? await threadStates(pid)
+    : [await promisify(execFile)('ps', ['-o', 'state=', '-p', String(pid)]).then(({ stdout }) => stdout)];
+  return states.every((state) => state.startsWith('T'));
+}
+
+/** The letter after the thread's name, which is in brackets: https://man7.org/linux/man-pages/man5/proc_pid_stat.5.html */
+async function threadStates(pid: number): Promise<string[]> {
+  const threads = await readdir(`/proc/${pid}/task`);
+  const stats = threads.map((thread) =>
+    // A thread may have ended since.
+    readFile(`/proc/${pid}/task/${thread}/stat`, 'utf8').catch(() => ') T'),
+  );
+  return (await Promise.all(stats)).map((stat) => stat.slice(stat.lastIndexOf(')') + 2));
 }

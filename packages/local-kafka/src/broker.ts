@@ -92,7 +92,7 @@ export function createBroker(startJvm: StartJvm, node: KafkaNode): ManagedBroker
     kill,
     pause: async () => {
       const { pid } = signalRunning('SIGSTOP');
-      while (running?.pid === pid && !(await isStopped(pid!))) {
+      while (!(await isStopped(pid!))) {
         await setTimeout(POLL_MS);
       }
     },

@@ -16,19 +16,23 @@ export async function commandLine(pid: number): Promise<string> {
   );
 }
 
-/** Whether a process stands still after SIGSTOP, which reaches its threads one after the other. */
+/** Whether a process stands still after SIGSTOP, which reaches its threads one after the other; true if it has ended. */
 export async function isStopped(pid: number): Promise<boolean> {
-  const states = existsSync('/proc/self/task')
-    ? await threadStates(pid)
-    : [await promisify(execFile)('ps', ['-o', 'state=', '-p', String(pid)]).then(({ stdout }) => stdout)];
-  return states.every((state) => state.startsWith('T'));
+  if (existsSync('/proc/self/task')) {
+    return (await threadStates(pid)).every((state) => state.startsWith('T'));
+  }
+  const ps = promisify(execFile)('ps', ['-o', 'state=', '-p', String(pid)]);
+  return await ps.then(
+    ({ stdout }) => stdout.startsWith('T'),
+    () => true,
+  );
 }
 
 /** The letter after the thread's name, which is in brackets: https://man7.org/linux/man-pages/man5/proc_pid_stat.5.html */
 async function threadStates(pid: number): Promise<string[]> {
-  const threads = await readdir(`/proc/${pid}/task`);
+  const threads = await readdir(`/proc/${pid}/task`).catch((): string[] => []);
   const stats = threads.map((thread) =>
-    // A thread may have ended since.
+    // It may have ended since.
     readFile(`/proc/${pid}/task/${thread}/stat`, 'utf8').catch(() => ') T'),
   );
   return (await Promise.all(stats)).map((stat) => stat.slice(stat.lastIndexOf(')') + 2));

@@ -79,17 +79,27 @@ export async function runProgram<O extends OptionDefinitions>(program: Program<O
 
     const summary = await program.run({ values: parsed.values, logger, progress, signal, path: userPath });
     finish();
-    if (json) {
-      process.stdout.write(`${JSON.stringify(summary)}\n`);
-    } else if (!quiet) {
-      process.stdout.write(`${describeSummary(program.verb, summary)}\n`);
-    }
-    process.exitCode = summary.failed > 0 ? 1 : 0;
+    await new Promise((written) => {
+      process.stdout.write(summaryText(program.verb, summary, { json, quiet }), written);
+    });
+    // Not by itself: a client that was given up can hold connections, and with them the process, for ever.
+    process.exit(summary.failed > 0 ? 1 : 0);
   } catch (error) {
     finish();
     // The client may still be trying to connect; the user has the answer already.
     process.exit(report(program, error));
   }
+}
+
+function summaryText(
+  verb: string,
+  summary: Summary,
+  { json, quiet }: { json: boolean; quiet: boolean },
+): string {
+  if (json) {
+    return `${JSON.stringify(summary)}\n`;
+  }
+  return quiet ? '' : `${describeSummary(verb, summary)}\n`;
 }
 
 function report(

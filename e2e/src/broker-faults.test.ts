@@ -35,6 +35,30 @@ test('both sides outlive a broker that is killed and comes back', { timeout: 120
   expect(rest).toMatchObject({ images: 0, failed: 0 });
 });
 
+test('of three brokers, one may be killed and come back', { timeout: 120_000 }, async () => {
+  const kafka = await startKafka({ brokers: 3 });
+  onTestFinished(() => kafka.stop());
+  const output = temporaryFolder();
+  const shared = ['-bs', kafka.bootstrapServers, '-t', 'replicated', '--json'];
+  const size = ['--width', '16', '--height', '16'];
+  const wanted = ['-n', '800', '--rate', '50', '-a', 'all', '--partitions', '6', ...size];
+  const producer = start('producer', [...shared, ...wanted]);
+  const consumer = start('consumer', [...shared, '-o', output, '-X', 'session.timeout.ms=6000']);
+  await vi.waitUntil(() => filesIn(output).length > 20, patience);
+
+  await kafka.brokers[1]!.kill();
+  await kafka.brokers[1]!.restart();
+  // It has to end by itself, whatever the client that was given up still holds.
+  const sent = await producer.ended;
+  await vi.waitUntil(() => finished(output) >= 800, patience);
+  consumer.process.kill('SIGTERM');
+
+  expect((await consumer.ended).exitCode).toBe(0);
+  expect(sent.exitCode).toBe(0);
+  expect(summaryOf(sent.stdout)).toMatchObject({ images: 800, failed: 0 });
+  expect(filesIn(output)).toHaveLength(800);
+});
+
 test('both sides outlive a broker that stops answering for a while', { timeout: 120_000 }, async () => {
   const { broker, bootstrapServers } = await ownBroker();
   const output = temporaryFolder();

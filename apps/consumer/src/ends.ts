@@ -1,4 +1,4 @@
-import { KafkaConfigError } from '@image-stream/kafka-config';
+import { KafkaConfigError, untilServed } from '@image-stream/kafka-config';
 import type { Admin } from 'kafkajs';
 import type { Position } from './offsets.ts';
 
@@ -25,7 +25,7 @@ export async function findEnds(
 ): Promise<Ends> {
   const committed = await committedOffsets();
   const remaining = new Map<number, bigint>();
-  for (const { partition, low, high } of await admin.fetchTopicOffsets(topic)) {
+  for (const { partition, low, high } of await untilServed(() => admin.fetchTopicOffsets(topic))) {
     const start = committed.get(partition) ?? BigInt(fromBeginning ? low : high);
     if (start < BigInt(high)) {
       remaining.set(partition, BigInt(high));

@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { ReceivedRecord } from '@image-stream/codec';
+import { untilServed } from '@image-stream/kafka-config';
 import type { Logger } from '@image-stream/program';
 import type { Consumer, ConsumerConfig, EachBatchPayload } from 'kafkajs';
 import { createChannel } from './channel.ts';
@@ -94,7 +95,7 @@ export async function createReceiver(options: ReceiverOptions): Promise<Receiver
   stopAtEnds();
 
   await consumer.connect();
-  await consumer.subscribe({ topic, fromBeginning });
+  await untilServed(() => consumer.subscribe({ topic, fromBeginning }));
   await consumer.run({ autoCommit: false, eachBatchAutoResolve: false, eachBatch: handOut });
 
   async function handOut({ batch, ...member }: EachBatchPayload): Promise<void> {

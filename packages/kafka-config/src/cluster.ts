@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Admin, ITopicConfig } from 'kafkajs';
 import { KafkaConfigError } from './errors.ts';
-import { translate } from './translate.ts';
+import { rootCause, translate } from './translate.ts';
 
 /** A broker that is not there is reported within ten seconds, whatever the timeouts of requests. */
 const reachTimeoutMs = 8000;
@@ -59,7 +59,7 @@ export async function ensureTopic(admin: Admin, topic: string, wanted: NewTopic)
     }
     const topics = [await newTopic(admin, topic, wanted)];
     const created = await admin.createTopics({ topics, waitForLeaders: false });
-    await untilServed(admin, topic);
+    await untilServed(() => admin.fetchTopicMetadata({ topics: [topic] }));
     return created;
   } catch (error) {
     throw translate(error, [], `topic '${topic}' cannot be created`);
@@ -88,18 +88,18 @@ async function newTopic(admin: Admin, topic: string, wanted: NewTopic): Promise<
 const servedTimeoutMs = 10_000;
 
 /**
- * Waits until a new topic can be used. The controller has created it, but each broker hears of it
- * for itself and until then denies it; what kafkajs offers, `waitForLeaders`, fails at the denial,
- * and does not wait at all where another program was faster.
+ * Asks about a topic until the broker knows it: each broker learns of a new topic by itself, so that one can still
+ * deny what another one has confirmed. What kafkajs offers, `waitForLeaders`, fails at the first denial.
+ *
+ * @throws what `ask` throws for any other reason, or for this one after ten seconds
  */
-async function untilServed(admin: Admin, topic: string): Promise<void> {
+export async function untilServed<T>(ask: () => Promise<T>): Promise<T> {
   const deadline = Date.now() + servedTimeoutMs;
   for (;;) {
     try {
-      await admin.fetchTopicMetadata({ topics: [topic] });
-      return;
+      return await ask();
     } catch (error) {
-      const { type = '' } = error as { type?: string };
+      const { type = '' } = rootCause(error) as { type?: string };
       const soon = ['UNKNOWN_TOPIC_OR_PARTITION', 'LEADER_NOT_AVAILABLE'].includes(type);
       if (!soon || Date.now() > deadline) {
         throw error;

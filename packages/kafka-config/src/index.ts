@@ -8,7 +8,7 @@ export type { ClientLogger } from './client-config.ts';
 export { compressionCodecs } from './compression-codecs.ts';
 
 // What a program asks of the cluster before it begins.
-export { assertTopicName, connectAdmin, ensureTopic, topicLimit } from './cluster.ts';
+export { assertTopicName, connectAdmin, ensureTopic, topicLimit, untilServed } from './cluster.ts';
 export type { NewTopic } from './cluster.ts';
 
 export { translate } from './translate.ts';

@@ -52,7 +52,7 @@ export function translate(
 }
 
 /** The client wraps errors in "retries exceeded" and aggregates; what happened is inside. */
-function rootCause(error: unknown): unknown {
+export function rootCause(error: unknown): unknown {
   const { cause, errors } = error as { cause?: unknown; errors?: unknown[] };
   if (Array.isArray(errors) && errors.length > 0) {
     return rootCause(errors[0]);

@@ -96,8 +96,11 @@ describe('names', () => {
   });
 });
 
-test('the limit of a topic that is not there is unknown', async () => {
-  expect(await topicLimit(await connected(), uniqueTopic())).toBeUndefined();
+test('the limit of a topic is waited for until the broker has heard of it', async () => {
+  const topic = uniqueTopic();
+  const limit = topicLimit(await connected(), topic);
+  await ensureTopic(await connected(), topic, { maxMessageBytes: 5_000_000 });
+  expect(await limit).toBe(5_000_000);
 });
 
 describe('no broker there: one line within ten seconds', { timeout: 10_000 }, () => {

@@ -118,10 +118,10 @@ const topicResource = 2;
  */
 export async function topicLimit(admin: Admin, topic: string): Promise<number | undefined> {
   try {
-    const { resources } = await admin.describeConfigs({
-      includeSynonyms: false,
-      resources: [{ type: topicResource, name: topic, configNames: ['max.message.bytes'] }],
-    });
+    const resource = { type: topicResource, name: topic, configNames: ['max.message.bytes'] };
+    const { resources } = await untilServed(() =>
+      admin.describeConfigs({ includeSynonyms: false, resources: [resource] }),
+    );
     const entry = resources[0]?.configEntries.find(({ configName }) => configName === 'max.message.bytes');
     return entry === undefined ? undefined : Number(entry.configValue);
   } catch {

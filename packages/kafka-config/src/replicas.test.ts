@@ -1,7 +1,7 @@
 import { startKafka } from '@image-stream/local-kafka';
 import kafkajs from 'kafkajs';
 import { expect, onTestFinished, test } from 'vitest';
-import { clientConfig, connectAdmin, ensureTopic, loadProperties } from './index.ts';
+import { clientConfig, connectAdmin, ensureTopic, loadProperties, untilServed } from './index.ts';
 
 test('on three brokers, what all of them acknowledge survives the loss of one', async () => {
   const cluster = await startKafka({ brokers: 3 });
@@ -14,8 +14,10 @@ test('on three brokers, what all of them acknowledge survives the loss of one', 
 
   const settings = async (topic: string) => {
     const resource = { type: kafkajs.ConfigResourceTypes.TOPIC, name: topic };
-    const { resources } = await admin.describeConfigs({ includeSynonyms: false, resources: [resource] });
-    const { topics } = await admin.fetchTopicMetadata({ topics: [topic] });
+    const { resources } = await untilServed(() =>
+      admin.describeConfigs({ includeSynonyms: false, resources: [resource] }),
+    );
+    const { topics } = await untilServed(() => admin.fetchTopicMetadata({ topics: [topic] }));
     const value = (name: string) =>
       resources[0]!.configEntries.find(({ configName }) => configName === name)?.configValue;
     return {

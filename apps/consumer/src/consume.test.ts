@@ -1,7 +1,9 @@
 import { once, EventEmitter } from 'node:events';
-import type { Image, ReceivedRecord } from '@image-stream/codec';
+import type { DecodedImage, ReceivedRecord } from '@image-stream/codec';
 import { createBudget } from '@image-stream/program';
 import { describe, expect, test } from 'vitest';
+import { createAssembler } from './assemble.ts';
+import type { Delivery } from './assemble.ts';
 import { createChannel } from './channel.ts';
 import { consume } from './consume.ts';
 import type { ConsumeOptions } from './consume.ts';
@@ -64,7 +66,7 @@ describe('a record that cannot be saved', () => {
         if (record.offset === '1') {
           throw new Error('no image in it');
         }
-        return image(record);
+        return { kind: 'image', image: image(record) };
       },
     });
     for (const delivery of deliveriesOf(records(2), done)) {
@@ -103,11 +105,6 @@ test('a limit ends the run after so many, and leaves the rest', async () => {
   expect(done).toEqual(['0', '1']);
 });
 
-interface Delivery {
-  readonly record: ReceivedRecord;
-  readonly done: () => void;
-}
-
 function records(count: number): ReceivedRecord[] {
   return Array.from({ length: count }, (_, index) => ({
     topic: 'data',
@@ -120,14 +117,14 @@ function records(count: number): ReceivedRecord[] {
   }));
 }
 
-function image({ offset, value }: ReceivedRecord): Image {
+function image({ offset, value }: ReceivedRecord): DecodedImage {
   const content = { mediaType: 'image/png', bytes: Buffer.from(value!) };
   return { id: `image-${offset}`, customerId: 'c', createdAt: new Date(0), content };
 }
 
 function* deliveriesOf(all: readonly ReceivedRecord[], done: string[]): Generator<Delivery> {
   for (const record of all) {
-    yield { record, done: () => void done.push(record.offset) };
+    yield { record, done: () => void done.push(record.offset), isCurrent: () => true };
   }
 }
 
@@ -143,11 +140,23 @@ function parts(source: ReceivedRecord[] | AsyncIterable<Delivery>) {
   const options: ConsumeOptions = {
     deliveries,
     stop: () => {},
-    decode: async (record) => image(record),
+    decode: async (record) => ({ kind: 'image', image: image(record) }),
+    assembler: createAssembler({
+      temporaryFile: () => '/nonexistent',
+      isSaved: async () => false,
+      maxBytes: 0,
+      timeoutMs: 1000,
+    }),
+    isAtEnd: () => true,
+    chunkTimeoutMs: 1000,
     save: async () => 'written',
     limit: undefined,
     budget: createBudget(1_000_000, 100),
-    logger: { info: () => {}, error: (message: unknown) => void errors.push(String(message)) },
+    logger: {
+      info: () => {},
+      warn: () => {},
+      error: (message: unknown) => void errors.push(String(message)),
+    },
     progress: { start: () => {} },
   };
   return { done, errors, options };

@@ -1,6 +1,6 @@
 import { encodings } from '@image-stream/image-io';
 import { connectionOptions } from '@image-stream/kafka-config';
-import { bytes, integer, nonEmpty, outputOptions, timeZone } from '@image-stream/program';
+import { bytes, duration, integer, nonEmpty, outputOptions, timeZone } from '@image-stream/program';
 import type { OptionDefinitions, OptionValues } from '@image-stream/program';
 
 const text = { type: 'string', requiresArg: true } as const;
@@ -91,6 +91,20 @@ export const options = {
     coerce: bytes('--max-image-bytes'),
     describe: 'Largest payload, as transmitted',
     defaultDescription: '4GiB',
+    group: 'Limits:',
+  },
+  'chunk-timeout': {
+    ...text,
+    coerce: duration('--chunk-timeout'),
+    describe: 'How long an image may wait for its next chunk: 30s, 10m, 2h',
+    defaultDescription: '10m',
+    group: 'Limits:',
+  },
+  'max-incomplete-bytes': {
+    ...text,
+    coerce: bytes('--max-incomplete-bytes'),
+    describe: 'Bytes on disk of images whose chunks have not all come',
+    defaultDescription: '16GiB',
     group: 'Limits:',
   },
   'max-image-pixels': {

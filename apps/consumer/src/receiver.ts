@@ -1,18 +1,12 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { ReceivedRecord } from '@image-stream/codec';
 import { untilServed } from '@image-stream/kafka-config';
 import type { Logger } from '@image-stream/program';
 import type { Consumer, ConsumerConfig, EachBatchPayload } from 'kafkajs';
+import type { Delivery } from './assemble.ts';
 import { createChannel } from './channel.ts';
 import type { Ends } from './ends.ts';
 import { createOffsetTracker } from './offsets.ts';
 import type { OffsetTracker } from './offsets.ts';
-
-/** A record, and the word that it is on disk. */
-interface Delivery {
-  readonly record: ReceivedRecord;
-  readonly done: () => void;
-}
 
 /** The records of a topic for one member of a group. */
 export interface Receiver extends AsyncIterable<Delivery> {
@@ -69,7 +63,8 @@ export async function createReceiver(options: ReceiverOptions): Promise<Receiver
   consumer.on(events.END_BATCH_PROCESS, ({ payload: { partition, lastOffset, batchSize } }) => {
     if (batchSize === 0) {
       tracker.reached(partition, BigInt(lastOffset) + 1n);
-      moved(tracker, partition);
+      reachEnd(partition, BigInt(lastOffset) + 1n);
+      moved(tracker);
     }
   });
   // Not the promise of `commitOffsets`: it also resolves when nothing was sent.
@@ -109,9 +104,10 @@ export async function createReceiver(options: ReceiverOptions): Promise<Receiver
       }
       const done = (): void => {
         generation.done(partition, offset);
-        moved(generation, partition);
+        moved(generation);
       };
-      const taken = channel.push({ record: { topic, partition, ...message }, done });
+      const isCurrent = (): boolean => generation === tracker;
+      const taken = channel.push({ record: { topic, partition, ...message }, done, isCurrent });
       if (!(await whileBeating(taken, () => member.heartbeat()))) {
         member.pause();
         return;
@@ -119,11 +115,19 @@ export async function createReceiver(options: ReceiverOptions): Promise<Receiver
       if (generation !== tracker) {
         return;
       }
+      reachEnd(partition, offset + 1n);
     }
     // Only now: what was not handed out must be fetched again. The batch may end in records that never are.
     member.resolveOffset(batch.lastOffset());
     generation.reached(partition, BigInt(batch.lastOffset()) + 1n);
-    moved(generation, partition);
+    reachEnd(partition, BigInt(batch.lastOffset()) + 1n);
+    moved(generation);
+  }
+
+  /** What was handed out up to the end is finished by whoever iterates, and committed by `close`. */
+  function reachEnd(partition: number, offset: bigint): void {
+    ends?.reach({ partition, offset });
+    stopAtEnds();
   }
 
   /** Waits, and stays a member of the group meanwhile. */
@@ -148,16 +152,11 @@ export async function createReceiver(options: ReceiverOptions): Promise<Receiver
     }
   }
 
-  function moved(generation: OffsetTracker, partition: number): void {
+  function moved(generation: OffsetTracker): void {
     if (generation !== tracker) {
       return;
     }
-    const offset = generation.position(partition);
-    if (offset !== undefined) {
-      ends?.reach({ partition, offset });
-      stopAtEnds();
-      scheduleCommit(commitDelayMs);
-    }
+    scheduleCommit(commitDelayMs);
   }
 
   function scheduleCommit(delayMs: number): void {

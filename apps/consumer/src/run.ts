@@ -14,16 +14,19 @@ import type { PropertySources } from '@image-stream/kafka-config';
 import { createBudget, timing } from '@image-stream/program';
 import type { RunContext, Summary } from '@image-stream/program';
 import kafkajs from 'kafkajs';
+import { createAssembler } from './assemble.ts';
 import { consume } from './consume.ts';
 import { findEnds, rewind } from './ends.ts';
 import type { ConsumerOptions, options } from './options.ts';
 import { createReceiver } from './receiver.ts';
-import { saveImage } from './save.ts';
+import { isSaved, saveImage } from './save.ts';
 
 /** `max.message.bytes` of a topic that does not exist yet: what the producer creates by default. */
 const maxMessageBytes = 13_772_512;
 
 const defaultMaxInFlightBytes = 128 * 1024 ** 2;
+const defaultMaxIncompleteBytes = 16 * 1024 ** 3;
+const defaultChunkTimeoutMs = 600_000;
 
 /** Makes the parts that `consume` needs from the command line, and runs it. */
 export async function run({
@@ -57,6 +60,8 @@ export async function run({
       values['exit-at-end'] === true
         ? await findEnds(admin, topic, config.groupId, fromBeginning)
         : undefined;
+    const saveOptions = { store, saveAs, timeZone, overwrite, ...limits };
+    const chunkTimeoutMs = values['chunk-timeout'] ?? defaultChunkTimeoutMs;
     const receiver = await createReceiver({
       consumer: kafka.consumer(config),
       config,
@@ -71,8 +76,16 @@ export async function run({
     const { started, ...counts } = await consume({
       deliveries: receiver,
       stop: () => receiver.stop(),
-      decode: async (record) => (await decodeRecord(record, limits)).image,
-      save: (image) => saveImage(image, { store, saveAs, timeZone, overwrite, ...limits }),
+      decode: (record) => decodeRecord(record, limits),
+      assembler: createAssembler({
+        temporaryFile: () => store.temporaryFile(),
+        isSaved: (chunk) => isSaved(chunk, saveOptions),
+        maxBytes: values['max-incomplete-bytes'] ?? defaultMaxIncompleteBytes,
+        timeoutMs: chunkTimeoutMs,
+      }),
+      save: (image) => saveImage(image, saveOptions),
+      isAtEnd: () => ends?.isReached() ?? false,
+      chunkTimeoutMs,
       limit: values['num-messages'],
       budget: createBudget(
         values['max-in-flight-bytes'] ?? defaultMaxInFlightBytes,

@@ -112,7 +112,10 @@ function parts(count: number) {
     encode: async function* ({ id }): AsyncGenerator<OutgoingRecord> {
       yield { key: id, value: Buffer.alloc(3), headers: {} };
     },
-    send: async ({ key }) => void sent.push(key),
+    send: async ({ key }) => {
+      sent.push(key);
+      return 0;
+    },
     budget: createBudget(1_000_000, 100),
     logger: { info: () => {}, error: (message: unknown) => void errors.push(String(message)) },
     progress: { start: () => {} },

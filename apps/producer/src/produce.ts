@@ -10,8 +10,8 @@ export interface ProduceOptions {
   readonly total: number;
   /** An image as the records that carry it. */
   readonly encode: (image: Image) => AsyncIterable<OutgoingRecord>;
-  /** Resolves once the record is acknowledged. */
-  readonly send: (record: OutgoingRecord) => Promise<void>;
+  /** Resolves once the record is acknowledged, to its partition where the broker says it. */
+  readonly send: (record: OutgoingRecord, partition: number | undefined) => Promise<number | undefined>;
   readonly budget: ByteBudget;
   readonly logger: Pick<Logger, 'info' | 'error'>;
   readonly progress: Pick<Progress, 'start'>;
@@ -54,8 +54,10 @@ export async function produce({
   async function deliver(image: Image): Promise<void> {
     try {
       let wireBytes = 0;
+      // Chosen once: the chunks of an image stay together also when partitions are added meanwhile.
+      let partition: number | undefined;
       for await (const record of encode(image)) {
-        await send(record);
+        partition = await send(record, partition);
         wireBytes += Buffer.byteLength(record.key) + record.value.length;
       }
       count.images += 1;
@@ -70,5 +72,8 @@ export async function produce({
 }
 
 function sizeOf({ content }: Image): number {
-  return isPixelArray(content) ? bytesOf(content).length : content.bytes.length;
+  if (isPixelArray(content)) {
+    return bytesOf(content).length;
+  }
+  return 'source' in content ? content.source.size : content.bytes.length;
 }

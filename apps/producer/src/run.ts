@@ -71,7 +71,7 @@ export async function run({
       images: generatedImages(values, signal),
       total: values['num-messages'],
       encode: (image) => encode(image, values, limit),
-      send: (record) => sender.send(record),
+      send: (record, partition) => sender.send(record, partition),
       // Twice the processors: while one image is on the network, another is encoded.
       budget: createBudget(maxInFlightBytes, 2 * availableParallelism()),
       logger,
@@ -97,7 +97,9 @@ async function* encode(
   }: ProducerOptions,
   limit: RecordLimit,
 ): AsyncGenerator<OutgoingRecord> {
-  const content = encoding === 'npy' ? image.content : await transcode(image.content, encoding, { quality });
+  const { content: given } = image;
+  const content =
+    encoding === 'npy' || 'source' in given ? given : await transcode(given, encoding, { quality });
   try {
     yield* encodeImage({ ...image, content }, { format, compression, maxRecordBytes: limit.bytes });
   } catch (error) {

@@ -15,9 +15,15 @@ export interface SenderOptions {
   readonly logger: Pick<Logger, 'warn'>;
 }
 
-/** Sends records one by one and resolves when each is acknowledged. */
+/** Sends records one by one. */
 export interface Sender {
-  send(record: OutgoingRecord): Promise<void>;
+  /**
+   * Resolves when the record is acknowledged.
+   *
+   * @param partition where to; default: what the record's key gives
+   * @returns where it is; undefined where nobody acknowledges
+   */
+  send(record: OutgoingRecord, partition?: number): Promise<number | undefined>;
   close(): Promise<void>;
 }
 
@@ -51,16 +57,20 @@ export async function createSender({
   }
 
   return {
-    async send(record) {
+    async send(record, partition) {
       const deadline = performance.now() + deliveryTimeoutMs;
       for (;;) {
         const used = current;
         try {
           const client = await used;
           // One record a request: with several, kafkajs can lose one and report success.
-          const sent = client.send({ ...request, messages: [record] });
-          assertAcknowledged(await within(deadline, sent), request.acks);
-          return;
+          const sent = client.send({
+            ...request,
+            messages: [{ ...record, ...(partition !== undefined && { partition }) }],
+          });
+          const results = await within(deadline, sent);
+          assertAcknowledged(results, request.acks);
+          return results[0]?.partition ?? partition;
         } catch (error) {
           if (!isRetriable(error) || performance.now() + backoffMs > deadline) {
             throw explain(error, record);

@@ -20,5 +20,7 @@ for await (const record of encodeImage(image)) {
     key: Buffer.from(record.key),
   };
   const decoded = await decodeRecord(received);
-  console.log(decoded.image.id, decoded.image.content);
+  if (decoded.kind === 'image') {
+    console.log(decoded.image.id, decoded.image.content);
+  }
 }

@@ -4,7 +4,7 @@ import { CloudEvent, Kafka } from 'cloudevents';
 import { describe, expect, test } from 'vitest';
 import { decodeRecord, encodeImage, encodeNpy } from './index.ts';
 import type { Image } from './index.ts';
-import { collect, delivered, received } from './records.test-support.ts';
+import { collect, decodeImage, delivered, received } from './records.test-support.ts';
 
 const png = Buffer.from('\x89PNG\r\n\x1a\nthe rest is not looked at here', 'latin1');
 const image: Image = {
@@ -81,7 +81,7 @@ describe('events that the cloudevents package made', () => {
       headers: headers,
       value: Buffer.from(value),
     });
-    expect((await decodeRecord(record)).image).toMatchObject({
+    expect(await decodeImage(record)).toMatchObject({
       id: 'e-1',
       customerId: '/camera/7',
       content: { mediaType: 'image/png', bytes: png },
@@ -91,13 +91,13 @@ describe('events that the cloudevents package made', () => {
 
 test('a missing time is the record timestamp', async () => {
   const { ce_time: _, ...headers } = (await encode()).headers;
-  const { image: decoded } = await decodeRecord(received({ headers, value: png }));
+  const decoded = await decodeImage(received({ headers, value: png }));
   expect(decoded.createdAt).toEqual(new Date(1_718_000_000_250));
 });
 
 test('the bytes, not the header, say what an image is', async () => {
   const { headers } = await encode();
-  const { image: decoded } = await decodeRecord(
+  const decoded = await decodeImage(
     received({ headers: { ...headers, 'content-type': 'text/html' }, value: png }),
   );
   expect(decoded.content).toMatchObject({ mediaType: 'image/png' });
@@ -159,7 +159,7 @@ describe('refuses', () => {
     });
   });
 
-  test('an image larger than the record may be', async () => {
+  test('a record that has no room for a chunk', async () => {
     await expect(encode({ maxRecordBytes: 100 })).rejects.toMatchObject({ code: 'LIMIT_EXCEEDED' });
   });
 });

@@ -1,13 +1,14 @@
 import { createHash } from 'node:crypto';
 import { parseContentEncoding } from './compression.ts';
-import type { Compression } from './compression.ts';
+import type { ContentEncoding } from './compression.ts';
 import { CodecError } from './errors.ts';
 import { assertIdentifier } from './image.ts';
-import type { Image } from './image.ts';
+import type { DecodedImage, ImageAttributes } from './image.ts';
 import { assertPayloadBytes, assertTextBytes } from './limits.ts';
 import type { Limits } from './limits.ts';
-import { fromPayload, toPayload } from './payload.ts';
-import type { OutgoingRecord, ReceivedRecord } from './record.ts';
+import type { Chunk } from './chunk.ts';
+import { decodePayload } from './payload.ts';
+import type { ReceivedRecord } from './record.ts';
 import { describe, fromBase64, toJsonObject, toText, toTime } from './text.ts';
 
 /*
@@ -27,9 +28,24 @@ import { describe, fromBase64, toJsonObject, toText, toTime } from './text.ts';
  *     ce_payloadsha256    SHA-256 of the value, lower-case hex
  *     content-type        image/png, ..., or application/x-npy
  *     content-encoding    of NPY: absent, deflate, gzip or br
+ *
+ * A payload that does not fit one record travels in chunks under the same key. Size, hash and encoding are
+ * those of the whole payload; what differs:
+ *
+ *     ce_type             image-stream.chunk.v1
+ *     ce_id               <image id>#chunk-<index>
+ *     ce_imageid          image id
+ *     ce_chunkindex       from 0
+ *     ce_chunkcount
+ *     ce_payloadtype      content-type of the payload
+ *     content-type        application/octet-stream
  */
-const imageType = 'image-stream.image.v1';
-const defaultSource = '/image-stream/producer';
+export const imageType = 'image-stream.image.v1';
+export const chunkType = 'image-stream.chunk.v1';
+export const defaultSource = '/image-stream/producer';
+
+/** More chunks than any image needs: 57 GB at Kafka's default limit of 1 MB a record. */
+export const maxChunkCount = 65_536;
 
 /** Longer values are never needed, and a stranger's headers are kept in memory. */
 const maxHeaderBytes = 65_536;
@@ -44,30 +60,12 @@ type Attribute =
   | 'customerid'
   | 'filename'
   | 'payloadsize'
-  | 'payloadsha256';
+  | 'payloadsha256'
+  | 'imageid'
+  | 'chunkindex'
+  | 'chunkcount'
+  | 'payloadtype';
 type Attributes = (name: Attribute) => string | undefined;
-
-/** The record of an image that travels in one piece. */
-export async function encodeCloudEvent(image: Image, compression: Compression): Promise<OutgoingRecord> {
-  const { bytes, mediaType, contentEncoding } = await toPayload(image.content, compression);
-  return {
-    key: image.id,
-    value: bytes,
-    headers: {
-      ce_specversion: '1.0',
-      ce_type: imageType,
-      ce_id: image.id,
-      ce_source: image.source ?? defaultSource,
-      ce_time: image.createdAt.toISOString(),
-      ce_customerid: image.customerId,
-      ...(image.filename !== undefined && { ce_filename: image.filename }),
-      ce_payloadsize: String(bytes.length),
-      ce_payloadsha256: sha256(bytes),
-      'content-type': mediaType,
-      ...(contentEncoding !== undefined && { 'content-encoding': contentEncoding }),
-    },
-  };
-}
 
 /** True where the record's headers are those of a binary or structured event. */
 export function isCloudEvent({ headers = {} }: ReceivedRecord): boolean {
@@ -77,17 +75,80 @@ export function isCloudEvent({ headers = {} }: ReceivedRecord): boolean {
   );
 }
 
+/** True where a record carries a part of an image. */
+export function isChunk({ headers = {} }: ReceivedRecord): boolean {
+  const type = lastValue(headers, 'ce_type');
+  return (
+    headers['ce_specversion'] !== undefined && (typeof type === 'object' ? toText(type) : type) === chunkType
+  );
+}
+
 /** Reads an event in either mode. Events of any foreign type count, as long as their data is an image. */
-export async function decodeCloudEvent(record: ReceivedRecord, limits: Required<Limits>): Promise<Image> {
+export async function decodeCloudEvent(
+  record: ReceivedRecord,
+  limits: Required<Limits>,
+): Promise<DecodedImage> {
   const { headers = {}, value } = record;
   const bytes = value ?? Buffer.alloc(0);
   if (headers['ce_specversion'] === undefined) {
     assertTextBytes(bytes.length, limits);
     return decodeStructured(toJsonObject(bytes), record, limits);
   }
-  const attributes: Attributes = (name) => headerText(headers, `ce_${name}`);
-  const contentEncoding = parseContentEncoding(headerText(headers, 'content-encoding') ?? '');
-  return toImage(attributes, bytes, contentEncoding, record, limits);
+  return toImage(headerAttributes(headers), bytes, contentEncodingOf(headers), record, limits);
+}
+
+/** Reads a part of an image; that all of them belong together is for their receiver to see. */
+export function decodeChunk(record: ReceivedRecord, limits: Required<Limits>): Chunk {
+  const { headers = {}, value } = record;
+  const attributes = headerAttributes(headers);
+  assertVersion(attributes);
+  const size = toCount('payloadsize', attributes, 0);
+  const count = toCount('chunkcount', attributes, 1);
+  const index = toCount('chunkindex', attributes, 0);
+  const sha256 = attributes('payloadsha256')?.toLowerCase();
+  assertPayloadBytes(size, limits);
+  if (count > maxChunkCount) {
+    throw new CodecError('LIMIT_EXCEEDED', `${count} chunks exceed the limit of ${maxChunkCount}`);
+  }
+  if (index >= count) {
+    throw new CodecError('MALFORMED_RECORD', `chunkindex ${index} is not below the chunkcount of ${count}`);
+  }
+  if (sha256 === undefined || !/^[0-9a-f]{64}$/.test(sha256)) {
+    throw new CodecError(
+      'MALFORMED_RECORD',
+      `CloudEvents attribute payloadsha256 ${describe(sha256)} is not a SHA-256 in hex`,
+    );
+  }
+  return {
+    ...identityOf(attributes, 'imageid', record),
+    index,
+    count,
+    size,
+    sha256,
+    mediaType: attributes('payloadtype'),
+    contentEncoding: contentEncodingOf(headers),
+    bytes: value ?? Buffer.alloc(0),
+  };
+}
+
+function toCount(name: Attribute, attributes: Attributes, minimum: number): number {
+  const text = attributes(name);
+  const value = text !== undefined && /^\d{1,15}$/.test(text) ? Number(text) : Number.NaN;
+  if (!(value >= minimum)) {
+    throw new CodecError(
+      'MALFORMED_RECORD',
+      `CloudEvents attribute ${name} ${describe(text)} is not a whole number of ${minimum} or more`,
+    );
+  }
+  return value;
+}
+
+function headerAttributes(headers: NonNullable<ReceivedRecord['headers']>): Attributes {
+  return (name) => headerText(headers, `ce_${name}`);
+}
+
+function contentEncodingOf(headers: NonNullable<ReceivedRecord['headers']>): ContentEncoding | undefined {
+  return parseContentEncoding(headerText(headers, 'content-encoding') ?? '');
 }
 
 /** Reads an event whose attributes and base64 data are one JSON object. */
@@ -95,7 +156,7 @@ export async function decodeStructured(
   event: Record<string, unknown> | undefined,
   record: ReceivedRecord,
   limits: Required<Limits>,
-): Promise<Image> {
+): Promise<DecodedImage> {
   if (event === undefined) {
     throw new CodecError('MALFORMED_RECORD', 'structured CloudEvent is not a JSON object in UTF-8');
   }
@@ -115,19 +176,31 @@ export async function decodeStructured(
 async function toImage(
   attributes: Attributes,
   payload: Uint8Array,
-  contentEncoding: Parameters<typeof fromPayload>[1],
+  contentEncoding: ContentEncoding | undefined,
   record: ReceivedRecord,
   limits: Required<Limits>,
-): Promise<Image> {
+): Promise<DecodedImage> {
   assertReadable(attributes);
   assertPayloadBytes(payload.length, limits);
   assertIntact(attributes, payload);
 
-  const id = attributes('id');
+  return {
+    ...identityOf(attributes, 'id', record),
+    content: await decodePayload(payload, contentEncoding, limits),
+  };
+}
+
+/** Who an image is. */
+function identityOf(
+  attributes: Attributes,
+  idName: 'id' | 'imageid',
+  record: ReceivedRecord,
+): ImageAttributes {
+  const id = attributes(idName);
   const source = attributes('source');
   const customerId = attributes('customerid') ?? source;
   const filename = attributes('filename');
-  assertIdentifier('CloudEvents attribute id', id);
+  assertIdentifier(`CloudEvents attribute ${idName}`, id);
   assertIdentifier('CloudEvents attribute source', source);
   assertIdentifier('CloudEvents attribute customerid', customerId);
   return {
@@ -136,15 +209,18 @@ async function toImage(
     createdAt: parseTime(attributes('time'), record),
     source,
     ...(filename !== undefined && { filename }),
-    content: await fromPayload(payload, contentEncoding, limits),
   };
 }
 
-function assertReadable(attributes: Attributes): void {
+function assertVersion(attributes: Attributes): void {
   const version = attributes('specversion');
   if (version !== '1.0') {
     throw new CodecError('UNSUPPORTED', `CloudEvents specversion ${describe(version)} is not '1.0'`);
   }
+}
+
+function assertReadable(attributes: Attributes): void {
+  assertVersion(attributes);
   const type = attributes('type');
   if (type === undefined) {
     throw new CodecError('MALFORMED_RECORD', 'CloudEvents attribute type is missing');
@@ -187,8 +263,7 @@ function parseTime(time: string | undefined, record: ReceivedRecord): Date {
 }
 
 function headerText(headers: NonNullable<ReceivedRecord['headers']>, name: string): string | undefined {
-  const header = Object.hasOwn(headers, name) ? headers[name] : undefined;
-  const value = Array.isArray(header) ? header.at(-1) : header;
+  const value = lastValue(headers, name);
   if (value === undefined || typeof value === 'string') {
     return value;
   }
@@ -203,6 +278,15 @@ function headerText(headers: NonNullable<ReceivedRecord['headers']>, name: strin
     throw new CodecError('MALFORMED_RECORD', `header ${name} is not UTF-8`);
   }
   return text;
+}
+
+/** A header's value; where a name is repeated, the last one counts. */
+function lastValue(
+  headers: NonNullable<ReceivedRecord['headers']>,
+  name: string,
+): Uint8Array | string | undefined {
+  const header = Object.hasOwn(headers, name) ? headers[name] : undefined;
+  return Array.isArray(header) ? header.at(-1) : (header as Uint8Array | string | undefined);
 }
 
 function sha256(bytes: Uint8Array): string {

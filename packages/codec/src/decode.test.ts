@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { decodeRecord } from './index.ts';
-import { received } from './records.test-support.ts';
+import { decodeImage, received } from './records.test-support.ts';
 
 const jpeg = Buffer.from([0xff, 0xd8, 0xff, 0xe0, 1, 2, 3]);
 
@@ -15,7 +15,7 @@ describe('plain images', () => {
       { id: 'data-stream-3-41', customerId: 'lab' },
     ],
   ])('with %s', async (_name, record, expected) => {
-    const { image } = await decodeRecord(received({ value: jpeg, ...record }));
+    const image = await decodeImage(received({ value: jpeg, ...record }));
     expect(image).toMatchObject({ ...expected, createdAt: new Date(1_718_000_000_250) });
     expect(image.content).toEqual({ mediaType: 'image/jpeg', bytes: jpeg });
   });

@@ -1,6 +1,7 @@
-import { decodeCloudEvent, decodeStructured, isCloudEvent } from './cloudevents.ts';
+import type { Chunk } from './chunk.ts';
+import { decodeChunk, decodeCloudEvent, decodeStructured, isChunk, isCloudEvent } from './cloudevents.ts';
 import { CodecError } from './errors.ts';
-import type { Image } from './image.ts';
+import type { DecodedImage } from './image.ts';
 import { assertTextBytes, resolveLimits } from './limits.ts';
 import type { Limits } from './limits.ts';
 import { sniffMediaType } from './media-type.ts';
@@ -10,7 +11,9 @@ import type { ReceivedRecord } from './record.ts';
 import { toJsonObject } from './text.ts';
 
 /** What a record turned out to be. */
-export type Decoded = { readonly kind: 'image'; readonly image: Image };
+export type Decoded =
+  | { readonly kind: 'image'; readonly image: DecodedImage }
+  | { readonly kind: 'chunk'; readonly chunk: Chunk };
 
 const openingBrace = 0x7b;
 
@@ -22,10 +25,13 @@ const openingBrace = 0x7b;
  * @throws CodecError, and nothing else, on bad input
  */
 export async function decodeRecord(record: ReceivedRecord, limits?: Limits): Promise<Decoded> {
-  return { kind: 'image', image: await decodeImage(record, resolveLimits(limits)) };
+  const resolved = resolveLimits(limits);
+  return isChunk(record)
+    ? { kind: 'chunk', chunk: decodeChunk(record, resolved) }
+    : { kind: 'image', image: await decodeImage(record, resolved) };
 }
 
-async function decodeImage(record: ReceivedRecord, limits: Required<Limits>): Promise<Image> {
+async function decodeImage(record: ReceivedRecord, limits: Required<Limits>): Promise<DecodedImage> {
   const { value } = record;
   if (value === null || value.length === 0) {
     throw new CodecError('UNRECOGNIZED_FORMAT', 'record has no value');

@@ -1,4 +1,4 @@
-import { encodeCloudEvent } from './cloudevents.ts';
+import { encodeCloudEvent } from './cloudevents-encode.ts';
 import type { Compression } from './compression.ts';
 import { CodecError } from './errors.ts';
 import { assertIdentifier } from './image.ts';
@@ -16,7 +16,10 @@ export interface EncodeOptions {
   readonly format?: (typeof formats)[number];
   /** Of pixels in `cloudevents`; python-json is always zlib. Default `auto`. */
   readonly compression?: Compression;
-  /** Bytes that a record may take on the wire as a batch of its own. Default: no limit. */
+  /**
+   * Bytes that a record may take on the wire as a batch of its own. A larger image travels in chunks, which
+   * stay 128 KiB below it (half of it where that is less). Default: no limit.
+   */
   readonly maxRecordBytes?: number;
 }
 
@@ -24,7 +27,8 @@ export interface EncodeOptions {
  * The records that carry an image, in the order in which they are to be sent to one partition.
  *
  * @throws CodecError `INVALID_IMAGE` when the image contradicts itself or the format cannot
- * carry it, `LIMIT_EXCEEDED` when it does not fit `maxRecordBytes`
+ * carry it, or changed while it was read; `LIMIT_EXCEEDED` when python-json does not fit `maxRecordBytes`, or
+ * cloudevents does not in 65536 chunks
  */
 export async function* encodeImage(
   image: Image,
@@ -33,13 +37,16 @@ export async function* encodeImage(
   const { format = 'cloudevents', compression = 'auto', maxRecordBytes = Number.POSITIVE_INFINITY } = options;
   assertIdentifier('image id', image.id);
   assertIdentifier('customer id', image.customerId);
-  const record =
-    format === 'python-json' ? await encodePythonJson(image) : await encodeCloudEvent(image, compression);
-  const bytes = recordBytes(record);
+  if (format === 'cloudevents') {
+    yield* encodeCloudEvent(image, compression, maxRecordBytes);
+    return;
+  }
+  const record = await encodePythonJson(image);
+  const bytes = recordBytes(record.key, record.headers, record.value.length);
   if (bytes > maxRecordBytes) {
     throw new CodecError(
       'LIMIT_EXCEEDED',
-      `image takes a record of ${bytes} bytes, more than the ${maxRecordBytes} allowed`,
+      `image takes a record of ${bytes} bytes, more than the ${maxRecordBytes} allowed, and python-json has no chunks`,
     );
   }
   yield record;

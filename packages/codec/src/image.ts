@@ -10,6 +10,19 @@ export type PixelArray =
   | { readonly shape: Shape; readonly dtype: 'uint8'; readonly data: Uint8Array }
   | { readonly shape: Shape; readonly dtype: 'uint16'; readonly data: Uint16Array };
 
+/** Bytes that are read when they are needed, such as those of a file too large for memory. */
+export interface ByteSource {
+  /** How many bytes there are. */
+  readonly size: number;
+  /** The bytes from `start` up to, but without, `end`; both within the source. */
+  read(start: number, end: number): Promise<Uint8Array>;
+}
+
+/** A source over bytes in memory, without a copy. */
+export function byteSource(bytes: Uint8Array): ByteSource {
+  return { size: bytes.length, read: async (start, end) => bytes.subarray(start, end) };
+}
+
 /** An image file's bytes, such as those of a PNG or JPEG. */
 export interface EncodedImage {
   /** As in a `content-type` header, for example `image/png`. */
@@ -17,8 +30,17 @@ export interface EncodedImage {
   readonly bytes: Uint8Array;
 }
 
-/** An image with what identifies it. */
-export interface Image {
+/** An image file that is not in memory: it is read while it travels. */
+export interface StoredImage {
+  /** As in a `content-type` header, for example `image/png`. */
+  readonly mediaType: string;
+  readonly source: ByteSource;
+  /** SHA-256 of its bytes in lower-case hex. Default: it is read once more to find out. */
+  readonly sha256?: string;
+}
+
+/** What identifies an image. */
+export interface ImageAttributes {
   /** Unique within the customer: a non-empty, well-formed string. */
   readonly id: string;
   readonly customerId: string;
@@ -27,10 +49,19 @@ export interface Image {
   readonly source?: string;
   /** Name of the file that it came from, when there was one. */
   readonly filename?: string;
+}
+
+/** An image to send. */
+export interface Image extends ImageAttributes {
+  readonly content: PixelArray | EncodedImage | StoredImage;
+}
+
+/** An image that came in one record; it is in memory. */
+export interface DecodedImage extends ImageAttributes {
   readonly content: PixelArray | EncodedImage;
 }
 
-/** True for pixels, false for an encoded image. */
+/** True for pixels, false for an image file. */
 export function isPixelArray(content: Image['content']): content is PixelArray {
   return 'shape' in content;
 }

@@ -6,16 +6,32 @@ export { decodeRecord } from './decode.ts';
 export type { EncodeOptions } from './encode.ts';
 export type { Decoded } from './decode.ts';
 export type { OutgoingRecord, ReceivedRecord } from './record.ts';
-export type { EncodedImage, Image, PixelArray, Shape } from './image.ts';
-export type { Compression } from './compression.ts';
+export type {
+  ByteSource,
+  DecodedImage,
+  EncodedImage,
+  Image,
+  ImageAttributes,
+  PixelArray,
+  Shape,
+  StoredImage,
+} from './image.ts';
+export type { Chunk } from './chunk.ts';
+export type { Compression, ContentEncoding } from './compression.ts';
+export { resolveLimits } from './limits.ts';
 export type { Limits } from './limits.ts';
 export { CodecError } from './errors.ts';
 export type { CodecErrorCode } from './errors.ts';
+
+// For receivers that put chunks together.
+export { isChunk } from './cloudevents.ts';
+export { chunkKey } from './chunk.ts';
+export { decodePayload } from './payload.ts';
 
 // For programs that offer a choice or handle pixels themselves.
 export { formats } from './encode.ts';
 export { compressions, isWorthCompressing } from './compression.ts';
 export { pythonShape } from './python-json.ts';
-export { bytesOf, isPixelArray, pixelArray } from './image.ts';
-export { encodeNpy } from './npy.ts';
+export { byteSource, bytesOf, isPixelArray, pixelArray } from './image.ts';
+export { decodeNpy, encodeNpy, npyHeadBytes, readNpyHeader } from './npy.ts';
 export { npyMediaType, sniffMediaType, extensionOf } from './media-type.ts';

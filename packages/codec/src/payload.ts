@@ -1,16 +1,20 @@
 import { compress, inflate, inflateHead, isWorthCompressing } from './compression.ts';
 import type { Compression, ContentEncoding } from './compression.ts';
 import { CodecError } from './errors.ts';
-import { isPixelArray } from './image.ts';
-import type { Image } from './image.ts';
+import { byteSource, isPixelArray } from './image.ts';
+import type { ByteSource, EncodedImage, Image, PixelArray } from './image.ts';
 import { assertPayloadBytes } from './limits.ts';
 import type { Limits } from './limits.ts';
 import { npyMediaType, sniffMediaType } from './media-type.ts';
 import { decodeNpy, encodeNpy, npyHeadBytes, readNpyHeader } from './npy.ts';
 
-/** What a record carries: bytes, and what they are. */
+/** What travels: bytes, and what they are. */
 export interface Payload {
-  readonly bytes: Buffer;
+  readonly source: ByteSource;
+  /** Of the bytes, where it is known already. */
+  readonly sha256?: string | undefined;
+  /** True for a file, which others can write while it is read. */
+  readonly mayChange?: true;
   readonly mediaType: string;
   readonly contentEncoding: ContentEncoding | undefined;
 }
@@ -18,17 +22,14 @@ export interface Payload {
 /** An encoded image travels as it is; pixels travel as NPY, compressed where asked. */
 export async function toPayload(content: Image['content'], compression: Compression): Promise<Payload> {
   if (!isPixelArray(content)) {
-    const { bytes, mediaType } = content;
-    return {
-      bytes: Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength),
-      mediaType,
-      contentEncoding: undefined,
-    };
+    return 'source' in content
+      ? { ...content, mayChange: true, contentEncoding: undefined }
+      : { mediaType: content.mediaType, source: byteSource(content.bytes), contentEncoding: undefined };
   }
   const npy = encodeNpy(content);
   const contentEncoding = chooseEncoding(npy, compression);
   return {
-    bytes: contentEncoding === undefined ? npy : await compress(npy, contentEncoding),
+    source: byteSource(contentEncoding === undefined ? npy : await compress(npy, contentEncoding)),
     mediaType: npyMediaType,
     contentEncoding,
   };
@@ -45,11 +46,11 @@ function chooseEncoding(npy: Buffer, compression: Compression): ContentEncoding 
  * The image in a payload. What it is, its first bytes say: declared types are often wrong or
  * missing, and a file must not be saved as what it is not.
  */
-export async function fromPayload(
+export async function decodePayload(
   bytes: Uint8Array,
   contentEncoding: ContentEncoding | undefined,
   limits: Required<Limits>,
-): Promise<Image['content']> {
+): Promise<PixelArray | EncodedImage> {
   assertPayloadBytes(bytes.length, limits);
   if (contentEncoding !== undefined) {
     const head = await inflateHead(bytes, contentEncoding, npyHeadBytes);

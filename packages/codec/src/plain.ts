@@ -1,6 +1,6 @@
-import type { Image } from './image.ts';
+import type { DecodedImage } from './image.ts';
 import type { Limits } from './limits.ts';
-import { fromPayload } from './payload.ts';
+import { decodePayload } from './payload.ts';
 import type { ReceivedRecord } from './record.ts';
 import { toText, toTime } from './text.ts';
 
@@ -8,14 +8,14 @@ import { toText, toTime } from './text.ts';
  * An image file as a record's value, with nothing around it. Keys are often camera names, so a
  * key is no identity without the record's place in the topic.
  */
-export async function decodePlain(record: ReceivedRecord, limits: Required<Limits>): Promise<Image> {
+export async function decodePlain(record: ReceivedRecord, limits: Required<Limits>): Promise<DecodedImage> {
   const value = record.value ?? Buffer.alloc(0);
   const name = printable(record.key) ?? record.topic;
   return {
     id: `${name}-${record.partition}-${record.offset}`,
     customerId: customerOf(record) ?? 'unknown',
     createdAt: toTime('record timestamp', Number(record.timestamp), record.timestamp),
-    content: await fromPayload(value, undefined, limits),
+    content: await decodePayload(value, undefined, limits),
   };
 }
 

@@ -2,9 +2,9 @@ import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { inflateSync } from 'node:zlib';
 import { describe, expect, test } from 'vitest';
-import { bytesOf, decodeRecord, encodeImage, isPixelArray } from './index.ts';
+import { bytesOf, encodeImage, isPixelArray } from './index.ts';
 import type { Image } from './index.ts';
-import { collect, received } from './records.test-support.ts';
+import { collect, decodeImage, received } from './records.test-support.ts';
 
 const vectors = new URL('../vectors/', import.meta.url);
 
@@ -22,9 +22,7 @@ const expected: Record<string, Expected> = JSON.parse(
 
 describe('messages of the Python application', () => {
   test.each(Object.entries(expected))('%s decodes to its pixels', async (_name, vector) => {
-    const { image } = await decodeRecord(
-      received({ value: readFileSync(new URL(vector.value_file, vectors)) }),
-    );
+    const image = await decodeImage(received({ value: readFileSync(new URL(vector.value_file, vectors)) }));
 
     expect(image.id).toBe(vector.array_id);
     expect(image.customerId).toBe(vector.customer_id);
@@ -65,7 +63,7 @@ describe('messages of the Python application', () => {
       const original: Image = { id: 'a', customerId: 'c', createdAt: new Date(time), content };
       const [record] = await collect(encodeImage(original, { format: 'python-json' }));
 
-      const { image } = await decodeRecord(received({ value: record!.value }));
+      const image = await decodeImage(received({ value: record!.value }));
 
       expect(image.createdAt.toISOString()).toBe(time);
     },

@@ -9,7 +9,7 @@ import {
   pixelArray,
   pixelBytes,
 } from './image.ts';
-import type { Image, Shape } from './image.ts';
+import type { DecodedImage, Image, Shape } from './image.ts';
 import { assertPayloadBytes, assertShape } from './limits.ts';
 import type { Limits } from './limits.ts';
 import type { OutgoingRecord } from './record.ts';
@@ -62,7 +62,7 @@ export function isPythonJson(message: Record<string, unknown>): boolean {
 export async function decodePythonJson(
   message: Record<string, unknown>,
   limits: Required<Limits>,
-): Promise<Image> {
+): Promise<DecodedImage> {
   const { customer_id: customerId, array_id: id, creation_time: creationTime } = message;
   assertIdentifier('array_id', id);
   assertIdentifier('customer_id', customerId);

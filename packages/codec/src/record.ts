@@ -30,8 +30,8 @@ export interface OutgoingRecord {
  *               key length 5 | key | value length 5 | value | header count 5
  *     header    name length 5 | name | value length 5 | value
  */
-export function recordBytes({ key, value, headers }: OutgoingRecord): number {
-  let bytes = 61 + 36 + Buffer.byteLength(key) + value.length;
+export function recordBytes(key: string, headers: OutgoingRecord['headers'], valueBytes: number): number {
+  let bytes = 61 + 36 + Buffer.byteLength(key) + valueBytes;
   for (const [name, text] of Object.entries(headers)) {
     bytes += 10 + Buffer.byteLength(name) + Buffer.byteLength(text);
   }

@@ -1,4 +1,5 @@
-import type { OutgoingRecord, ReceivedRecord } from './index.ts';
+import { decodeRecord } from './index.ts';
+import type { DecodedImage, OutgoingRecord, ReceivedRecord } from './index.ts';
 
 /** A record as a broker would hand it back: headers as bytes, a place in a topic. */
 export function received(
@@ -28,4 +29,13 @@ export async function collect<T>(items: AsyncIterable<T>): Promise<T[]> {
     collected.push(item);
   }
   return collected;
+}
+
+/** The image of a record that is one. */
+export async function decodeImage(record: ReceivedRecord): Promise<DecodedImage> {
+  const decoded = await decodeRecord(record);
+  if (decoded.kind !== 'image') {
+    throw new Error(`a ${decoded.kind}, not an image`);
+  }
+  return decoded.image;
 }

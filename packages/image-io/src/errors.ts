@@ -6,6 +6,7 @@
  * - `NOT_WRITABLE`: the directory cannot be made or written.
  * - `NO_HARD_LINKS`: the file system has none, so a file could not appear whole and never replace another.
  * - `UNSAFE_PATH`: something other than a folder stands where a folder of the output belongs.
+ * - `LIMIT_EXCEEDED`: larger than a limit allows.
  * - `CONFLICT`: another image already has the name.
  */
 export type ImageIoErrorCode =
@@ -14,6 +15,7 @@ export type ImageIoErrorCode =
   | 'NOT_WRITABLE'
   | 'NO_HARD_LINKS'
   | 'UNSAFE_PATH'
+  | 'LIMIT_EXCEEDED'
   | 'CONFLICT';
 
 /** What this package throws when an image or a directory is at fault; other file system errors pass through. */

@@ -2,6 +2,9 @@
 export { generateImage, patterns } from './generate.ts';
 export type { GenerateOptions, Pattern } from './generate.ts';
 
+// Files, piece by piece.
+export { fileSource, sameBytes, sha256Of } from './file-source.ts';
+
 // From one encoding to another.
 export { decodePixels, encodings, isLossless, samePixels, transcode } from './transcode.ts';
 export type { Encoding, TranscodeOptions } from './transcode.ts';

@@ -15,7 +15,9 @@ import { constants } from 'node:fs';
 import { hostname, tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
-import { openImageStore } from './index.ts';
+import { byteSource } from '@image-stream/codec';
+import { openImageStore, sameBytes } from './index.ts';
+import type { SameContent } from './index.ts';
 
 // To play a file system without hard links, and to see what is synced.
 vi.mock('node:fs/promises', async (importOriginal) => {
@@ -25,7 +27,7 @@ vi.mock('node:fs/promises', async (importOriginal) => {
 
 const path = 'customer=c/date=2026-01-01/a.png';
 const bytes = Buffer.from('an image');
-const isSame = (existing: Buffer): boolean => existing.equals(bytes);
+const isSame: SameContent = (existing) => sameBytes(existing, byteSource(bytes));
 
 let directory: string;
 beforeEach(async () => {

@@ -1,12 +1,14 @@
 import { randomUUID } from 'node:crypto';
 import { constants } from 'node:fs';
-import { link, lstat, mkdir, open, readdir, readFile, rename, rm, stat } from 'node:fs/promises';
+import { link, lstat, mkdir, open, readdir, rename, rm, stat } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
+import type { ByteSource } from '@image-stream/codec';
 import { ImageIoError } from './errors.ts';
+import { fileSource } from './file-source.ts';
 
 /** How to tell whether an existing file holds the image that is to be saved. */
-export type SameContent = (existing: Buffer) => boolean | Promise<boolean>;
+export type SameContent = (existing: ByteSource) => boolean | Promise<boolean>;
 
 /** What saving did: made the file, found it there, or put it in place of another. */
 export type Saved = 'written' | 'exists' | 'replaced';
@@ -23,6 +25,12 @@ export interface ImageStore {
    * as `ENOSPC` pass through
    */
   save(path: string, bytes: Uint8Array, isSame: SameContent, overwrite?: boolean): Promise<Saved>;
+  /** As `save`, of a file that `temporaryFile` named; it is gone afterwards, unless that failed. */
+  saveFile(path: string, file: string, isSame: SameContent, overwrite?: boolean): Promise<Saved>;
+  /** The path of a file that does not exist yet, for what is put together before it is saved. */
+  temporaryFile(): string;
+  /** What is at a path; undefined where nothing is. @throws ImageIoError `UNSAFE_PATH` */
+  existing(path: string): Promise<ByteSource | undefined>;
 }
 
 const temporaryFolder = '.tmp';
@@ -50,23 +58,31 @@ export async function openImageStore(directory: string): Promise<ImageStore> {
   /** Folders whose place in their parent this process has synced. */
   const durable = new Set([root]);
 
-  return {
-    async save(path, bytes, isSame, overwrite = false) {
-      const file = join(root, path);
-      const folder = dirname(file);
-      await makeFolders(root, folder, durable);
-      const unfinished = join(temporary, temporaryName());
+  const store: ImageStore = {
+    async save(path, bytes, isSame, overwrite) {
+      const unfinished = store.temporaryFile();
       try {
-        await writeDurably(unfinished, bytes);
-        const saved = await place(unfinished, file, isSame, overwrite);
-        // Also where the file was there: a process that was killed may have linked but not synced it.
-        await syncFolder(folder);
-        return saved;
+        await writeNew(unfinished, bytes);
+        return await store.saveFile(path, unfinished, isSame, overwrite);
       } finally {
         await rm(unfinished, { force: true });
       }
     },
+    async saveFile(path, unfinished, isSame, overwrite = false) {
+      const file = join(root, path);
+      const folder = dirname(file);
+      await syncFile(unfinished);
+      await makeFolders(root, folder, durable);
+      const saved = await place(unfinished, file, isSame, overwrite);
+      // Also where the file was there: a process that was killed may have linked but not synced it.
+      await syncFolder(folder);
+      await rm(unfinished, { force: true });
+      return saved;
+    },
+    temporaryFile: () => join(temporary, temporaryName()),
+    existing: (path) => plainFile(join(root, path)),
   };
+  return store;
 }
 
 /** Not `mkdir` with `recursive`: it never returns where a file system denies new folders as /proc does. */
@@ -105,7 +121,8 @@ async function place(
   if (await linkUnlessTaken(unfinished, file)) {
     return 'written';
   }
-  if (await isSame(await readPlainFile(file))) {
+  const existing = await plainFile(file);
+  if (existing !== undefined && (await isSame(existing))) {
     return 'exists';
   }
   if (!overwrite) {
@@ -115,10 +132,18 @@ async function place(
   return 'replaced';
 }
 
-async function writeDurably(file: string, bytes: Uint8Array): Promise<void> {
+async function writeNew(file: string, bytes: Uint8Array): Promise<void> {
   const handle = await open(file, 'wx');
   try {
     await handle.writeFile(bytes);
+  } finally {
+    await handle.close();
+  }
+}
+
+async function syncFile(file: string): Promise<void> {
+  const handle = await open(file, 'r+');
+  try {
     await handle.sync();
   } finally {
     await handle.close();
@@ -138,11 +163,18 @@ async function linkUnlessTaken(from: string, to: string): Promise<boolean> {
 }
 
 /** Whoever can write into the output must not make us read, and compare with, a file elsewhere. */
-async function readPlainFile(file: string): Promise<Buffer> {
-  if (!(await lstat(file)).isFile()) {
-    throw new ImageIoError('UNSAFE_PATH', `${file} is not a plain file; remove it`);
+async function plainFile(file: string): Promise<ByteSource | undefined> {
+  try {
+    if ((await lstat(file)).isFile()) {
+      return await fileSource(file);
+    }
+  } catch (error) {
+    if (codeOf(error) === 'ENOENT') {
+      return undefined;
+    }
+    throw error;
   }
-  return readFile(file, { flag: constants.O_RDONLY | constants.O_NOFOLLOW });
+  throw new ImageIoError('UNSAFE_PATH', `${file} is not a plain file; remove it`);
 }
 
 /**
@@ -186,7 +218,7 @@ async function syncFolder(folder: string): Promise<void> {
 async function assertLinks(file: string): Promise<void> {
   const other = `${file}-link`;
   try {
-    await writeDurably(file, Buffer.alloc(0));
+    await writeNew(file, Buffer.alloc(0));
     await link(file, other);
   } catch (error) {
     if (['EPERM', 'ENOTSUP', 'EOPNOTSUPP', 'ENOSYS', 'EMLINK'].includes(codeOf(error) ?? '')) {

@@ -6,7 +6,7 @@ import {
   npyMediaType,
   pixelArray,
 } from '@image-stream/codec';
-import type { EncodedImage, Image, PixelArray } from '@image-stream/codec';
+import type { EncodedImage, PixelArray } from '@image-stream/codec';
 import type { Sharp } from 'sharp';
 import { ImageIoError } from './errors.ts';
 
@@ -34,7 +34,7 @@ export interface TranscodeOptions {
  * the encoding cannot hold the image's channels or depth
  */
 export async function transcode(
-  content: Image['content'],
+  content: PixelArray | EncodedImage,
   encoding: Encoding,
   options: TranscodeOptions = {},
 ): Promise<EncodedImage> {
@@ -95,7 +95,7 @@ export async function samePixels(
 }
 
 /** Deflating noise takes a hundred milliseconds and saves nothing; it is stored. */
-function pngLevel(content: Image['content']): number {
+function pngLevel(content: PixelArray | EncodedImage): number {
   return isPixelArray(content) && !isWorthCompressing(bytesOf(content)) ? 0 : 6;
 }
 

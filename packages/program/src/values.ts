@@ -45,6 +45,20 @@ export function bytes(option: string) {
   };
 }
 
+const milliseconds: Record<string, number> = { ms: 1, s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 };
+
+/** A length of time with its unit, such as `500ms`, `30s`, `10m`, `2h` or `7d`; in milliseconds. */
+export function duration(option: string) {
+  return (text: string): number => {
+    const [, digits, unit = ''] = /^(\d+(?:\.\d+)?)\s*(ms|s|m|h|d)$/.exec(text.trim()) ?? [];
+    const value = Number(digits) * milliseconds[unit]!;
+    if (!(value > 0)) {
+      throw new UsageError(`${option} must be a length of time such as 30s, 10m or 2h, not '${text}'`);
+    }
+    return value;
+  };
+}
+
 /** A name that must not be empty. */
 export function nonEmpty(option: string) {
   return (text: string): string => {

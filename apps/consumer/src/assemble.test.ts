@@ -62,16 +62,16 @@ test('any images, cut anywhere, in any order, mixed and repeated', async () => {
     fc.asyncProperty(
       fc.array(sizes, { minLength: 1, maxLength: 4 }),
       fc.array(fc.nat(), { minLength: 64, maxLength: 64 }),
-      async (images, order) => {
+      async (wanted, order) => {
         done = [];
-        const all = images.flatMap((one, index) => chunksOf(`image-${index}`, one));
+        const all = wanted.flatMap((one, index) => chunksOf(`image-${index}`, one));
         const mixed = [...all, ...order.slice(0, 10).map((n) => all[n % all.length]!)]
           .map((chunk, index) => ({ chunk, rank: order[index % 64]! }))
           .toSorted((a, b) => a.rank - b.rank);
-        const { add, incomplete, close } = assembler();
+        const images = assembler();
         const complete = [];
         for (const [offset, { chunk }] of mixed.entries()) {
-          const result = await add(chunk, delivery(offset));
+          const result = await images.add(chunk, delivery(offset));
           if (result !== undefined) {
             const payload = await readFile(result.image.file);
             expect(createHash('sha256').update(payload).digest('hex')).toBe(chunk.sha256);
@@ -79,10 +79,10 @@ test('any images, cut anywhere, in any order, mixed and repeated', async () => {
             await result.done();
           }
         }
-        expect(complete.toSorted()).toEqual(images.map((_one, index) => `image-${index}`));
+        expect(complete.toSorted()).toEqual(wanted.map((_one, index) => `image-${index}`));
         expect(done.length).toBe(mixed.length);
-        expect(incomplete()).toEqual([]);
-        await close();
+        expect(images.incomplete()).toEqual([]);
+        await images.close();
       },
     ),
     { numRuns: 50 },
@@ -92,79 +92,84 @@ test('any images, cut anywhere, in any order, mixed and repeated', async () => {
 
 test('no record is done before its image is saved', async () => {
   const [first, second] = chunksOf('image', [10, 10]);
-  const { add, close } = assembler();
-  expect(await add(first!, delivery(0))).toBeUndefined();
-  const result = await add(second!, delivery(1));
-  expect(await add(first!, delivery(2))).toBeUndefined();
+  const images = assembler();
+  expect(await images.add(first!, delivery(0))).toBeUndefined();
+  const result = await images.add(second!, delivery(1));
+  expect(await images.add(first!, delivery(2))).toBeUndefined();
   expect(done).toEqual([]);
   await result!.done();
   expect(done).toEqual(['0', '1', '2']);
-  await add(second!, delivery(3));
+  await images.add(second!, delivery(3));
   expect(done).toEqual(['0', '1', '2', '3']);
-  await close();
+  await images.close();
 });
 
 test('chunks of an image that is on disk are done at once', async () => {
-  const { add } = assembler({ isSaved: async () => true });
-  await add(chunksOf('image', [10, 10])[1]!, delivery(7));
+  const images = assembler({ isSaved: async () => true });
+  await images.add(chunksOf('image', [10, 10])[1]!, delivery(7));
   expect(done).toEqual(['7']);
 });
 
 describe('refused', () => {
   test('chunks that do not make the hash that they announce', async () => {
     const [first, second] = chunksOf('image', [10, 10]);
-    const { add, close } = assembler();
-    await add(first!, delivery(0));
+    const images = assembler();
+    await images.add(first!, delivery(0));
     const damaged = { ...second!, bytes: Buffer.alloc(10) };
-    await expect(add(damaged, delivery(1))).rejects.toMatchObject({ code: 'INVALID_IMAGE' });
+    await expect(images.add(damaged, delivery(1))).rejects.toMatchObject({ code: 'INVALID_IMAGE' });
     expect(done).toEqual([]);
-    await close();
+    await images.close();
   });
 
   test('more bytes than were announced, before they are written', async () => {
     const [first] = chunksOf('image', [10, 10]);
-    const { add, close } = assembler();
-    await expect(add({ ...first!, bytes: Buffer.alloc(21) }, delivery(0))).rejects.toMatchObject({
+    const images = assembler();
+    await expect(images.add({ ...first!, bytes: Buffer.alloc(21) }, delivery(0))).rejects.toMatchObject({
       message: 'chunks of image image hold more than the 20 bytes that they announce',
     });
-    await close();
+    await images.close();
   });
 
   test('more bytes of incomplete images than the disk is to hold', async () => {
-    const { add, close } = assembler({ maxBytes: 15 });
-    await add(chunksOf('one', [10, 10])[0]!, delivery(0));
-    await expect(add(chunksOf('two', [10, 10])[0]!, delivery(1))).rejects.toMatchObject({
+    const images = assembler({ maxBytes: 15 });
+    await images.add(chunksOf('one', [10, 10])[0]!, delivery(0));
+    await expect(images.add(chunksOf('two', [10, 10])[0]!, delivery(1))).rejects.toMatchObject({
       code: 'LIMIT_EXCEEDED',
       message: expect.stringContaining('--max-incomplete-bytes') as string,
     });
-    await close();
+    await images.close();
     expect(await readdir(folder)).toEqual([]);
   });
 });
 
 describe('an image that never completes', () => {
   test('is overdue by the timestamps of later chunks', async () => {
-    const { add, overdue, close } = assembler();
-    await add(chunksOf('old', [10, 10])[0]!, delivery(0, { timestamp: 1000 }));
-    await add(chunksOf('new', [10, 10])[0]!, delivery(1, { timestamp: 61_000 }));
-    expect(overdue(Date.now())).toBeUndefined();
-    await add(chunksOf('new', [10, 10])[0]!, delivery(2, { timestamp: 61_001 }));
-    expect(overdue(Date.now())).toMatchObject({ id: 'old', have: 1, count: 2, first: { offset: '0' } });
-    await close();
+    const images = assembler();
+    await images.add(chunksOf('old', [10, 10])[0]!, delivery(0, { timestamp: 1000 }));
+    await images.add(chunksOf('new', [10, 10])[0]!, delivery(1, { timestamp: 61_000 }));
+    expect(images.overdue(Date.now())).toBeUndefined();
+    await images.add(chunksOf('new', [10, 10])[0]!, delivery(2, { timestamp: 61_001 }));
+    expect(images.overdue(Date.now())).toMatchObject({
+      id: 'old',
+      have: 1,
+      count: 2,
+      first: { offset: '0' },
+    });
+    await images.close();
   });
 
   test('is overdue when nothing comes any more', async () => {
-    const { add, overdue, close } = assembler();
-    await add(chunksOf('old', [10, 10])[0]!, delivery(0));
-    expect(overdue(Date.now() + 50_000)).toBeUndefined();
-    expect(overdue(Date.now() + 70_000)).toMatchObject({ id: 'old' });
-    await close();
+    const images = assembler();
+    await images.add(chunksOf('old', [10, 10])[0]!, delivery(0));
+    expect(images.overdue(Date.now() + 50_000)).toBeUndefined();
+    expect(images.overdue(Date.now() + 70_000)).toMatchObject({ id: 'old' });
+    await images.close();
   });
 
   test('is forgotten when its partition went to another member', async () => {
-    const { add, overdue, incomplete } = assembler();
-    await add(chunksOf('old', [10, 10])[0]!, delivery(0, { isCurrent: () => false }));
-    expect(overdue(Date.now() + 70_000)).toBeUndefined();
-    expect(incomplete()).toEqual([]);
+    const images = assembler();
+    await images.add(chunksOf('old', [10, 10])[0]!, delivery(0, { isCurrent: () => false }));
+    expect(images.overdue(Date.now() + 70_000)).toBeUndefined();
+    expect(images.incomplete()).toEqual([]);
   });
 });

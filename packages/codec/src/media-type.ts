@@ -23,6 +23,8 @@ const signatures: readonly {
   { mediaType: 'image/avif', extension: 'avif', at: [[4, ascii('ftypavis')]] },
   { mediaType: 'image/tiff', extension: 'tif', at: [[0, [...ascii('II'), 42, 0]]] },
   { mediaType: 'image/tiff', extension: 'tif', at: [[0, [...ascii('MM'), 0, 42]]] },
+  { mediaType: 'image/tiff', extension: 'tif', at: [[0, [...ascii('II'), 43, 0]]] },
+  { mediaType: 'image/tiff', extension: 'tif', at: [[0, [...ascii('MM'), 0, 43]]] },
   { mediaType: 'image/gif', extension: 'gif', at: [[0, ascii('GIF87a')]] },
   { mediaType: 'image/gif', extension: 'gif', at: [[0, ascii('GIF89a')]] },
   { mediaType: npyMediaType, extension: 'npy', at: [[0, [0x93, ...ascii('NUMPY')]]] },

@@ -3,7 +3,9 @@ export { generateImage, patterns } from './generate.ts';
 export type { GenerateOptions, Pattern } from './generate.ts';
 
 // Files, piece by piece.
-export { fileSource, sameBytes, sha256Of } from './file-source.ts';
+export { inspectImage } from './inspect.ts';
+export type { ImageInfo } from './inspect.ts';
+export { fileSource, pieces, sameBytes, sha256Of } from './file-source.ts';
 
 // From one encoding to another.
 export { decodePixels, encodings, isLossless, samePixels, transcode } from './transcode.ts';

@@ -1,0 +1,59 @@
+import { createHash } from 'node:crypto';
+import { stat } from 'node:fs/promises';
+import { parse } from 'node:path/posix';
+import { fileSource, ImageIoError, inspectImage, pieces } from '@image-stream/image-io';
+import type { InputFile } from './files.ts';
+import type { Pending } from './source.ts';
+
+/** A file up to this size is read once; a larger one is read while it travels. */
+const maxBytesInMemory = 16 * 1024 ** 2;
+
+export interface ImageFileOptions {
+  readonly customerOf: (relativePath: string) => string;
+  readonly maxImagePixels?: number | undefined;
+}
+
+/**
+ * A file as an image: checked to its end without decoding it, and sent as it is. Its id is its name with 24 hex
+ * digits of the SHA-256 of its relative path, a NUL and its content, so that a file that is sent again lands
+ * on the same path, and people recognise it.
+ */
+export async function imageFile(file: InputFile, options: ImageFileOptions): Promise<Pending> {
+  const { path, relativePath } = file;
+  const bytes = await stat(path).then(
+    ({ size }) => Math.min(size, maxBytesInMemory),
+    () => 0,
+  );
+  return { name: path, bytes, load };
+
+  async function load() {
+    const customerId = options.customerOf(relativePath);
+    const stats = await stat(path);
+    if (!stats.isFile()) {
+      throw new ImageIoError('INVALID_IMAGE', 'is not a file');
+    }
+    const source = await fileSource(path);
+    const { mediaType } = await inspectImage(source, options);
+    const idHash = createHash('sha256').update(relativePath).update('\0');
+    const contentHash = createHash('sha256');
+    const kept: Uint8Array[] = [];
+    for await (const piece of pieces(source)) {
+      idHash.update(piece);
+      contentHash.update(piece);
+      if (source.size <= maxBytesInMemory) {
+        kept.push(piece);
+      }
+    }
+    const { base, name } = parse(relativePath);
+    return {
+      id: `${name}-${idHash.digest('hex').slice(0, 24)}`,
+      customerId,
+      createdAt: stats.mtime,
+      filename: base,
+      content:
+        source.size <= maxBytesInMemory
+          ? { mediaType, bytes: kept.length === 1 ? kept[0]! : Buffer.concat(kept) }
+          : { mediaType, source, sha256: contentHash.digest('hex') },
+    };
+  }
+}

@@ -1,0 +1,113 @@
+import {
+  CodecError,
+  npyHeadBytes,
+  npyMediaType,
+  readNpyHeader,
+  resolveLimits,
+  sniffMediaType,
+} from '@image-stream/codec';
+import type { ByteSource } from '@image-stream/codec';
+import { ImageIoError } from './errors.ts';
+import { inspectAvif } from './inspect/avif.ts';
+import { inspectGif } from './inspect/gif.ts';
+import { inspectJpeg } from './inspect/jpeg.ts';
+import { inspectPng } from './inspect/png.ts';
+import { createReader, Truncated } from './inspect/reader.ts';
+import type { Reader, Size } from './inspect/reader.ts';
+import { inspectTiff } from './inspect/tiff.ts';
+import { inspectWebp } from './inspect/webp.ts';
+
+/** What an image file says about itself. */
+export interface ImageInfo {
+  readonly mediaType: string;
+  /** Pixels, before any orientation is applied; of an animation, its canvas. */
+  readonly width: number;
+  readonly height: number;
+}
+
+/** 16383 squared, sharp's own limit. */
+const defaultMaxPixels = 16_383 ** 2;
+
+const inspectors: Record<string, (reader: Reader) => Promise<Size>> = {
+  'image/png': inspectPng,
+  'image/jpeg': inspectJpeg,
+  'image/webp': inspectWebp,
+  'image/avif': inspectAvif,
+  'image/tiff': inspectTiff,
+  'image/gif': inspectGif,
+};
+
+/**
+ * Checks an image file without decoding it: its type by its first bytes, its dimensions, and its structure to the
+ * end, so that a truncated file is found. Only small parts of it are in memory at a time. Bytes after the end of
+ * the image are tolerated, since cameras append them.
+ *
+ * @param options.maxImagePixels Default: 268402689, or as many as the file has bytes where that is more: such an
+ * image cannot inflate
+ * @throws ImageIoError `INVALID_IMAGE` with the reason, `LIMIT_EXCEEDED` for too many pixels
+ */
+export async function inspectImage(
+  source: ByteSource,
+  {
+    maxImagePixels = Math.max(defaultMaxPixels, source.size),
+  }: { readonly maxImagePixels?: number | undefined } = {},
+): Promise<ImageInfo> {
+  if (source.size === 0) {
+    throw new ImageIoError('INVALID_IMAGE', 'file is empty');
+  }
+  const reader = createReader(source);
+  const mediaType = sniffMediaType(await reader.upTo(0, 16));
+  if (mediaType === undefined) {
+    throw new ImageIoError('INVALID_IMAGE', 'not a PNG, JPEG, WebP, AVIF, TIFF, GIF or NPY file');
+  }
+  const { width, height } = await sizeOf(mediaType, reader, maxImagePixels);
+  if (width === 0 || height === 0) {
+    throw new ImageIoError('INVALID_IMAGE', `image of ${width} x ${height} pixels`);
+  }
+  if (width * height > maxImagePixels) {
+    throw new ImageIoError(
+      'LIMIT_EXCEEDED',
+      `${width} x ${height} = ${width * height} pixels exceed the limit of ${maxImagePixels}`,
+    );
+  }
+  return { mediaType, width, height };
+}
+
+async function sizeOf(mediaType: string, reader: Reader, maxImagePixels: number): Promise<Size> {
+  try {
+    return await (mediaType === npyMediaType
+      ? inspectNpy(reader, maxImagePixels)
+      : inspectors[mediaType]!(reader));
+  } catch (error) {
+    if (error instanceof Truncated) {
+      const name = mediaType.replace(/^.*[/-]/, '').toUpperCase();
+      throw new ImageIoError('INVALID_IMAGE', `${name} file is cut off: it ends at byte ${reader.size}`, {
+        cause: error,
+      });
+    }
+    throw error;
+  }
+}
+
+async function inspectNpy(reader: Reader, maxImagePixels: number): Promise<Size> {
+  try {
+    const head = await reader.upTo(0, npyHeadBytes);
+    const { shape, totalBytes } = readNpyHeader(head, resolveLimits({ maxImagePixels }));
+    if (reader.size < totalBytes) {
+      throw new Truncated();
+    }
+    if (reader.size > totalBytes) {
+      throw new ImageIoError(
+        'INVALID_IMAGE',
+        `NPY file has ${reader.size} bytes where its header announces ${totalBytes}`,
+      );
+    }
+    return { width: shape[1], height: shape[0] };
+  } catch (error) {
+    if (error instanceof CodecError) {
+      const code = error.code === 'LIMIT_EXCEEDED' ? 'LIMIT_EXCEEDED' : 'INVALID_IMAGE';
+      throw new ImageIoError(code, error.message, { cause: error });
+    }
+    throw error;
+  }
+}

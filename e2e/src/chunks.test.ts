@@ -4,23 +4,17 @@ import { encodeImage } from '@image-stream/codec';
 import sharp from 'sharp';
 import { describe, expect, test } from 'vitest';
 import { filesIn, pixelsOf, temporaryFolder } from './files.test-support.ts';
-import { committed, createTopic, ends, send, withAdmin } from './kafka.test-support.ts';
+import { committed, createTopic, ends, send } from './kafka.test-support.ts';
 import { start, succeed } from './programs.test-support.ts';
 
-/** A topic with Kafka's default limit of 1 MB a record. */
-async function createDefaultTopic(): Promise<string> {
-  const topic = await createTopic(2);
-  const configEntries = [{ name: 'max.message.bytes', value: '1048588' }];
-  const resource = { type: 2, name: topic, configEntries };
-  await withAdmin((admin) => admin.alterConfigs({ validateOnly: false, resources: [resource] }));
-  return topic;
-}
+/** Kafka's default limit of a record. */
+const defaultLimit = '1048588';
 
 const noise = ['--width', '1000', '--height', '1500'];
 
 describe('images larger than the topic allows', () => {
   test('travel in chunks without any setting, and arrive whole', async () => {
-    const topic = await createDefaultTopic();
+    const topic = await createTopic(2, defaultLimit);
     const output = join(temporaryFolder(), 'output');
     await succeed('producer', ['-n', '4', '-t', topic, ...noise, '--seed', 's', '-cid', 'c']);
     await succeed('producer', [
@@ -107,7 +101,7 @@ describe('images larger than the topic allows', () => {
   });
 
   test('do not travel as python-json: one error names the setting', async () => {
-    const topic = await createDefaultTopic();
+    const topic = await createTopic(2, defaultLimit);
     const ended = await start('producer', ['-n', '1', '-t', topic, '--format', 'python-json']).ended;
     expect(ended.exitCode).toBe(1);
     expect(ended.stderr).toContain(`raise max.message.bytes of topic ${topic}`);

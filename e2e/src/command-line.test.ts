@@ -162,16 +162,6 @@ test('a topic is created with a limit that fits, partitions and replicas as aske
   });
 });
 
-test('an image that does not fit is named, with the setting', async () => {
-  const topic = await createTopic();
-  const { exitCode, stdout, stderr } = await start('producer', [
-    ...['-n', '1', '-t', topic, '--encoding', 'npy', '--compression', 'none', '-mrs', '1000000', '--json'],
-  ]).ended;
-  expect(exitCode).toBe(1);
-  expect(summaryOf(stdout)).toMatchObject({ images: 0, failed: 1 });
-  expect(stderr).toMatch(/was not sent: .*more than the 1000000 allowed; raise --max-request-size/);
-});
-
 test('properties come from a file, -X and the environment', async () => {
   const folder = temporaryFolder();
   const topic = uniqueName();

@@ -25,10 +25,10 @@ export async function withAdmin<T>(use: (admin: Admin) => Promise<T>): Promise<T
   }
 }
 
-/** A topic that no other test has, for records as large as the Python application's. */
-export async function createTopic(numPartitions = 1): Promise<string> {
+/** A topic that no other test has; by default, for records as large as the Python application's. */
+export async function createTopic(numPartitions = 1, maxMessageBytes = '13772512'): Promise<string> {
   const topic = uniqueName();
-  const configEntries = [{ name: 'max.message.bytes', value: '13772512' }];
+  const configEntries = [{ name: 'max.message.bytes', value: maxMessageBytes }];
   await withAdmin((admin) =>
     admin.createTopics({ topics: [{ topic, numPartitions, configEntries }], waitForLeaders: true }),
   );

@@ -13,6 +13,7 @@ import {
   fileSource,
   imagePath,
   ImageIoError,
+  inspectImage,
   isLossless,
   sameBytes,
   samePixels,
@@ -37,6 +38,9 @@ export async function saveImage(image: DecodedImage | AssembledImage, options: S
   }
   const { store, saveAs, maxImagePixels, overwrite } = options;
   const { content } = image;
+  if (!isPixelArray(content)) {
+    await inspectImage(byteSource(content.bytes), { maxImagePixels });
+  }
   const encoding = encodingOf(content, saveAs);
   const file =
     encoding === undefined
@@ -58,6 +62,7 @@ async function saveAssembled(image: AssembledImage, options: SaveOptions): Promi
     const content = await decodePayload(bytes, contentEncoding, resolveLimits(options));
     return saveImage({ ...attributesOf(image), content }, options);
   }
+  await inspectImage(source, options);
   const isSame: SameContent = (existing) => sameBytes(existing, source);
   return store.saveFile(pathOf(image, mediaType, options), file, isSame, overwrite);
 }

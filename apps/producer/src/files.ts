@@ -1,6 +1,6 @@
 import type { Dirent } from 'node:fs';
 import { readdir, stat } from 'node:fs/promises';
-import { basename, isAbsolute, join, relative } from 'node:path';
+import { isAbsolute, join, relative } from 'node:path';
 import { glob, isDynamicPattern } from 'tinyglobby';
 
 /** A file that was asked for. */
@@ -29,13 +29,17 @@ export interface ListOptions {
 /**
  * The files that inputs name, in the order in which they were given; those of a directory or a glob in the order
  * of their paths. Hidden files of directories are left out, as a shell's `*` does, and directories that are
- * symbolic links are not entered. Directories are listed one by one, so that millions of files need little memory.
+ * symbolic links are not entered; `-` stands for itself. Directories are listed one by one, so that millions of files need little memory.
  */
 export async function* listFiles(
   inputs: readonly string[],
   { cwd, recursive }: ListOptions,
-): AsyncGenerator<InputFile | BadInput> {
+): AsyncGenerator<InputFile | BadInput | '-'> {
   for (const input of inputs) {
+    if (input === '-') {
+      yield input;
+      continue;
+    }
     const path = isAbsolute(input) ? input : join(cwd, input);
     try {
       const found = await stat(path).catch(() => undefined);
@@ -104,9 +108,4 @@ function compare(one: string, other: string): number {
 
 function slashes(path: string): string {
   return path.replaceAll('\\', '/');
-}
-
-/** What a person calls a file. */
-export function nameOf({ relativePath }: InputFile): string {
-  return basename(relativePath);
 }

@@ -4,7 +4,7 @@ import { v7 as uuidv7 } from 'uuid';
 import type { ProducerOptions } from './options.ts';
 import type { Pending } from './source.ts';
 
-type Wanted = Pick<ProducerOptions, 'num-messages' | 'pattern'> &
+type Wanted = Pick<ProducerOptions, 'pattern'> &
   Partial<Pick<ProducerOptions, 'customer-id' | 'width' | 'height' | 'seed'>>;
 
 /** Images without end, of the kind that was asked for. */

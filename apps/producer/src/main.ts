@@ -1,3 +1,4 @@
+import { ImageIoError } from '@image-stream/image-io';
 import { KafkaConfigError } from '@image-stream/kafka-config';
 import { runProgram } from '@image-stream/program';
 import packageJson from '../package.json' with { type: 'json' };
@@ -6,16 +7,18 @@ import { options } from './options.ts';
 await runProgram({
   name: 'producer',
   version: packageJson.version,
-  summary: 'Generates images and sends them through Apache Kafka.',
+  summary: 'Sends images through Apache Kafka: files as they are, or generated ones.',
+  inputs: { name: 'inputs', describe: 'files, folders, globs, or - for images on standard input' },
   options,
   examples: [
+    ['$0 photos --recursive', 'a folder of pictures, byte for byte'],
     ['$0 -n 10', 'ten images of noise to localhost:29092'],
     ['$0 -n 100 --pattern mandelbrot --acks all', 'a hundred, acknowledged by every in-sync replica'],
     ['$0 -n 10 --format python-json', 'as the Python application sends them'],
     ['$0 -n 3600 --rate 1 -cid lab-7 -bs kafka-1:9092', 'one a second for an hour, for customer lab-7'],
   ],
   verb: 'sent',
-  knownErrors: [KafkaConfigError],
+  knownErrors: [KafkaConfigError, ImageIoError],
   // The client is loaded when it is needed, so that --help and wrong usage answer at once.
   run: async (context) => (await import('./run.ts')).run(context),
 });

@@ -11,9 +11,8 @@ export const options = {
   'num-messages': {
     ...text,
     alias: 'n',
-    demandOption: true,
     coerce: integer('--num-messages', 1),
-    describe: 'How many images to generate and send',
+    describe: 'How many images to send; without inputs, so many are generated',
     group: 'Images:',
   },
   'customer-id': {
@@ -21,8 +20,26 @@ export const options = {
     alias: 'cid',
     coerce: nonEmpty('--customer-id'),
     describe: 'Whose images they are',
-    defaultDescription: 'a new UUID',
+    defaultDescription: 'a new UUID; for inputs: default',
     group: 'Images:',
+  },
+  'customer-from-path': {
+    ...text,
+    coerce: nonEmpty('--customer-from-path'),
+    describe: "Whose images they are, from their paths: '{customer}/**' takes the first folder",
+    group: 'Inputs:',
+  },
+  recursive: {
+    type: 'boolean',
+    describe: 'Enter the folders within a folder',
+    group: 'Inputs:',
+  },
+  'max-image-pixels': {
+    ...text,
+    coerce: integer('--max-image-pixels', 1),
+    describe: 'Most pixels of an image',
+    defaultDescription: '268402689, or the bytes of its file',
+    group: 'Inputs:',
   },
   pattern: { choices: patterns, default: 'noise', describe: 'What the images show', group: 'Images:' },
   width: {
@@ -54,9 +71,9 @@ export const options = {
   },
   format: { choices: formats, default: 'cloudevents', describe: 'Format of the records', group: 'Format:' },
   encoding: {
-    choices: encodings,
-    describe: 'How images are encoded',
-    defaultDescription: 'png',
+    choices: ['original', ...encodings] as const,
+    describe: 'How images are encoded; original: as they are',
+    defaultDescription: 'original; png for generated ones',
     group: 'Format:',
   },
   compression: {

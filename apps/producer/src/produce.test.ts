@@ -1,8 +1,9 @@
-import type { Image, OutgoingRecord } from '@image-stream/codec';
+import type { OutgoingRecord } from '@image-stream/codec';
 import { createBudget } from '@image-stream/program';
 import { describe, expect, test } from 'vitest';
 import { produce } from './produce.ts';
 import type { ProduceOptions } from './produce.ts';
+import type { Pending } from './source.ts';
 
 test('every image is sent and counted once it is acknowledged', async () => {
   const { sent, errors, options } = parts(4);
@@ -31,6 +32,7 @@ test('the records of one image are sent in their order, one after the other', as
       order.push(`send ${key}`);
       await new Promise(setImmediate);
       order.push(`acknowledged ${key}`);
+      return 0;
     },
   });
   expect(order).toEqual([
@@ -67,6 +69,7 @@ describe('an image that fails is named and does not stop the others', () => {
         if (key === 'image-0') {
           throw new Error('timed out');
         }
+        return 0;
       },
     });
     expect(result).toMatchObject({ images: 1, failed: 1 });
@@ -91,6 +94,7 @@ describe('several are in flight', () => {
         most = Math.max(most, now);
         await new Promise(setImmediate);
         now -= 1;
+        return 0;
       },
     });
     expect(most).toBe(expected);
@@ -123,9 +127,11 @@ function parts(count: number) {
   return { sent, errors, options };
 }
 
-async function* images(count: number): AsyncGenerator<Image> {
+async function* images(count: number): AsyncGenerator<Pending> {
   for (let index = 0; index < count; index++) {
     const content = { shape: [2, 2, 3], dtype: 'uint8', data: new Uint8Array(12) } as const;
-    yield { id: `image-${index}`, customerId: 'c', createdAt: new Date(0), content };
+    const id = `image-${index}`;
+    const load = async () => ({ id, customerId: 'c', createdAt: new Date(0), content });
+    yield { name: `image ${id}`, bytes: 12, load };
   }
 }

@@ -2,12 +2,13 @@ import { bytesOf, isPixelArray } from '@image-stream/codec';
 import type { Image, OutgoingRecord } from '@image-stream/codec';
 import { timing } from '@image-stream/program';
 import type { ByteBudget, Logger, Progress, Summary } from '@image-stream/program';
+import type { Pending } from './source.ts';
 
 /** What the flow needs; none of it has to be Kafka. */
 export interface ProduceOptions {
-  readonly images: AsyncIterable<Image>;
-  /** How many images there will be, for the progress line. */
-  readonly total: number;
+  readonly images: AsyncIterable<Pending>;
+  /** How many images there will be, for the progress line; undefined where nobody knows. */
+  readonly total: number | undefined;
   /** An image as the records that carry it. */
   readonly encode: (image: Image) => AsyncIterable<OutgoingRecord>;
   /** Resolves once the record is acknowledged, to its partition where the broker says it. */
@@ -18,8 +19,8 @@ export interface ProduceOptions {
 }
 
 /**
- * Sends every image: several at once, within the budget. An image that cannot be encoded or
- * delivered is reported with its id and counted, and does not stop the others.
+ * Sends every image: several at once, within the budget. An image that cannot be read, encoded or
+ * delivered is reported with its name and counted, and does not stop the others.
  */
 export async function produce({
   images,
@@ -36,12 +37,12 @@ export async function produce({
   let lastAcknowledged = started;
   progress.start(() => {
     const { imagesPerSecond } = timing(count.images, performance.now() - started);
-    return `sent ${count.images} of ${total} images, ${imagesPerSecond} images/s`;
+    return `sent ${count.images}${total === undefined ? '' : ` of ${total}`} images, ${imagesPerSecond} images/s`;
   }, logger);
 
-  for await (const image of images) {
-    const release = await budget.reserve(sizeOf(image));
-    const delivery = deliver(image).finally(() => {
+  for await (const pending of images) {
+    const release = await budget.reserve(pending.bytes);
+    const delivery = deliver(pending).finally(() => {
       release();
       inFlight.delete(delivery);
     });
@@ -51,8 +52,9 @@ export async function produce({
 
   return { ...count, skipped: 0, deadLettered: 0, ...timing(count.images, lastAcknowledged - started) };
 
-  async function deliver(image: Image): Promise<void> {
+  async function deliver({ name, load }: Pending): Promise<void> {
     try {
+      const image = await load();
       let wireBytes = 0;
       // Chosen once: the chunks of an image stay together also when partitions are added meanwhile.
       let partition: number | undefined;
@@ -66,7 +68,7 @@ export async function produce({
       lastAcknowledged = performance.now();
     } catch (error) {
       count.failed += 1;
-      logger.error(`image ${image.id} was not sent: ${(error as Error).message}`);
+      logger.error(`${name} was not sent: ${(error as Error).message}`);
     }
   }
 }

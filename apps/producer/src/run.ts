@@ -1,7 +1,15 @@
 import { availableParallelism } from 'node:os';
-import { CodecError, encodeImage, pythonShape } from '@image-stream/codec';
-import type { Image, OutgoingRecord } from '@image-stream/codec';
-import { transcode } from '@image-stream/image-io';
+import {
+  CodecError,
+  decodeNpy,
+  encodeImage,
+  isPixelArray,
+  npyMediaType,
+  pythonShape,
+  resolveLimits,
+} from '@image-stream/codec';
+import type { EncodedImage, Image, OutgoingRecord, StoredImage } from '@image-stream/codec';
+import { decodePixels, transcode } from '@image-stream/image-io';
 import {
   clientConfig,
   compressionCodecs,
@@ -15,8 +23,11 @@ import type { KafkaProperties } from '@image-stream/kafka-config';
 import { createBudget, UsageError } from '@image-stream/program';
 import type { RunContext, Summary } from '@image-stream/program';
 import kafkajs from 'kafkajs';
+import { customerFromPath } from './customer-from-path.ts';
 import { generatedImages } from './generated-images.ts';
+import { inputImages } from './inputs.ts';
 import type { options, ProducerOptions } from './options.ts';
+import { paced } from './pace.ts';
 import { produce } from './produce.ts';
 import { createSender } from './sender.ts';
 
@@ -26,12 +37,13 @@ const maxInFlightBytes = 128 * 1024 ** 2;
 /** Makes the parts that `produce` needs from the command line, and runs it. */
 export async function run({
   values,
+  inputs,
   logger,
   progress,
   signal,
   path,
 }: RunContext<typeof options>): Promise<Summary> {
-  assertConsistent(values);
+  assertConsistent(values, inputs);
   const properties = await loadProperties({
     flags: {
       'bootstrap.servers': { option: '--bootstrap-servers', text: values['bootstrap-servers'] },
@@ -65,12 +77,15 @@ export async function run({
     logger,
   });
   warnOfForeignShape(values, logger);
+  const source =
+    inputs.length > 0 ? inputImages(inputs, values, { cwd: path('.'), signal }) : generatedImages(values);
+  const encoding = values.encoding ?? (inputs.length > 0 ? 'original' : 'png');
 
   try {
     const summary = await produce({
-      images: generatedImages(values, signal),
-      total: values['num-messages'],
-      encode: (image) => encode(image, values, limit),
+      images: paced(source, { limit: values['num-messages'], rate: values.rate, signal }),
+      total: inputs.length > 0 ? undefined : values['num-messages'],
+      encode: (image) => encode(image, { ...values, encoding }, limit),
       send: (record, partition) => sender.send(record, partition),
       // Twice the processors: while one image is on the network, another is encoded.
       budget: createBudget(maxInFlightBytes, 2 * availableParallelism()),
@@ -89,17 +104,10 @@ export async function run({
 /** An image in the encoding and format that were asked for. */
 async function* encode(
   image: Image,
-  {
-    format,
-    compression = 'auto',
-    quality,
-    encoding = format === 'python-json' ? 'npy' : 'png',
-  }: ProducerOptions,
+  { format, compression = 'auto', quality, encoding }: EncodeValues,
   limit: RecordLimit,
 ): AsyncGenerator<OutgoingRecord> {
-  const { content: given } = image;
-  const content =
-    encoding === 'npy' || 'source' in given ? given : await transcode(given, encoding, { quality });
+  const content = await recoded(image.content, format === 'python-json' ? 'npy' : encoding, quality);
   try {
     yield* encodeImage({ ...image, content }, { format, compression, maxRecordBytes: limit.bytes });
   } catch (error) {
@@ -108,8 +116,44 @@ async function* encode(
   }
 }
 
+/** The content in another encoding; `original` leaves it as it is, and so on disk where it is there. */
+async function recoded(
+  content: Image['content'],
+  encoding: EncodeValues['encoding'],
+  quality: number | undefined,
+): Promise<Image['content']> {
+  if (encoding === 'original') {
+    return content;
+  }
+  const inMemory = 'source' in content ? await readWhole(content) : content;
+  const decoded =
+    !isPixelArray(inMemory) && inMemory.mediaType === npyMediaType
+      ? decodeNpy(inMemory.bytes, resolveLimits())
+      : inMemory;
+  if (encoding === 'npy') {
+    return isPixelArray(decoded) ? decoded : decodePixels(decoded);
+  }
+  return transcode(decoded, encoding, { quality });
+}
+
+async function readWhole({ mediaType, source }: StoredImage): Promise<EncodedImage> {
+  return { mediaType, bytes: await source.read(0, source.size) };
+}
+
 /** Options that exclude one another. */
-function assertConsistent({ format, encoding, compression, quality }: ProducerOptions): void {
+function assertConsistent(
+  { format, encoding, compression, quality, ...values }: ProducerOptions,
+  inputs: readonly string[],
+): void {
+  if (inputs.length === 0 && values['num-messages'] === undefined) {
+    throw new UsageError('--num-messages (-n) is required, or inputs: files, folders or globs');
+  }
+  if (values['customer-from-path'] !== undefined && values['customer-id'] !== undefined) {
+    throw new UsageError('--customer-from-path and --customer-id exclude one another');
+  }
+  if (values['customer-from-path'] !== undefined) {
+    customerFromPath(values['customer-from-path']);
+  }
   if (format === 'python-json' && encoding !== undefined) {
     throw new UsageError(
       `--format python-json carries zlib-compressed pixels only, not --encoding ${encoding}`,
@@ -124,6 +168,10 @@ function assertConsistent({ format, encoding, compression, quality }: ProducerOp
     throw new UsageError('--quality is for --encoding jpeg, webp or avif');
   }
 }
+
+type EncodeValues = Pick<ProducerOptions, 'format' | 'compression' | 'quality'> & {
+  readonly encoding: NonNullable<ProducerOptions['encoding']>;
+};
 
 /** The bytes that one record may take, and which setting says so. */
 interface RecordLimit {

@@ -6,6 +6,6 @@ export interface Pending {
   readonly name: string;
   /** Bytes that it takes in memory. */
   readonly bytes: number;
-  /** @throws when it cannot be read, or is no image */
-  load(): Promise<Image>;
+  /** @throws Error when it cannot be read, or is no image */
+  readonly load: () => Promise<Image>;
 }

@@ -243,7 +243,7 @@ function assertIntact(attributes: Attributes, payload: Uint8Array): void {
   if (expected === undefined) {
     return;
   }
-  const actual = sha256(payload);
+  const actual = createHash('sha256').update(payload).digest('hex');
   if (actual !== expected.toLowerCase()) {
     throw new CodecError(
       'CORRUPT_PAYLOAD',
@@ -287,8 +287,4 @@ function lastValue(
 ): Uint8Array | string | undefined {
   const header = Object.hasOwn(headers, name) ? headers[name] : undefined;
   return Array.isArray(header) ? header.at(-1) : (header as Uint8Array | string | undefined);
-}
-
-function sha256(bytes: Uint8Array): string {
-  return createHash('sha256').update(bytes).digest('hex');
 }

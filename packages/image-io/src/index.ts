@@ -5,6 +5,7 @@ export type { GenerateOptions, Pattern } from './generate.ts';
 // Files, piece by piece.
 export { inspectImage } from './inspect.ts';
 export type { ImageInfo } from './inspect.ts';
+export { splitFrames } from './frames.ts';
 export { fileSource, pieces, sameBytes, sha256Of } from './file-source.ts';
 
 // From one encoding to another.

@@ -25,7 +25,7 @@ async function animated(format: 'gif' | 'webp'): Promise<Buffer> {
     ),
   );
   return sharp(frames, { join: { animated: true } })
-    [format]()
+    .toFormat(format)
     .toBuffer();
 }
 

@@ -1,6 +1,6 @@
 import yargs from 'yargs';
 import type { InferredOptionTypes, Options } from 'yargs';
-import { assertKnown, checked } from './checks.ts';
+import { assertKnown, checked, positionals } from './checks.ts';
 import { completionRequest, completionScript, completionsOf } from './completion.ts';
 import { UsageError } from './errors.ts';
 import { mendHelp } from './help.ts';
@@ -21,12 +21,14 @@ export interface CommandLine<O extends OptionDefinitions> {
   /** One sentence on what the program does. */
   readonly summary: string;
   readonly options: O;
+  /** What the arguments that are no options are; absent where there are none. */
+  readonly inputs?: { readonly name: string; readonly describe: string };
   readonly examples: readonly (readonly [command: string, explanation: string])[];
 }
 
 /** What a command line asks for: a run with values, or a text such as the help. */
 export type Parsed<O extends OptionDefinitions> =
-  | { readonly kind: 'values'; readonly values: OptionValues<O> }
+  | { readonly kind: 'values'; readonly values: OptionValues<O>; readonly inputs: readonly string[] }
   | { readonly kind: 'text'; readonly text: string };
 
 /**
@@ -56,28 +58,31 @@ export async function parseArguments<O extends OptionDefinitions>(
     text = output;
   });
   return text === ''
-    ? { kind: 'values', values: values as OptionValues<O> }
+    ? { kind: 'values', values: values as OptionValues<O>, inputs: positionals(values) }
     : { kind: 'text', text: mendHelp(text) };
 }
 
 function createParser(
-  { name, version, summary, options, examples }: CommandLine<OptionDefinitions>,
+  { name, version, summary, options, inputs, examples }: CommandLine<OptionDefinitions>,
   environment: Environment,
 ) {
   return (
     yargs()
       .scriptName(name)
-      .usage(`${summary}\n\nUsage: $0 [options]`)
+      .usage(
+        `${summary}\n\nUsage: $0 ${inputs === undefined ? '' : `[${inputs.name}..] `}[options]${inputsHelp(inputs)}`,
+      )
       .parserConfiguration({
         'boolean-negation': false,
         'camel-case-expansion': false,
         'dot-notation': false,
+        'parse-positional-numbers': false,
         'short-option-groups': false,
       })
       // Our own texts are English, and a mixture of languages helps nobody.
       .detectLocale(false)
       // Before what yargs checks: a mistyped option explains why a required one is missing.
-      .middleware((argv) => assertKnown(argv, options), true)
+      .middleware((argv) => assertKnown(argv, options, inputs !== undefined), true)
       .options(checked(options, environment))
       .example(examples as [string, string][])
       .epilogue('Every option can be set in the environment: --some-option is IMAGE_STREAM_SOME_OPTION.')
@@ -92,6 +97,10 @@ function createParser(
           : new UsageError(explain(message ?? error.message, options));
       })
   );
+}
+
+function inputsHelp(inputs: CommandLine<OptionDefinitions>['inputs']): string {
+  return inputs === undefined ? '' : `\n\n${inputs.name}: ${inputs.describe}`;
 }
 
 /** What yargs says about a missing option or value, in the words of our own messages. */

@@ -37,7 +37,11 @@ export function checked(options: OptionDefinitions, environment: Environment): O
  *
  * @throws UsageError
  */
-export function assertKnown(argv: Record<string, unknown>, options: OptionDefinitions): void {
+export function assertKnown(
+  argv: Record<string, unknown>,
+  options: OptionDefinitions,
+  takesInputs: boolean,
+): void {
   const names = ['help', 'version', ...Object.keys(options)];
   const known = new Set(['_', '$0', '--', ...names, ...Object.values(options).flatMap(aliasesOf)]);
   const unknown = Object.keys(argv).find((name) => !known.has(name));
@@ -47,10 +51,15 @@ export function assertKnown(argv: Record<string, unknown>, options: OptionDefini
     const question = suggestion === undefined ? '' : `; did you mean --${suggestion}?`;
     throw new UsageError(`unknown option ${unknown.length === 1 ? '-' : '--'}${unknown}${question}`);
   }
-  const [unexpected] = [argv['_'], argv['--'] ?? []].flat() as string[];
-  if (unexpected !== undefined) {
+  const [unexpected] = positionals(argv);
+  if (unexpected !== undefined && !takesInputs) {
     throw new UsageError(`unexpected argument '${unexpected}'; only options are taken`);
   }
+}
+
+/** The arguments that are no options, as they were typed. */
+export function positionals(argv: Record<string, unknown>): string[] {
+  return [argv['_'] ?? [], argv['--'] ?? []].flat().map(String);
 }
 
 function check(name: string, { type, choices, coerce }: OptionDefinitions[string], value: unknown): unknown {

@@ -33,6 +33,8 @@ export const outputOptions = {
 /** What a program's own function is given. */
 export interface RunContext<O extends OptionDefinitions> {
   readonly values: OptionValues<O>;
+  /** The arguments that are no options. */
+  readonly inputs: readonly string[];
   readonly logger: Logger;
   readonly progress: Progress;
   /** Aborted when the user asks to stop: finish what has begun, then return. */
@@ -77,7 +79,14 @@ export async function runProgram<O extends OptionDefinitions>(program: Program<O
       logger.info(`${name}: finishing what has begun; once more to leave at once`),
     );
 
-    const summary = await program.run({ values: parsed.values, logger, progress, signal, path: userPath });
+    const summary = await program.run({
+      values: parsed.values,
+      inputs: parsed.inputs,
+      logger,
+      progress,
+      signal,
+      path: userPath,
+    });
     finish();
     await new Promise((written) => {
       process.stdout.write(summaryText(program.verb, summary, { json, quiet }), written);

@@ -1,0 +1,35 @@
+import type { Readable } from 'node:stream';
+import { byteSource } from '@image-stream/codec';
+import { inspectImage, splitFrames } from '@image-stream/image-io';
+import { v7 as uuidv7 } from 'uuid';
+import type { ImageFileOptions } from './image-file.ts';
+import type { Pending } from './source.ts';
+
+/** The largest image of a stream, in bytes; it is in memory. */
+const maxFrameBytes = 256 * 1024 ** 2;
+
+/** The images of a stream such as standard input, one after the other, each as soon as it is there. */
+export async function* streamImages(
+  stream: Readable,
+  options: ImageFileOptions,
+  signal: AbortSignal,
+): AsyncGenerator<Pending> {
+  signal.addEventListener('abort', () => stream.destroy(), { once: true });
+  let count = 0;
+  try {
+    for await (const bytes of splitFrames(stream, maxFrameBytes)) {
+      count += 1;
+      const createdAt = new Date();
+      const load: Pending['load'] = async () => {
+        const { mediaType } = await inspectImage(byteSource(bytes), options);
+        const customerId = options.customerOf('-');
+        return { id: uuidv7(), customerId, createdAt, content: { mediaType, bytes } };
+      };
+      yield { name: `image ${count} of standard input`, bytes: bytes.length, load };
+    }
+  } catch (error) {
+    if (!signal.aborted) {
+      yield { name: 'the rest of standard input', bytes: 0, load: () => Promise.reject(error) };
+    }
+  }
+}

@@ -1,0 +1,146 @@
+import { createHash, randomBytes } from 'node:crypto';
+import { mkdirSync, readFileSync, utimesSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { encodeNpy } from '@image-stream/codec';
+import sharp from 'sharp';
+import type { Sharp } from 'sharp';
+import { expect, test } from 'vitest';
+import { filesIn, temporaryFolder } from './files.test-support.ts';
+import { createTopic } from './kafka.test-support.ts';
+import { start, succeed, summaryOf } from './programs.test-support.ts';
+
+const noise = (width: number, height: number): Sharp =>
+  sharp(randomBytes(width * height * 3), { raw: { width, height, channels: 3 } });
+
+/** A folder of pictures: small ones, and one that the topic's limit does not let through in one piece. */
+async function pictures(): Promise<{ folder: string; files: Record<string, Buffer> }> {
+  const folder = join(temporaryFolder(), 'pictures');
+  const files = {
+    'a.png': await noise(40, 30).png().toBuffer(),
+    'b.JPG': await noise(40, 30).withMetadata({ orientation: 6 }).jpeg({ progressive: true }).toBuffer(),
+    'sub/c.webp': await noise(40, 30).webp().toBuffer(),
+    'sub/d.avif': await noise(40, 30).avif({ effort: 0 }).toBuffer(),
+    'sub/deep/e e.gif': await noise(40, 30).gif().toBuffer(),
+    'sub/deep/large.tif': await noise(1200, 900).tiff({ compression: 'none' }).toBuffer(),
+  };
+  for (const [name, bytes] of Object.entries(files)) {
+    mkdirSync(dirname(join(folder, name)), { recursive: true });
+    writeFileSync(join(folder, name), bytes);
+    utimesSync(join(folder, name), 1_700_000_000, 1_700_000_000);
+  }
+  return { folder, files };
+}
+
+const sha256 = (bytes: Buffer): string => createHash('sha256').update(bytes).digest('hex');
+
+test('a folder of pictures comes out byte for byte, also when it is sent twice', async () => {
+  const { folder, files } = await pictures();
+  const topic = await createTopic(2, '1048588');
+  const output = join(temporaryFolder(), 'output');
+  const send = () => succeed('producer', [folder, '--recursive', '-t', topic]);
+  expect(await send()).toMatchObject({ images: 6, failed: 0 });
+  expect(await send()).toMatchObject({ images: 6, failed: 0 });
+  const saved = await succeed('consumer', ['-t', topic, '-gid', topic, '-o', output, '--exit-at-end']);
+  expect(saved).toMatchObject({ images: 6, failed: 0 });
+
+  const found = filesIn(output);
+  expect(found.map((file) => sha256(readFileSync(join(output, file)))).toSorted()).toEqual(
+    Object.values(files).map(sha256).toSorted(),
+  );
+  expect(found.map((file) => file.replace(/-[0-9a-f]{24}\./, '-HASH.'))).toEqual(
+    ['a-HASH.png', 'b-HASH.jpg', 'c-HASH.webp', 'd-HASH.avif', 'e%20e-HASH.gif', 'large-HASH.tif'].map(
+      (name) => `customer=default/date=2023-11-14/${name}`,
+    ),
+  );
+});
+
+test('bad files are named with the reason, and the others arrive', async () => {
+  const { folder, files } = await pictures();
+  const topic = await createTopic();
+  const output = join(temporaryFolder(), 'output');
+  writeFileSync(join(folder, 'empty.png'), '');
+  writeFileSync(join(folder, 'notes.txt'), 'hello');
+  writeFileSync(join(folder, 'truncated.jpg'), files['b.JPG']!.subarray(0, -2));
+  const ended = await start('producer', [folder, join(folder, 'absent.png'), '-t', topic, '--json']).ended;
+  expect(ended.exitCode).toBe(1);
+  expect(summaryOf(ended.stdout)).toMatchObject({ images: 2, failed: 4 });
+  for (const [name, reason] of [
+    ['empty.png', 'file is empty'],
+    ['notes.txt', 'not a PNG, JPEG, WebP, AVIF, TIFF, GIF or NPY file'],
+    ['truncated.jpg', 'JPEG file is cut off'],
+    ['absent.png', 'no such file'],
+  ]) {
+    expect(ended.stderr).toMatch(new RegExp(`${name} was not sent: .*${reason}`));
+  }
+  expect(
+    await succeed('consumer', ['-t', topic, '-gid', topic, '-o', output, '--exit-at-end']),
+  ).toMatchObject({
+    images: 2,
+  });
+});
+
+test('globs, single files and customers from paths', async () => {
+  const { folder } = await pictures();
+  const topic = await createTopic();
+  const output = join(temporaryFolder(), 'output');
+  const args = ['-t', topic, '--recursive'];
+  expect(await succeed('producer', [join(folder, '**/*.{webp,gif}'), '-t', topic])).toMatchObject({
+    images: 2,
+  });
+  expect(await succeed('producer', [join(folder, 'a.png'), '-t', topic, '-cid', 'me'])).toMatchObject({
+    images: 1,
+  });
+  expect(
+    await succeed('producer', [join(folder, 'sub'), ...args, '--customer-from-path', '{customer}/*']).catch(
+      String,
+    ),
+  ).toContain('its path c.webp does not match --customer-from-path');
+
+  await succeed('consumer', ['-t', topic, '-gid', topic, '-o', output, '--exit-at-end']);
+  const customers = filesIn(output).map((file) => file.split('/')[0]);
+  expect(customers).toEqual([
+    'customer=deep',
+    'customer=deep',
+    'customer=default',
+    'customer=default',
+    'customer=me',
+  ]);
+});
+
+test('NumPy arrays are sent as they are and saved as PNG, or as they were', async () => {
+  const folder = temporaryFolder();
+  const array = encodeNpy({
+    shape: [20, 30],
+    dtype: 'uint16',
+    data: Uint16Array.from({ length: 600 }, (_one, i) => i * 100),
+  });
+  writeFileSync(join(folder, 'depth.npy'), array);
+  const topic = await createTopic();
+  await succeed('producer', [join(folder, 'depth.npy'), '-t', topic]);
+  for (const saveAs of ['original', 'npy']) {
+    const output = join(folder, saveAs);
+    await succeed('consumer', [
+      '-t',
+      topic,
+      '-gid',
+      `${topic}-${saveAs}`,
+      '-o',
+      output,
+      '--exit-at-end',
+      '--save-as',
+      saveAs,
+    ]);
+    const [file] = filesIn(output);
+    const bytes = readFileSync(join(output, file!));
+    if (saveAs === 'npy') {
+      expect(bytes).toEqual(array);
+    } else {
+      expect(await sharp(bytes).metadata()).toMatchObject({
+        format: 'png',
+        width: 30,
+        height: 20,
+        depth: 'ushort',
+      });
+    }
+  }
+});

@@ -2,6 +2,7 @@ import { bytesOf, isChunk, isPixelArray } from '@image-stream/codec';
 import type { Decoded, DecodedImage, ReceivedRecord } from '@image-stream/codec';
 import type { Saved } from '@image-stream/image-io';
 import type { ByteBudget, Logger, Progress, Summary } from '@image-stream/program';
+import type { Selection } from './select.ts';
 import type { AssembledImage, Assembler, Delivery, IncompleteImage, Place } from './assemble.ts';
 
 /** What the flow needs; none of it has to be Kafka or a disk. */
@@ -10,6 +11,8 @@ export interface ConsumeOptions {
   readonly deliveries: AsyncIterable<Delivery>;
   /** Ends the deliveries. */
   readonly stop: () => void;
+  /** Which part of the records and images to take; undefined takes all of them. */
+  readonly selection?: Selection | undefined;
   readonly decode: (record: ReceivedRecord) => Promise<Decoded>;
   readonly assembler: Assembler;
   /** Resolves once the image is durably on disk. */
@@ -37,7 +40,7 @@ export async function consume(
   options: ConsumeOptions,
 ): Promise<Omit<Summary, 'seconds' | 'imagesPerSecond'> & { started: number }> {
   const { deliveries, stop, decode, assembler, save, isAtEnd, chunkTimeoutMs, limit, budget } = options;
-  const { logger, progress } = options;
+  const { selection, logger, progress } = options;
   const count = { images: 0, failed: 0, skipped: 0, deadLettered: 0, payloadBytes: 0, wireBytes: 0 };
   const inFlight = new Set<Promise<void>>();
   let started: number | undefined;
@@ -51,8 +54,16 @@ export async function consume(
   try {
     for await (const delivery of deliveries) {
       started ??= performance.now();
+      if (selection?.isSelected(delivery.record) === false) {
+        delivery.done();
+        continue;
+      }
       await (isChunk(delivery.record) ? takeChunk(delivery) : takeImage(delivery));
       failOverdue();
+      if (taken === limit) {
+        // One of those in work may turn out to be none of those that are wanted.
+        await Promise.all(inFlight);
+      }
       if (count.failed > 0 || taken === limit) {
         break;
       }
@@ -69,11 +80,13 @@ export async function consume(
     taken += 1;
     await begin(record, record.value?.length ?? 0, async () => {
       const decoded = await decode(record);
-      if (decoded.kind === 'image') {
+      if (decoded.kind !== 'image' || selection?.isWanted(decoded.image) === false) {
+        taken -= 1;
+      } else {
         await saveAndCount(decoded.image, sizeOf(decoded.image));
         count.wireBytes += wireBytesOf(record);
-        done();
       }
+      done();
     });
   }
 
@@ -83,7 +96,11 @@ export async function consume(
     let assembled: Awaited<ReturnType<Assembler['add']>>;
     try {
       const decoded = await decode(record);
-      assembled = decoded.kind === 'chunk' ? await assembler.add(decoded.chunk, delivery) : undefined;
+      if (decoded.kind !== 'chunk' || selection?.isWanted(decoded.chunk) === false) {
+        delivery.done();
+        return;
+      }
+      assembled = await assembler.add(decoded.chunk, delivery);
       count.wireBytes += wireBytesOf(record);
     } catch (error) {
       fail(record, error as Error);

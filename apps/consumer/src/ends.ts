@@ -16,19 +16,22 @@ export interface Ends {
  * count as reached.
  *
  * @param fromBeginning where a group that has committed nothing begins
+ * @param earlier ends by partition, for a part of the topic. Default: those of the partitions
  */
 export async function findEnds(
   admin: Admin,
   topic: string,
   groupId: string,
   fromBeginning: boolean,
+  earlier?: ReadonlyMap<number, bigint>,
 ): Promise<Ends> {
   const committed = await committedOffsets();
   const remaining = new Map<number, bigint>();
   for (const { partition, low, high } of await untilServed(() => admin.fetchTopicOffsets(topic))) {
     const start = committed.get(partition) ?? BigInt(fromBeginning ? low : high);
-    if (start < BigInt(high)) {
-      remaining.set(partition, BigInt(high));
+    const end = earlier?.get(partition) ?? BigInt(high);
+    if (start < end) {
+      remaining.set(partition, end);
     }
   }
   const ends: Ends = {

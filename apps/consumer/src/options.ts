@@ -1,6 +1,15 @@
 import { encodings } from '@image-stream/image-io';
 import { connectionOptions } from '@image-stream/kafka-config';
-import { bytes, duration, integer, nonEmpty, outputOptions, timeZone } from '@image-stream/program';
+import {
+  bytes,
+  duration,
+  integer,
+  integers,
+  moment,
+  nonEmpty,
+  outputOptions,
+  timeZone,
+} from '@image-stream/program';
 import type { OptionDefinitions, OptionValues } from '@image-stream/program';
 
 const text = { type: 'string', requiresArg: true } as const;
@@ -70,6 +79,30 @@ export const options = {
     describe: 'Consumer group',
     defaultDescription: 'image-consumer',
     group: 'Reading:',
+  },
+  customer: {
+    ...text,
+    coerce: nonEmpty('--customer'),
+    describe: 'Images of this customer only',
+    group: 'Selecting:',
+  },
+  since: {
+    ...text,
+    coerce: moment('--since'),
+    describe: 'Records from this time on: 2026-11-24T08:00:00Z, 2026-11-24, or 2h (ago)',
+    group: 'Selecting:',
+  },
+  until: {
+    ...text,
+    coerce: moment('--until'),
+    describe: 'Records before this time, and then stop',
+    group: 'Selecting:',
+  },
+  partition: {
+    ...text,
+    coerce: integers('--partition'),
+    describe: 'These partitions only: 0 or 0,3',
+    group: 'Selecting:',
   },
   ...connectionOptions({ requestTimeoutMs: '30000' }),
   concurrency: {

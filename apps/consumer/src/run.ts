@@ -19,6 +19,7 @@ import { consume } from './consume.ts';
 import { findEnds, rewind } from './ends.ts';
 import type { ConsumerOptions, options } from './options.ts';
 import { createReceiver } from './receiver.ts';
+import { assertSelection, isSelection, selectPart } from './select.ts';
 import { isSaved, saveImage } from './save.ts';
 
 /** `max.message.bytes` of a topic that does not exist yet: what the producer creates by default. */
@@ -41,8 +42,9 @@ export async function run({
     ...(values['max-image-bytes'] !== undefined && { maxImageBytes: values['max-image-bytes'] }),
     ...(values['max-image-pixels'] !== undefined && { maxImagePixels: values['max-image-pixels'] }),
   };
+  assertSelection(values);
   const properties = await loadProperties(sourcesOf(values, path));
-  const { consumer: config, fromBeginning, commitDelayMs } = consumerConfig(properties);
+  const { consumer: given, fromBeginning, commitDelayMs } = consumerConfig(properties);
   const store = await openImageStore(path(values['output-directory']));
 
   Object.assign(kafkajs.CompressionCodecs, compressionCodecs());
@@ -54,14 +56,19 @@ export async function run({
       logger.info(`created topic ${topic} with max.message.bytes=${maxMessageBytes}`);
     }
     if (values['from-beginning'] === true) {
-      await rewind(admin, topic, config.groupId);
+      await rewind(admin, topic, given.groupId);
     }
+    const selection = isSelection(values) ? await selectPart(admin, topic, values, fromBeginning) : undefined;
+    const config = { ...given, ...(selection && { groupId: selection.groupId }) };
     const ends =
-      values['exit-at-end'] === true
-        ? await findEnds(admin, topic, config.groupId, fromBeginning)
+      values['exit-at-end'] === true || selection?.ends !== undefined
+        ? await findEnds(admin, topic, config.groupId, fromBeginning, selection?.ends)
         : undefined;
     const saveOptions = { store, saveAs, timeZone, overwrite, ...limits };
-    const chunkTimeoutMs = values['chunk-timeout'] ?? defaultChunkTimeoutMs;
+    // The edges of a selection may cut an image off; that is no fault of the topic.
+    const chunkTimeoutMs = selection
+      ? Number.POSITIVE_INFINITY
+      : (values['chunk-timeout'] ?? defaultChunkTimeoutMs);
     const receiver = await createReceiver({
       consumer: kafka.consumer(config),
       config,
@@ -76,6 +83,7 @@ export async function run({
     const { started, ...counts } = await consume({
       deliveries: receiver,
       stop: () => receiver.stop(),
+      selection,
       decode: (record) => decodeRecord(record, limits),
       assembler: createAssembler({
         temporaryFile: () => store.temporaryFile(),
@@ -95,9 +103,10 @@ export async function run({
       progress,
     });
     const lastCommit = await receiver.close();
+    await selection?.close();
     return { ...counts, ...timing(counts.images, lastCommit === undefined ? 0 : lastCommit - started) };
   } catch (error) {
-    throw translate(error, [], `group '${config.groupId}' cannot read topic '${topic}'`);
+    throw translate(error, [], `group '${given.groupId}' cannot read topic '${topic}'`);
   } finally {
     await admin.disconnect();
   }

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { bytes, integer, nonEmpty, positiveNumber, timeZone } from './values.ts';
+import { bytes, duration, integer, integers, moment, nonEmpty, positiveNumber, timeZone } from './values.ts';
 
 describe('integer', () => {
   const parse = integer('--width', 1, 65_535);
@@ -22,6 +22,58 @@ describe('integer', () => {
 
   test('a number that cannot be counted to is refused', () => {
     expect(() => integer('--num-messages', 1)('9007199254740993')).toThrow('1 or more');
+  });
+});
+
+describe('duration', () => {
+  test.each([
+    ['500ms', 500],
+    ['30s', 30_000],
+    ['1.5m', 90_000],
+    ['2 h', 7_200_000],
+    ['7d', 604_800_000],
+  ])('%j is %d ms', (text, value) => {
+    expect(duration('--chunk-timeout')(text)).toBe(value);
+  });
+
+  test.each(['', '0s', '10', '-1s', '1w', 's', '1e3s'])('%j is refused', (text) => {
+    expect(() => duration('--chunk-timeout')(text)).toThrow(
+      `--chunk-timeout must be a length of time such as 30s, 10m or 2h, not '${text}'`,
+    );
+  });
+});
+
+describe('moment', () => {
+  test.each([
+    ['2026-11-24', '2026-11-24T00:00:00.000Z'],
+    ['2026-11-24T08:00:00Z', '2026-11-24T08:00:00.000Z'],
+    ['2026-11-24T08:00+02:00', '2026-11-24T06:00:00.000Z'],
+  ])('%j is %s', (text, value) => {
+    expect(moment('--since')(text).toISOString()).toBe(value);
+  });
+
+  test('a length of time is so long ago', () => {
+    const ago = Date.now() - moment('--since')('2h').getTime();
+    expect(ago).toBeGreaterThanOrEqual(7_200_000);
+    expect(ago).toBeLessThan(7_260_000);
+  });
+
+  // Without a zone, a time would mean something else on each machine.
+  test.each(['', 'yesterday', '2026-13-01', '2026-11-24T08:00', '12'])('%j is refused', (text) => {
+    expect(() => moment('--since')(text)).toThrow('--since must be a time such as');
+  });
+});
+
+describe('integers', () => {
+  test.each([
+    ['0', [0]],
+    ['0,3,12', [0, 3, 12]],
+  ])('%j is %j', (text, value) => {
+    expect(integers('--partition')(text)).toEqual(value);
+  });
+
+  test.each(['', 'x', '-1', '1,', '1 2', '1.5'])('%j is refused', (text) => {
+    expect(() => integers('--partition')(text)).toThrow('--partition must be one or more whole numbers');
   });
 });
 

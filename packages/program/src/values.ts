@@ -47,15 +47,44 @@ export function bytes(option: string) {
 
 const milliseconds: Record<string, number> = { ms: 1, s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 };
 
+/** NaN for what is no length of time. */
+function lengthOf(text: string): number {
+  const [, digits, unit = ''] = /^(\d+(?:\.\d+)?)\s*(ms|s|m|h|d)$/.exec(text.trim()) ?? [];
+  return Number(digits) * milliseconds[unit]!;
+}
+
 /** A length of time with its unit, such as `500ms`, `30s`, `10m`, `2h` or `7d`; in milliseconds. */
 export function duration(option: string) {
   return (text: string): number => {
-    const [, digits, unit = ''] = /^(\d+(?:\.\d+)?)\s*(ms|s|m|h|d)$/.exec(text.trim()) ?? [];
-    const value = Number(digits) * milliseconds[unit]!;
+    const value = lengthOf(text);
     if (!(value > 0)) {
       throw new UsageError(`${option} must be a length of time such as 30s, 10m or 2h, not '${text}'`);
     }
     return value;
+  };
+}
+
+/** A moment: RFC 3339 such as `2026-11-24T08:00:00Z`, a day such as `2026-11-24` (UTC), or how long ago: `2h`. */
+export function moment(option: string) {
+  return (text: string): Date => {
+    const isDate = /^\d{4}-\d\d-\d\d([Tt ]\d\d:\d\d(:\d\d(\.\d+)?)?([Zz]|[+-]\d\d:\d\d))?$/.test(text);
+    const time = isDate ? Date.parse(text) : Date.now() - lengthOf(text);
+    if (Number.isNaN(time)) {
+      throw new UsageError(
+        `${option} must be a time such as 2026-11-24T08:00:00Z, a day such as 2026-11-24, or how long ago, such as 2h, not '${text}'`,
+      );
+    }
+    return new Date(time);
+  };
+}
+
+/** Whole numbers of zero or more, separated by commas. */
+export function integers(option: string) {
+  return (text: string): number[] => {
+    if (!/^\d{1,9}(,\d{1,9})*$/.test(text)) {
+      throw new UsageError(`${option} must be one or more whole numbers, such as 0 or 0,3, not '${text}'`);
+    }
+    return text.split(',').map(Number);
   };
 }
 

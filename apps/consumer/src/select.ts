@@ -1,0 +1,104 @@
+import { randomUUID } from 'node:crypto';
+import type { ImageAttributes, ReceivedRecord } from '@image-stream/codec';
+import { KafkaConfigError, untilServed } from '@image-stream/kafka-config';
+import { UsageError } from '@image-stream/program';
+import type { Admin } from 'kafkajs';
+import type { ConsumerOptions } from './options.ts';
+
+/** Which part of a topic to take. */
+export interface Selection {
+  isSelected(record: ReceivedRecord): boolean;
+  isWanted(image: ImageAttributes): boolean;
+}
+
+/** A selection with a group of its own, so that the groups of others are left alone. */
+export interface SelectedPart extends Selection {
+  readonly groupId: string;
+  /** Where each partition ends; undefined where the selection has no end. */
+  readonly ends: ReadonlyMap<number, bigint> | undefined;
+  /** Removes the group, once nobody is in it. */
+  close(): Promise<void>;
+}
+
+type Wanted = Pick<
+  ConsumerOptions,
+  'customer' | 'since' | 'until' | 'partition' | 'group-id' | 'from-beginning'
+>;
+
+/** True where a command line asks for a part of the topic. */
+export function isSelection({ customer, since, until, partition }: Wanted): boolean {
+  return [customer, since, until, partition].some((value) => value !== undefined);
+}
+
+/** @throws UsageError for options that contradict a selection */
+export function assertSelection(wanted: Wanted): void {
+  const { since, until } = wanted;
+  if (!isSelection(wanted)) {
+    return;
+  }
+  if (wanted['group-id'] !== undefined || wanted['from-beginning'] === true) {
+    const name = wanted['group-id'] === undefined ? '--from-beginning' : '--group-id';
+    throw new UsageError(
+      `${name} does not go with --customer, --since, --until or --partition: a selection has a group of its own`,
+    );
+  }
+  if (since !== undefined && until !== undefined && since >= until) {
+    throw new UsageError(`--since ${since.toISOString()} must be before --until ${until.toISOString()}`);
+  }
+}
+
+/**
+ * Finds where the selection begins and ends, by the timestamps that the brokers index, and lets a group of its own
+ * begin there.
+ *
+ * @throws KafkaConfigError `REFUSED` for a partition that the topic does not have
+ */
+export async function selectPart(
+  admin: Admin,
+  topic: string,
+  wanted: Wanted,
+  fromBeginning: boolean,
+): Promise<SelectedPart> {
+  const { customer, since, until, partition: partitions } = wanted;
+  const offsets = await untilServed(() => admin.fetchTopicOffsets(topic));
+  const absent = partitions?.find((one) => !offsets.some(({ partition }) => partition === one));
+  if (absent !== undefined) {
+    throw new KafkaConfigError(
+      'REFUSED',
+      `topic '${topic}' has ${offsets.length} partitions, and no ${absent}`,
+    );
+  }
+  const starts = since && (await offsetsAt(admin, topic, since));
+  const stops = until && (await offsetsAt(admin, topic, until));
+  const groupId = `image-stream-selection-${randomUUID()}`;
+  const begin = offsets.map(({ partition, low, high }) => {
+    const isChosen = partitions?.includes(partition) ?? true;
+    const first = starts?.get(partition) ?? (fromBeginning ? low : high);
+    return { partition, offset: isChosen ? String(first) : high };
+  });
+  await admin.setOffsets({ groupId, topic, partitions: begin });
+  const ends =
+    stops && new Map(offsets.map(({ partition, high }) => [partition, stops.get(partition) ?? BigInt(high)]));
+  return {
+    groupId,
+    ends,
+    isSelected({ partition, timestamp }) {
+      const time = Number(timestamp);
+      return (
+        (partitions?.includes(partition) ?? true) &&
+        (since === undefined || time >= since.getTime()) &&
+        (until === undefined || time < until.getTime())
+      );
+    },
+    isWanted: ({ customerId }) => customer === undefined || customerId === customer,
+    async close() {
+      await admin.deleteGroups([groupId]);
+    },
+  };
+}
+
+/** By partition, the first offset whose record is as young as `time`; the end where there is none. */
+async function offsetsAt(admin: Admin, topic: string, time: Date): Promise<Map<number, bigint>> {
+  const found = await admin.fetchTopicOffsetsByTimestamp(topic, time.getTime());
+  return new Map(found.map(({ partition, offset }) => [partition, BigInt(offset)]));
+}

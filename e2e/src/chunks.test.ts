@@ -62,7 +62,8 @@ describe('images larger than the topic allows', () => {
     const half = Math.floor(records.length / 2);
     await send(topic, ...records.slice(0, half));
 
-    const first = start('consumer', ['-t', topic, '-gid', topic, '-o', output]);
+    const short = ['-X', 'session.timeout.ms=6000', '-X', 'heartbeat.interval.ms=1000'];
+    const first = start('consumer', ['-t', topic, '-gid', topic, '-o', output, ...short]);
     await expect.poll(() => filesIn(join(output, '..')).length, { timeout: 20_000 }).toBe(1);
     first.process.kill('SIGKILL');
     await first.ended;

@@ -102,12 +102,10 @@ export async function createReceiver(options: ReceiverOptions): Promise<Receiver
       if (!generation.begin(partition, offset)) {
         continue;
       }
-      const done = (): void => {
-        generation.done(partition, offset);
-        moved(generation);
-      };
-      const isCurrent = (): boolean => generation === tracker;
-      const taken = channel.push({ record: { topic, partition, ...message }, done, isCurrent });
+      const taken = channel.push({
+        record: { topic, partition, ...message },
+        ...waiting(generation, partition, offset),
+      });
       if (!(await whileBeating(taken, () => member.heartbeat()))) {
         member.pause();
         return;
@@ -122,6 +120,21 @@ export async function createReceiver(options: ReceiverOptions): Promise<Receiver
     generation.reached(partition, BigInt(batch.lastOffset()) + 1n);
     reachEnd(partition, BigInt(batch.lastOffset()) + 1n);
     moved(generation);
+  }
+
+  /** Apart from `handOut`, whose batch would stay in memory until the last of its records is done. */
+  function waiting(
+    generation: OffsetTracker,
+    partition: number,
+    offset: bigint,
+  ): Pick<Delivery, 'done' | 'isCurrent'> {
+    return {
+      done: () => {
+        generation.done(partition, offset);
+        moved(generation);
+      },
+      isCurrent: () => generation === tracker,
+    };
   }
 
   /** What was handed out up to the end is finished by whoever iterates, and committed by `close`. */

@@ -58,7 +58,7 @@ test('one topic with the images of all kinds of programs', async () => {
     data: red,
   });
   const binary = Kafka.binary(event);
-  const structured = Kafka.structured(new CloudEvent({ ...event.toJSON(), id: 'structured' } as never));
+  const structured = Kafka.structured(new CloudEvent({ ...event.toJSON(), id: 'structured' }));
   await send(
     topic,
     chunks[0]!,
@@ -71,7 +71,7 @@ test('one topic with the images of all kinds of programs', async () => {
     chunks[1]!,
     {
       key: null,
-      value: Buffer.from(structured.value as string),
+      value: Buffer.from(structured.value),
       headers: defined(structured.headers),
     },
     { key: 'plain', value: red, headers: { customer_id: 'kcat' } },

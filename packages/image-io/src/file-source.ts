@@ -4,16 +4,26 @@ import { open } from 'node:fs/promises';
 import type { ByteSource } from '@image-stream/codec';
 import { ImageIoError } from './errors.ts';
 
+/** A source that is a file, for what reads files itself. */
+export interface FileSource extends ByteSource {
+  readonly path: string;
+}
+
 /**
  * The bytes of a file, read from disk when they are asked for. A symbolic link is not followed.
  *
  * Nothing stays open in between, so a source needs no closing.
  */
-export async function fileSource(path: string): Promise<ByteSource> {
+export async function fileSource(path: string): Promise<FileSource> {
   return {
+    path,
     size: await withFile(path, async (file) => (await file.stat()).size),
     read: (start, end) => withFile(path, (file) => readFully(file, path, start, end)),
   };
+}
+
+export function isFileSource(source: ByteSource): source is FileSource {
+  return 'path' in source;
 }
 
 async function readFully(

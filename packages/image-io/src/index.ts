@@ -7,10 +7,13 @@ export { inspectImage } from './inspect.ts';
 export type { ImageInfo } from './inspect.ts';
 export { splitFrames } from './frames.ts';
 export { fileSource, pieces, sameBytes, sha256Of } from './file-source.ts';
+export type { FileSource } from './file-source.ts';
 
 // From one encoding to another.
-export { decodePixels, encodings, isLossless, samePixels, transcode } from './transcode.ts';
-export type { Encoding, TranscodeOptions } from './transcode.ts';
+export { decodePixels, encodingNeeded, samePixels, transcode, transcodeToFile } from './transcode.ts';
+export type { Size, TranscodeOptions } from './transcode.ts';
+export { encodings, isLossless } from './encodings.ts';
+export type { Encoding } from './encodings.ts';
 
 // Images out.
 export { imagePath, safeName } from './path.ts';

@@ -83,9 +83,10 @@ const files: [what: string, mediaType: string, file: () => Promise<Buffer>, widt
     ],
   ];
 
-describe.each(files)('%s', (_what, mediaType, make, width, height) => {
+describe.each(files)('%s', (what, mediaType, make, width, height) => {
   test('is taken, with its dimensions', async () => {
-    expect(await inspectImage(byteSource(await make()))).toEqual({ mediaType, width, height });
+    const frames = what.startsWith('animated') ? 3 : 1;
+    expect(await inspectImage(byteSource(await make()))).toEqual({ mediaType, width, height, frames });
   });
 
   test('is refused wherever it is cut off', async () => {

@@ -13,7 +13,7 @@ import { inspectGif } from './inspect/gif.ts';
 import { inspectJpeg } from './inspect/jpeg.ts';
 import { inspectPng } from './inspect/png.ts';
 import { createReader, Truncated } from './inspect/reader.ts';
-import type { Reader, Size } from './inspect/reader.ts';
+import type { Reader, Structure } from './inspect/reader.ts';
 import { inspectTiff } from './inspect/tiff.ts';
 import { inspectWebp } from './inspect/webp.ts';
 
@@ -23,12 +23,14 @@ export interface ImageInfo {
   /** Pixels, before any orientation is applied; of an animation, its canvas. */
   readonly width: number;
   readonly height: number;
+  /** Images of an animation, pages of a document; 1 for a single image. */
+  readonly frames: number;
 }
 
 /** 16383 squared, sharp's own limit. */
-const defaultMaxPixels = 16_383 ** 2;
+export const defaultMaxPixels = 16_383 ** 2;
 
-const inspectors: Record<string, (reader: Reader) => Promise<Size>> = {
+const inspectors: Record<string, (reader: Reader) => Promise<Structure>> = {
   'image/png': inspectPng,
   'image/jpeg': inspectJpeg,
   'image/webp': inspectWebp,
@@ -60,7 +62,7 @@ export async function inspectImage(
   if (mediaType === undefined) {
     throw new ImageIoError('INVALID_IMAGE', 'not a PNG, JPEG, WebP, AVIF, TIFF, GIF or NPY file');
   }
-  const { width, height } = await sizeOf(mediaType, reader, maxImagePixels);
+  const { width, height, frames } = await structureOf(mediaType, reader, maxImagePixels);
   if (width === 0 || height === 0) {
     throw new ImageIoError('INVALID_IMAGE', `image of ${width} x ${height} pixels`);
   }
@@ -70,10 +72,10 @@ export async function inspectImage(
       `${width} x ${height} = ${width * height} pixels exceed the limit of ${maxImagePixels}`,
     );
   }
-  return { mediaType, width, height };
+  return { mediaType, width, height, frames };
 }
 
-async function sizeOf(mediaType: string, reader: Reader, maxImagePixels: number): Promise<Size> {
+async function structureOf(mediaType: string, reader: Reader, maxImagePixels: number): Promise<Structure> {
   try {
     return await (mediaType === npyMediaType
       ? inspectNpy(reader, maxImagePixels)
@@ -89,7 +91,7 @@ async function sizeOf(mediaType: string, reader: Reader, maxImagePixels: number)
   }
 }
 
-async function inspectNpy(reader: Reader, maxImagePixels: number): Promise<Size> {
+async function inspectNpy(reader: Reader, maxImagePixels: number): Promise<Structure> {
   try {
     const head = await reader.upTo(0, npyHeadBytes);
     const { shape, totalBytes } = readNpyHeader(head, resolveLimits({ maxImagePixels }));
@@ -102,7 +104,7 @@ async function inspectNpy(reader: Reader, maxImagePixels: number): Promise<Size>
         `NPY file has ${reader.size} bytes where its header announces ${totalBytes}`,
       );
     }
-    return { width: shape[1], height: shape[0] };
+    return { width: shape[1], height: shape[0], frames: 1 };
   } catch (error) {
     if (error instanceof CodecError) {
       const code = error.code === 'LIMIT_EXCEEDED' ? 'LIMIT_EXCEEDED' : 'INVALID_IMAGE';

@@ -1,82 +1,108 @@
-import {
-  encodeNpy,
-  isPixelArray,
-  isWorthCompressing,
-  bytesOf,
-  npyMediaType,
-  pixelArray,
-} from '@image-stream/codec';
-import type { EncodedImage, PixelArray } from '@image-stream/codec';
+import { writeFile } from 'node:fs/promises';
+import { bytesOf, encodeNpy, isPixelArray, isWorthCompressing, pixelArray } from '@image-stream/codec';
+import type { EncodedImage, Image, PixelArray } from '@image-stream/codec';
 import type { Sharp } from 'sharp';
+import { abilities, encodingOf, mediaTypeOf } from './encodings.ts';
+import type { Encoding } from './encodings.ts';
 import { ImageIoError } from './errors.ts';
+import { decoded, openImage } from './opened-image.ts';
+import type { OpenedImage } from './opened-image.ts';
 
-/** The formats that images are encoded in. */
-export const encodings = ['png', 'jpeg', 'webp', 'avif', 'npy'] as const;
-export type Encoding = (typeof encodings)[number];
+type Content = Image['content'];
 
-/** True where every pixel comes back as it went in. */
-export function isLossless(encoding: Encoding): boolean {
-  return encoding === 'png' || encoding === 'npy';
+/** Columns and rows, in pixels. */
+export interface Size {
+  readonly width: number;
+  readonly height: number;
 }
 
-/** How to encode. */
+/** How to transcode. */
 export interface TranscodeOptions {
   /** 1 to 100, for jpeg, webp and avif. Default: sharp's own, 80 for jpeg and webp, 50 for avif. */
   readonly quality?: number | undefined;
-  /** Width times height of an encoded image that is decoded. Default 268402689, sharp's own. */
+  /** Shrinks what is larger to fit inside, keeping its proportions. Default: every pixel stays. */
+  readonly resize?: Size | undefined;
+  /** Width times height times frames of an image that is decoded. Default: as `inspectImage`. */
   readonly maxImagePixels?: number | undefined;
 }
 
 /**
- * Pixels or an encoded image in another encoding, off the main thread.
+ * What an image has to be encoded in to become what is wanted; undefined where it can stay as it is.
  *
- * @throws ImageIoError `INVALID_IMAGE` when an encoded image cannot be decoded, `UNSUPPORTED` when
- * the encoding cannot hold the image's channels or depth
+ * @param wanted `original` keeps the encoding that it has
+ * @throws ImageIoError as `transcode`
+ */
+export async function encodingNeeded(
+  content: Content,
+  wanted: 'original' | Encoding,
+  options: TranscodeOptions,
+): Promise<Encoding | undefined> {
+  const own = isPixelArray(content) ? 'npy' : encodingOf(content.mediaType);
+  const target = wanted === 'original' ? own : wanted;
+  if (options.resize === undefined) {
+    return target === own && options.quality === undefined ? undefined : target;
+  }
+  const { width, height } = await openImage(content, options);
+  const fits = width <= options.resize.width && height <= options.resize.height;
+  return fits ? encodingNeeded(content, wanted, { ...options, resize: undefined }) : target;
+}
+
+/**
+ * An image in another encoding, off the main thread. Afterwards it is upright, whatever its EXIF data said. EXIF data and
+ * the colour profile stay with it where the encoding has room for them; without the profile, colours become sRGB. What an
+ * encoding has no room for is never dropped in silence: 16 bits a channel, transparency, the frames of an animation.
+ *
+ * @throws ImageIoError `INVALID_IMAGE` when the image cannot be decoded, `LIMIT_EXCEEDED` when it has too many pixels,
+ * `UNSUPPORTED` when the encoding cannot hold it
  */
 export async function transcode(
-  content: PixelArray | EncodedImage,
+  content: Content,
   encoding: Encoding,
   options: TranscodeOptions = {},
 ): Promise<EncodedImage> {
-  if (encoding === 'npy') {
-    const pixels = isPixelArray(content) ? content : await decodePixels(content, options);
-    return { mediaType: npyMediaType, bytes: encodeNpy(pixels) };
-  }
-  if (isPixelArray(content) && content.dtype === 'uint16' && encoding !== 'png') {
-    throw new ImageIoError(
-      'UNSUPPORTED',
-      `${encoding} holds 8 bits a channel here, the image has 16; use png or npy`,
-    );
-  }
-  const image = isPixelArray(content)
-    ? await openPixels(content)
-    : (await openEncoded(content, options)).autoOrient();
-  const { quality } = options;
-  const formatted = {
-    png: () => image.png({ compressionLevel: pngLevel(content) }),
-    jpeg: () => image.jpeg({ ...(quality !== undefined && { quality }) }),
-    webp: () => image.webp({ ...(quality !== undefined && { quality }) }),
-    avif: () => image.avif({ ...(quality !== undefined && { quality }) }),
-  }[encoding]();
-  return { mediaType: `image/${encoding}`, bytes: await decoded(formatted.toBuffer()) };
+  const bytes =
+    encoding === 'npy'
+      ? encodeNpy(await decodePixels(content, options))
+      : await decoded((await encodedBy(content, encoding, options)).toBuffer());
+  return { mediaType: mediaTypeOf(encoding), bytes };
 }
 
-/** The spaces of images whose pixels are kept as they are; others are converted to sRGB. */
-const nativeSpaces = new Set(['b-w', 'grey16', 'srgb', 'rgb16']);
+/**
+ * As `transcode`, into a file. Of a stored image, neither it nor the result is whole in memory where its format can be
+ * read from top to bottom; npy is.
+ */
+export async function transcodeToFile(
+  content: Content,
+  encoding: Encoding,
+  path: string,
+  options: TranscodeOptions = {},
+): Promise<{ readonly mediaType: string }> {
+  await (encoding === 'npy'
+    ? writeFile(path, encodeNpy(await decodePixels(content, options)))
+    : decoded((await encodedBy(content, encoding, options)).toFile(path)));
+  return { mediaType: mediaTypeOf(encoding) };
+}
 
-/** The pixels of an encoded image as it is stored: orientation is not applied, grey stays grey. */
-export async function decodePixels(image: EncodedImage, options: TranscodeOptions = {}): Promise<PixelArray> {
-  const sharp = await openEncoded(image, options);
-  const { depth, space, channels: stored } = await decoded(sharp.metadata());
-  const dtype = depth === 'ushort' ? 'uint16' : 'uint8';
+/** The pixels of an image, upright and in sRGB; grey stays grey, 16 bits stay 16 bits. */
+export async function decodePixels(content: Content, options: TranscodeOptions = {}): Promise<PixelArray> {
+  if (isPixelArray(content) && options.resize === undefined) {
+    return content;
+  }
+  const opened = await openImage(content, options);
+  if (opened.pixels !== undefined && options.resize === undefined) {
+    return opened.pixels;
+  }
+  assertFrames(opened, 'npy', []);
+  const { isGrey, is16Bit, hasAlpha } = opened;
+  const image = processed(opened, options, { hasGrey: true, hasProfile: false });
   // sharp's raw output drops the alpha of 8-bit grey, so that one comes as RGBA.
-  const isGreyAlpha = space === 'b-w' && stored === 2;
-  // Without this, sharp turns grey into RGB and 16 bits into 8 on the way.
-  const isKept = nativeSpaces.has(space) && !isGreyAlpha;
-  const native = isKept ? sharp.pipelineColourspace(space).toColourspace(space) : sharp;
-  const raw = native.raw({ depth: dtype === 'uint16' ? 'ushort' : 'uchar' });
+  const isGreyAlpha = isGrey && hasAlpha && !is16Bit;
+  const raw = (isGreyAlpha ? image.toColourspace('srgb') : image).raw({
+    depth: is16Bit ? 'ushort' : 'uchar',
+  });
   const { data, info } = await decoded(raw.toBuffer({ resolveWithObject: true }));
   const { height, width, channels } = info;
+  const dtype = is16Bit ? 'uint16' : 'uint8';
   if (isGreyAlpha) {
     const greyAlpha = data.filter((_value, index) => index % 4 === 0 || index % 4 === 3);
     return pixelArray([height, width, 2], dtype, greyAlpha);
@@ -84,57 +110,110 @@ export async function decodePixels(image: EncodedImage, options: TranscodeOption
   return pixelArray(channels === 1 ? [height, width] : [height, width, channels], dtype, data);
 }
 
-/** Whether two encoded images show the same pixels, however they were compressed. */
+/** Whether two images show the same pixels, however they were compressed. */
 export async function samePixels(
-  one: EncodedImage,
-  other: EncodedImage,
+  one: Content,
+  other: Content,
   options: TranscodeOptions = {},
 ): Promise<boolean> {
   const [a, b] = await Promise.all([decodePixels(one, options), decodePixels(other, options)]);
   return a.dtype === b.dtype && a.shape.join() === b.shape.join() && bytesOf(a).equals(bytesOf(b));
 }
 
-/** Deflating noise takes a hundred milliseconds and saves nothing; it is stored. */
-function pngLevel(content: PixelArray | EncodedImage): number {
-  return isPixelArray(content) && !isWorthCompressing(bytesOf(content)) ? 0 : 6;
+async function encodedBy(
+  content: Content,
+  encoding: Exclude<Encoding, 'npy'>,
+  options: TranscodeOptions,
+): Promise<Sharp> {
+  const opened = await openImage(content, options);
+  const { hasAlpha, framesOf } = abilities[encoding];
+  assertFrames(opened, encoding, framesOf);
+  assertDepth(opened, encoding);
+  assertSize(opened, encoding, options);
+  const dropsAlpha = opened.hasAlpha && !hasAlpha;
+  if (dropsAlpha) {
+    await assertOpaque(opened, encoding);
+  }
+  const image = processed(opened, options, abilities[encoding]);
+  const { quality } = options;
+  const lossy = { ...(quality !== undefined && { quality }) };
+  return {
+    png: () => image.png({ compressionLevel: pngLevel(opened) }),
+    jpeg: () => (dropsAlpha ? image.removeAlpha() : image).jpeg(lossy),
+    webp: () => image.webp(lossy),
+    avif: () => image.avif(lossy),
+    tiff: () => image.tiff({ compression: 'deflate', predictor: 'horizontal' }),
+    gif: () => image.gif(),
+  }[encoding]();
 }
 
-async function openPixels(pixels: PixelArray): Promise<Sharp> {
-  const [height, width, channels = 1] = pixels.shape;
-  if (channels > 4) {
-    throw new ImageIoError(
-      'UNSUPPORTED',
-      `an image file holds 1 to 4 channels, the pixels have ${channels}; use npy`,
+/** The spaces of images whose pixels are kept as they are; others, such as CMYK, are converted to sRGB. */
+const nativeSpaces = new Set(['b-w', 'grey16', 'srgb', 'rgb16']);
+
+/** Upright, shrunk, and in a colour space that its pixels keep where they can. */
+function processed(
+  { image, is16Bit, isGrey, hasProfile, space }: OpenedImage,
+  { resize }: TranscodeOptions,
+  target: { readonly hasGrey: boolean; readonly hasProfile: boolean },
+): Sharp {
+  const upright = image.autoOrient();
+  const shrunk = resize ? upright.resize({ ...resize, fit: 'inside', withoutEnlargement: true }) : upright;
+  const keepsSpace = nativeSpaces.has(space) && (target.hasGrey || !isGrey);
+  const keepsProfile = target.hasProfile && keepsSpace;
+  const described = keepsProfile ? shrunk.keepExif().keepIccProfile() : shrunk.keepExif();
+  // On its own, sharp turns 16 bits with a profile into Display P3.
+  const coloured = hasProfile && !keepsProfile && is16Bit ? described.withIccProfile('srgb') : described;
+  // On its own, sharp turns grey into RGB and 16 bits into 8.
+  return keepsSpace
+    ? coloured.pipelineColourspace(space).toColourspace(space)
+    : coloured.toColourspace(is16Bit ? 'rgb16' : 'srgb');
+}
+
+function assertFrames(
+  { frames, encoding: own }: OpenedImage,
+  encoding: Encoding,
+  framesOf: readonly Encoding[],
+): void {
+  if (frames > 1 && !(own !== undefined && framesOf.includes(own))) {
+    const holders = Object.entries(abilities).filter(([, ability]) => ability.framesOf.includes(own!));
+    const instead = ['original', ...holders.map(([name]) => name)].join(' or ');
+    throw unsupported(`image has ${frames} frames, ${encoding} takes one of these; use ${instead}`);
+  }
+}
+
+function assertDepth({ is16Bit }: OpenedImage, encoding: Exclude<Encoding, 'npy'>): void {
+  if (is16Bit && !abilities[encoding].has16Bits) {
+    throw unsupported(`image has 16 bits a channel, ${encoding} holds 8; use png, tiff or npy`);
+  }
+}
+
+function assertSize(
+  { width, height }: OpenedImage,
+  encoding: Exclude<Encoding, 'npy'>,
+  { resize }: TranscodeOptions,
+): void {
+  const { maxSide } = abilities[encoding];
+  const scale = resize ? Math.min(1, resize.width / width, resize.height / height) : 1;
+  if (Math.max(width, height) * scale > maxSide) {
+    const size = `${Math.round(width * scale)} x ${Math.round(height * scale)}`;
+    throw unsupported(
+      `image has ${size} pixels, ${encoding} takes at most ${maxSide} a side; use png or tiff, or --resize`,
     );
   }
-  const sharp = await loadSharp();
-  const raw = { width, height, channels: channels as 1 | 2 | 3 | 4 };
-  const image = sharp(pixels.data, { raw, limitInputPixels: false });
-  if (channels > 2) {
-    return pixels.dtype === 'uint16' ? image.toColourspace('rgb16') : image;
+}
+
+async function assertOpaque({ image }: OpenedImage, encoding: Encoding): Promise<void> {
+  const { isOpaque } = await decoded(image.clone().stats());
+  if (!isOpaque) {
+    throw unsupported(`image is transparent in places, ${encoding} cannot be; use png, webp, avif or tiff`);
   }
-  return image.toColourspace(pixels.dtype === 'uint16' ? 'grey16' : 'b-w');
 }
 
-async function openEncoded({ bytes }: EncodedImage, { maxImagePixels }: TranscodeOptions): Promise<Sharp> {
-  const sharp = await loadSharp();
-  return sharp(bytes, {
-    failOn: 'warning',
-    ...(maxImagePixels !== undefined && { limitInputPixels: maxImagePixels }),
-  });
+function unsupported(problem: string): ImageIoError {
+  return new ImageIoError('UNSUPPORTED', problem);
 }
 
-/** libvips is loaded when the first image needs it, so that `--help` does not wait for it. */
-async function loadSharp(): Promise<(typeof import('sharp'))['default']> {
-  return (await import('sharp')).default;
-}
-
-async function decoded<T>(result: Promise<T>): Promise<T> {
-  try {
-    return await result;
-  } catch (error) {
-    throw new ImageIoError('INVALID_IMAGE', `image cannot be decoded: ${(error as Error).message}`, {
-      cause: error,
-    });
-  }
+/** Deflating noise takes a hundred milliseconds and saves nothing; it is stored. */
+function pngLevel({ pixels }: OpenedImage): number {
+  return pixels !== undefined && !isWorthCompressing(bytesOf(pixels)) ? 0 : 6;
 }

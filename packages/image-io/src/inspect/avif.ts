@@ -1,6 +1,6 @@
 import { ImageIoError } from '../errors.ts';
 import { Truncated } from './reader.ts';
-import type { Reader, Size } from './reader.ts';
+import type { Reader, Structure } from './reader.ts';
 
 interface Box {
   readonly type: string;
@@ -18,15 +18,21 @@ const containers: Record<string, number> = {
   ipco: 0,
   moov: 0,
   trak: 0,
+  mdia: 0,
+  minf: 0,
+  stbl: 0,
 };
+
+type Size = Pick<Structure, 'width' | 'height'>;
 
 /**
  * AVIF: boxes of length and type up to the end of the file; the dimensions are those of the largest `ispe`, and of a
- * sequence those of its tracks. https://aomediacodec.github.io/av1-avif/, ISO/IEC 14496-12
+ * sequence those of its tracks, which also count its frames. https://aomediacodec.github.io/av1-avif/, ISO/IEC 14496-12
  */
-export async function inspectAvif(reader: Reader): Promise<Size> {
+export async function inspectAvif(reader: Reader): Promise<Structure> {
   let size: Size | undefined;
   let boxes = 0;
+  let frames = 1;
   const types = new Set<string>();
 
   const walk = async (start: number, end: number): Promise<void> => {
@@ -40,6 +46,9 @@ export async function inspectAvif(reader: Reader): Promise<Size> {
       const found = await sizeIn(box, reader);
       if (found !== undefined && found.width * found.height > (size?.width ?? 0) * (size?.height ?? 0)) {
         size = found;
+      }
+      if (box.type === 'stsz') {
+        frames = Math.max(frames, (await reader.at(box.start + 8, 4)).readUInt32BE());
       }
       const before = Object.hasOwn(containers, box.type) ? containers[box.type] : undefined;
       if (before !== undefined) {
@@ -55,7 +64,7 @@ export async function inspectAvif(reader: Reader): Promise<Size> {
   if (size === undefined) {
     throw new ImageIoError('INVALID_IMAGE', 'AVIF file does not say how large its image is');
   }
-  return size;
+  return { ...size, frames };
 }
 
 async function boxAt(reader: Reader, position: number, end: number): Promise<Box> {

@@ -1,14 +1,14 @@
 import { ImageIoError } from '../errors.ts';
-import type { Reader, Size } from './reader.ts';
+import type { Reader, Structure } from './reader.ts';
 
 /**
  * GIF: a logical screen, then extensions and images, each of sub-blocks that begin with their length, up to the
  * trailer. https://www.w3.org/Graphics/GIF/spec-gif89a.txt
  */
-export async function inspectGif(reader: Reader): Promise<Size> {
+export async function inspectGif(reader: Reader): Promise<Structure> {
   const screen = await reader.at(6, 7);
   let position = 13 + colorTableBytes(screen[4]!);
-  let hasImage = false;
+  let frames = 0;
   for (;;) {
     const [introducer] = await reader.at(position, 1);
     if (introducer === 0x3b) {
@@ -17,17 +17,17 @@ export async function inspectGif(reader: Reader): Promise<Size> {
     if (introducer === 0x21) {
       position = await afterSubBlocks(reader, position + 2);
     } else if (introducer === 0x2c) {
-      hasImage = true;
+      frames += 1;
       const descriptor = await reader.at(position, 10);
       position = await afterSubBlocks(reader, position + 11 + colorTableBytes(descriptor[9]!));
     } else {
       throw new ImageIoError('INVALID_IMAGE', `GIF file has no block at byte ${position}`);
     }
   }
-  if (!hasImage) {
+  if (frames === 0) {
     throw new ImageIoError('INVALID_IMAGE', 'GIF file has no image');
   }
-  return { width: screen.readUInt16LE(0), height: screen.readUInt16LE(2) };
+  return { width: screen.readUInt16LE(0), height: screen.readUInt16LE(2), frames };
 }
 
 function colorTableBytes(flags: number): number {

@@ -1,6 +1,6 @@
 import { ImageIoError } from '../errors.ts';
 import { Truncated } from './reader.ts';
-import type { Reader, Size } from './reader.ts';
+import type { Reader, Structure } from './reader.ts';
 
 const stepBytes = 65_536;
 
@@ -9,8 +9,8 @@ const stepBytes = 65_536;
  * before anything but 0, a restart or another 0xff. A thumbnail lies within a segment, and is skipped with it.
  * https://www.w3.org/Graphics/JPEG/itu-t81.pdf, B.1
  */
-export async function inspectJpeg(reader: Reader): Promise<Size> {
-  let size: Size | undefined;
+export async function inspectJpeg(reader: Reader): Promise<Structure> {
+  let size: Pick<Structure, 'width' | 'height'> | undefined;
   let hasScan = false;
   for (let position = 2; ;) {
     const [first, marker] = await reader.at(position, 2);
@@ -51,7 +51,7 @@ export async function inspectJpeg(reader: Reader): Promise<Size> {
   if (size === undefined || !hasScan) {
     throw new ImageIoError('INVALID_IMAGE', 'JPEG file has no pixels: there is no frame or no scan');
   }
-  return size;
+  return { ...size, frames: 1 };
 }
 
 /** Where the next marker is that ends coded data. */

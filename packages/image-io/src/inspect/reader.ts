@@ -1,9 +1,12 @@
 import type { ByteSource } from '@image-stream/codec';
 
-/** Pixels. */
-export interface Size {
+/** What a file's structure says about its image. */
+export interface Structure {
+  /** Pixels. */
   readonly width: number;
   readonly height: number;
+  /** Images of an animation, pages of a document; 1 for a single image. */
+  readonly frames: number;
 }
 
 /** The file ends before its structure does. */

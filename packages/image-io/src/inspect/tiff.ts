@@ -1,6 +1,6 @@
 import { ImageIoError } from '../errors.ts';
 import { Truncated } from './reader.ts';
-import type { Reader, Size } from './reader.ts';
+import type { Reader, Structure } from './reader.ts';
 
 /** Pages of a file; a loop ends here. */
 const maxDirectories = 65_536;
@@ -46,15 +46,16 @@ interface Entry {
 
 /**
  * TIFF: a chain of directories, each of which says where the strips or tiles of a page are; all of them must
- * lie within the file. The dimensions are those of the largest page.
+ * lie within the file. The dimensions are those of the largest page; smaller copies of pages are not counted.
  */
-export async function inspectTiff(reader: Reader): Promise<Size> {
+export async function inspectTiff(reader: Reader): Promise<Structure> {
   const header = await reader.at(0, 8);
   const isLittle = header[0] === 0x49;
   const isBig = (isLittle ? header.readUInt16LE(2) : header.readUInt16BE(2)) === 43;
   const layout = { isLittle, isBig };
   const seen = new Set<number>();
-  let largest: Size = { width: 0, height: 0 };
+  let largest = { width: 0, height: 0 };
+  let frames = 0;
   let position = await numberAt(reader, layout, isBig ? 8 : 4, isBig ? 8 : 4);
   while (position !== 0) {
     if (seen.has(position) || seen.size >= maxDirectories) {
@@ -69,10 +70,12 @@ export async function inspectTiff(reader: Reader): Promise<Size> {
     if (size.width * size.height > largest.width * largest.height) {
       largest = size;
     }
+    // The first bit marks a smaller copy of another page, as in a pyramid.
+    frames += (await single(reader, layout, entries.get(254))) & 1 ? 0 : 1;
     await assertPieces(reader, layout, entries);
     position = next;
   }
-  return largest;
+  return { ...largest, frames: Math.max(1, frames) };
 }
 
 async function directoryAt(

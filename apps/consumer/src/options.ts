@@ -8,6 +8,7 @@ import {
   moment,
   nonEmpty,
   outputOptions,
+  pixelSize,
   timeZone,
 } from '@image-stream/program';
 import type { OptionDefinitions, OptionValues } from '@image-stream/program';
@@ -28,6 +29,12 @@ export const options = {
     choices: ['original', ...encodings] as const,
     default: 'original',
     describe: 'Encoding of the files; original: as received, pixels as png',
+    group: 'Files:',
+  },
+  resize: {
+    ...text,
+    coerce: pixelSize('--resize'),
+    describe: 'Shrink what is larger to fit inside: 1024x768',
     group: 'Files:',
   },
   'time-zone': {

@@ -37,7 +37,7 @@ export async function run({
   signal,
   path,
 }: RunContext<typeof options>): Promise<Summary> {
-  const { topic, 'save-as': saveAs, 'time-zone': timeZone, overwrite = false } = values;
+  const { topic, 'save-as': saveAs, resize, 'time-zone': timeZone, overwrite = false } = values;
   const limits = {
     ...(values['max-image-bytes'] !== undefined && { maxImageBytes: values['max-image-bytes'] }),
     ...(values['max-image-pixels'] !== undefined && { maxImagePixels: values['max-image-pixels'] }),
@@ -64,7 +64,7 @@ export async function run({
       values['exit-at-end'] === true || selection?.ends !== undefined
         ? await findEnds(admin, topic, config.groupId, fromBeginning, selection?.ends)
         : undefined;
-    const saveOptions = { store, saveAs, timeZone, overwrite, ...limits };
+    const saveOptions = { store, saveAs, resize, timeZone, overwrite, ...limits };
     // The edges of a selection may cut an image off; that is no fault of the topic.
     const chunkTimeoutMs = selection
       ? Number.POSITIVE_INFINITY

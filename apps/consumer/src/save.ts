@@ -1,3 +1,4 @@
+import { rm } from 'node:fs/promises';
 import {
   byteSource,
   decodePayload,
@@ -8,8 +9,16 @@ import {
   resolveLimits,
   sniffMediaType,
 } from '@image-stream/codec';
-import type { ByteSource, DecodedImage, EncodedImage, ImageAttributes, Limits } from '@image-stream/codec';
+import type {
+  DecodedImage,
+  EncodedImage,
+  ImageAttributes,
+  Limits,
+  PixelArray,
+  StoredImage,
+} from '@image-stream/codec';
 import {
+  encodingNeeded,
   fileSource,
   imagePath,
   ImageIoError,
@@ -19,14 +28,17 @@ import {
   samePixels,
   sha256Of,
   transcode,
+  transcodeToFile,
 } from '@image-stream/image-io';
-import type { Encoding, ImageStore, SameContent, Saved } from '@image-stream/image-io';
+import type { Encoding, ImageStore, SameContent, Saved, Size } from '@image-stream/image-io';
 import type { AssembledImage } from './assemble.ts';
 
 export interface SaveOptions extends Limits {
   readonly store: ImageStore;
   /** `original`: encoded images as received, pixels as png. */
   readonly saveAs: 'original' | Encoding;
+  /** Shrinks what is larger to fit inside; undefined keeps every pixel. */
+  readonly resize: Size | undefined;
   readonly timeZone: string;
   readonly overwrite: boolean;
 }
@@ -36,35 +48,42 @@ export async function saveImage(image: DecodedImage | AssembledImage, options: S
   if ('file' in image) {
     return saveAssembled(image, options);
   }
-  const { store, saveAs, maxImagePixels, overwrite } = options;
+  const { store, overwrite } = options;
   const { content } = image;
   if (!isPixelArray(content)) {
-    await inspectImage(byteSource(content.bytes), { maxImagePixels });
+    await inspectImage(byteSource(content.bytes), options);
   }
-  const encoding = encodingOf(content, saveAs);
+  const encoding = await encodingToSave(content, options);
   const file =
-    encoding === undefined
-      ? (content as EncodedImage)
-      : await transcode(content, encoding, { maxImagePixels });
+    encoding === undefined ? (content as EncodedImage) : await transcode(content, encoding, options);
   const path = pathOf(image, file.mediaType, options);
   return store.save(path, file.bytes, sameAs(file, encoding), overwrite);
 }
 
-/** An image file that is saved as it came takes no memory; what has to be decoded does. */
+/** An image file takes no memory, whatever its size; pixels do. */
 async function saveAssembled(image: AssembledImage, options: SaveOptions): Promise<Saved> {
-  const { store, saveAs, overwrite } = options;
+  const { store, overwrite } = options;
   const { file, contentEncoding, size } = image;
   const source = await fileSource(file);
   const mediaType = sniffMediaType(await source.read(0, Math.min(size, npyHeadBytes)));
-  const isPixels = contentEncoding !== undefined || mediaType === npyMediaType;
-  if (isPixels || mediaType === undefined || (saveAs !== 'original' && mediaType !== `image/${saveAs}`)) {
-    const bytes = await source.read(0, size);
-    const content = await decodePayload(bytes, contentEncoding, resolveLimits(options));
+  if (contentEncoding !== undefined || mediaType === npyMediaType || mediaType === undefined) {
+    const content = await decodePayload(await source.read(0, size), contentEncoding, resolveLimits(options));
     return saveImage({ ...attributesOf(image), content }, options);
   }
   await inspectImage(source, options);
-  const isSame: SameContent = (existing) => sameBytes(existing, source);
-  return store.saveFile(pathOf(image, mediaType, options), file, isSame, overwrite);
+  const content = { mediaType, source };
+  const encoding = await encodingToSave(content, options);
+  if (encoding === undefined) {
+    return store.saveFile(pathOf(image, mediaType, options), file, sameAs(content, encoding), overwrite);
+  }
+  const recoded = store.temporaryFile();
+  try {
+    const made = await transcodeToFile(content, encoding, recoded, options);
+    const isSame = sameAs({ ...made, source: await fileSource(recoded) }, encoding);
+    return await store.saveFile(pathOf(image, made.mediaType, options), recoded, isSame, overwrite);
+  } finally {
+    await rm(recoded, { force: true });
+  }
 }
 
 /** Whether an image that is saved as received is on disk already, judged without having received it. */
@@ -77,7 +96,8 @@ export async function isSaved(
   options: SaveOptions,
 ): Promise<boolean> {
   const { mediaType, size, sha256 } = image;
-  if (options.saveAs !== 'original' || mediaType === undefined || extensionOf(mediaType) === undefined) {
+  const isReceived = options.saveAs === 'original' && options.resize === undefined;
+  if (!isReceived || mediaType === undefined || extensionOf(mediaType) === undefined) {
     return false;
   }
   const existing = await options.store.existing(pathOf(image, mediaType, options));
@@ -96,12 +116,15 @@ function attributesOf({ id, customerId, createdAt }: ImageAttributes): ImageAttr
   return { id, customerId, createdAt };
 }
 
-/** What to encode in; undefined for an image that is saved as received. */
-function encodingOf(content: DecodedImage['content'], saveAs: SaveOptions['saveAs']): Encoding | undefined {
+/** What to encode in; undefined for an image that is saved as received. Pixels are no file yet. */
+async function encodingToSave(
+  content: EncodedImage | PixelArray | StoredImage,
+  { saveAs, ...options }: SaveOptions,
+): Promise<Encoding | undefined> {
   if (isPixelArray(content)) {
     return saveAs === 'original' ? 'png' : saveAs;
   }
-  return saveAs === 'original' || content.mediaType === `image/${saveAs}` ? undefined : saveAs;
+  return encodingNeeded(content, saveAs, options);
 }
 
 /**
@@ -109,19 +132,16 @@ function encodingOf(content: DecodedImage['content'], saveAs: SaveOptions['saveA
  * re-encoded, the same pixels where that was lossless (another release of the library may compress
  * them differently), and any where it was not.
  */
-function sameAs(file: EncodedImage, encoding: Encoding | undefined): SameContent {
+function sameAs(file: EncodedImage | StoredImage, encoding: Encoding | undefined): SameContent {
+  const source = 'source' in file ? file.source : byteSource(file.bytes);
   return async (existing) => {
     if (encoding !== undefined && !isLossless(encoding)) {
       return true;
     }
     return (
-      (await sameBytes(existing, byteSource(file.bytes))) ||
-      (encoding === 'png' && (await samePngPixels(existing, file).catch(() => false)))
+      (await sameBytes(existing, source)) ||
+      (encoding !== undefined &&
+        (await samePixels({ mediaType: file.mediaType, source: existing }, file).catch(() => false)))
     );
   };
-}
-
-async function samePngPixels(existing: ByteSource, file: EncodedImage): Promise<boolean> {
-  const bytes = await existing.read(0, existing.size);
-  return samePixels({ mediaType: 'image/png', bytes }, file);
 }

@@ -106,6 +106,7 @@ function compare(one: string, other: string): number {
   return one < other ? -1 : Number(one > other);
 }
 
-function slashes(path: string): string {
+/** A path as on all systems. */
+export function slashes(path: string): string {
   return path.replaceAll('\\', '/');
 }

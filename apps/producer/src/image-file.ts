@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { stat } from 'node:fs/promises';
+import { realpath, stat } from 'node:fs/promises';
 import { parse } from 'node:path/posix';
 import { fileSource, ImageIoError, inspectImage, pieces } from '@image-stream/image-io';
 import type { InputFile } from './files.ts';
@@ -32,7 +32,7 @@ export async function imageFile(file: InputFile, options: ImageFileOptions): Pro
     if (!stats.isFile()) {
       throw new ImageIoError('INVALID_IMAGE', 'is not a file');
     }
-    const source = await fileSource(path);
+    const source = await fileSource(await realpath(path));
     const { mediaType } = await inspectImage(source, options);
     const idHash = createHash('sha256').update(relativePath).update('\0');
     const contentHash = createHash('sha256');

@@ -1,7 +1,7 @@
 import { compressions, formats } from '@image-stream/codec';
 import { encodings, patterns } from '@image-stream/image-io';
 import { connectionOptions } from '@image-stream/kafka-config';
-import { integer, nonEmpty, outputOptions, positiveNumber } from '@image-stream/program';
+import { integer, nonEmpty, outputOptions, pixelSize, positiveNumber } from '@image-stream/program';
 import type { OptionDefinitions, OptionValues } from '@image-stream/program';
 
 const text = { type: 'string', requiresArg: true } as const;
@@ -32,6 +32,18 @@ export const options = {
   recursive: {
     type: 'boolean',
     describe: 'Enter the folders within a folder',
+    group: 'Inputs:',
+  },
+  watch: {
+    type: 'boolean',
+    describe: 'Keep sending what appears in a folder, each file once it is completely written',
+    group: 'Inputs:',
+  },
+  'state-file': {
+    ...text,
+    coerce: nonEmpty('--state-file'),
+    describe: 'Where --watch notes what it has sent',
+    defaultDescription: '.image-stream-sent in that folder',
     group: 'Inputs:',
   },
   'max-image-pixels': {
@@ -87,6 +99,12 @@ export const options = {
     coerce: integer('--quality', 1, 100),
     describe: 'Of jpeg, webp and avif, 1 to 100',
     defaultDescription: '80, avif 50',
+    group: 'Format:',
+  },
+  resize: {
+    ...text,
+    coerce: pixelSize('--resize'),
+    describe: 'Shrink what is larger to fit inside: 1024x768',
     group: 'Format:',
   },
   ...connectionOptions({ requestTimeoutMs: '300000' }),

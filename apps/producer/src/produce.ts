@@ -52,7 +52,7 @@ export async function produce({
 
   return { ...count, skipped: 0, deadLettered: 0, ...timing(count.images, lastAcknowledged - started) };
 
-  async function deliver({ name, load }: Pending): Promise<void> {
+  async function deliver({ name, load, acknowledged }: Pending): Promise<void> {
     try {
       const image = await load();
       let wireBytes = 0;
@@ -66,6 +66,9 @@ export async function produce({
       count.payloadBytes += sizeOf(image);
       count.wireBytes += wireBytes;
       lastAcknowledged = performance.now();
+      await acknowledged?.().catch((error: Error) => {
+        logger.error(`${name} was sent, but that was not noted, so it will be sent again: ${error.message}`);
+      });
     } catch (error) {
       count.failed += 1;
       logger.error(`${name} was not sent: ${(error as Error).message}`);

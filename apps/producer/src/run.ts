@@ -1,15 +1,5 @@
+import { stat } from 'node:fs/promises';
 import { availableParallelism } from 'node:os';
-import {
-  CodecError,
-  decodeNpy,
-  encodeImage,
-  isPixelArray,
-  npyMediaType,
-  pythonShape,
-  resolveLimits,
-} from '@image-stream/codec';
-import type { EncodedImage, Image, OutgoingRecord, StoredImage } from '@image-stream/codec';
-import { decodePixels, transcode } from '@image-stream/image-io';
 import {
   clientConfig,
   compressionCodecs,
@@ -24,12 +14,15 @@ import { createBudget, UsageError } from '@image-stream/program';
 import type { RunContext, Summary } from '@image-stream/program';
 import kafkajs from 'kafkajs';
 import { customerFromPath } from './customer-from-path.ts';
+import { createEncoder } from './encode.ts';
+import type { RecordLimit } from './encode.ts';
 import { generatedImages } from './generated-images.ts';
 import { inputImages } from './inputs.ts';
 import type { options, ProducerOptions } from './options.ts';
 import { paced } from './pace.ts';
 import { produce } from './produce.ts';
 import { createSender } from './sender.ts';
+import type { Destination } from './sent-files.ts';
 
 /** Bytes of images between generation and acknowledgement. */
 const maxInFlightBytes = 128 * 1024 ** 2;
@@ -44,6 +37,7 @@ export async function run({
   path,
 }: RunContext<typeof options>): Promise<Summary> {
   assertConsistent(values, inputs);
+  await assertWatchable(values, inputs, path);
   const properties = await loadProperties({
     flags: {
       'bootstrap.servers': { option: '--bootstrap-servers', text: values['bootstrap-servers'] },
@@ -65,7 +59,7 @@ export async function run({
 
   Object.assign(kafkajs.CompressionCodecs, compressionCodecs());
   const kafka = new kafkajs.Kafka(await clientConfig(properties, logger));
-  const limit = await prepareTopic(kafka, properties, values, logger);
+  const { limit, destination } = await prepareTopic(kafka, properties, values, logger);
   const sender = await createSender({
     connect: () =>
       kafka.producer({
@@ -76,16 +70,15 @@ export async function run({
     deliveryTimeoutMs: properties['delivery.timeout.ms']!,
     logger,
   });
-  warnOfForeignShape(values, logger);
   const source =
-    inputs.length > 0 ? inputImages(inputs, values, { cwd: path('.'), signal }) : generatedImages(values);
+    inputs.length > 0 ? inputImages(inputs, values, { path, destination, signal }) : generatedImages(values);
   const encoding = values.encoding ?? (inputs.length > 0 ? 'original' : 'png');
 
   try {
     const summary = await produce({
       images: paced(source, { limit: values['num-messages'], rate: values.rate, signal }),
       total: inputs.length > 0 ? undefined : values['num-messages'],
-      encode: (image) => encode(image, { ...values, encoding }, limit),
+      encode: createEncoder({ ...values, encoding, limit, logger }),
       send: (record, partition) => sender.send(record, partition),
       // Twice the processors: while one image is on the network, another is encoded.
       budget: createBudget(maxInFlightBytes, 2 * availableParallelism()),
@@ -99,45 +92,6 @@ export async function run({
   } finally {
     await sender.close();
   }
-}
-
-/** An image in the encoding and format that were asked for. */
-async function* encode(
-  image: Image,
-  { format, compression = 'auto', quality, encoding }: EncodeValues,
-  limit: RecordLimit,
-): AsyncGenerator<OutgoingRecord> {
-  const content = await recoded(image.content, format === 'python-json' ? 'npy' : encoding, quality);
-  try {
-    yield* encodeImage({ ...image, content }, { format, compression, maxRecordBytes: limit.bytes });
-  } catch (error) {
-    const isTooLarge = error instanceof CodecError && error.code === 'LIMIT_EXCEEDED';
-    throw isTooLarge ? new Error(`${error.message}; raise ${limit.setting}`, { cause: error }) : error;
-  }
-}
-
-/** The content in another encoding; `original` leaves it as it is, and so on disk where it is there. */
-async function recoded(
-  content: Image['content'],
-  encoding: EncodeValues['encoding'],
-  quality: number | undefined,
-): Promise<Image['content']> {
-  if (encoding === 'original') {
-    return content;
-  }
-  const inMemory = 'source' in content ? await readWhole(content) : content;
-  const decoded =
-    !isPixelArray(inMemory) && inMemory.mediaType === npyMediaType
-      ? decodeNpy(inMemory.bytes, resolveLimits())
-      : inMemory;
-  if (encoding === 'npy') {
-    return isPixelArray(decoded) ? decoded : decodePixels(decoded);
-  }
-  return transcode(decoded, encoding, { quality });
-}
-
-async function readWhole({ mediaType, source }: StoredImage): Promise<EncodedImage> {
-  return { mediaType, bytes: await source.read(0, source.size) };
 }
 
 /** Options that exclude one another. */
@@ -169,23 +123,31 @@ function assertConsistent(
   }
 }
 
-type EncodeValues = Pick<ProducerOptions, 'format' | 'compression' | 'quality'> & {
-  readonly encoding: NonNullable<ProducerOptions['encoding']>;
-};
-
-/** The bytes that one record may take, and which setting says so. */
-interface RecordLimit {
-  readonly bytes: number;
-  readonly setting: string;
+/** What is watched must be one folder: the note of what was sent belongs to it. */
+async function assertWatchable(
+  { watch, 'state-file': stateFile }: ProducerOptions,
+  inputs: readonly string[],
+  path: (path: string) => string,
+): Promise<void> {
+  if (watch !== true) {
+    if (stateFile !== undefined) {
+      throw new UsageError('--state-file is for --watch');
+    }
+    return;
+  }
+  const found = await Promise.all(inputs.map((input) => stat(path(input)).catch(() => undefined)));
+  if (found.length !== 1 || found[0]?.isDirectory() !== true) {
+    throw new UsageError(`--watch takes one folder that exists, not ${inputs.join(' ') || 'nothing'}`);
+  }
 }
 
-/** Makes sure that the topic exists. @returns what it takes */
+/** Makes sure that the topic exists. @returns what it takes, and where it is */
 async function prepareTopic(
   kafka: kafkajs.Kafka,
   properties: KafkaProperties,
   values: ProducerOptions,
   logger: RunContext<typeof options>['logger'],
-): Promise<RecordLimit> {
+): Promise<{ readonly limit: RecordLimit; readonly destination: Destination }> {
   const { topic, partitions, 'replication-factor': replicationFactor } = values;
   const maxRequestSize = properties['max.request.size']!;
   const admin = kafka.admin();
@@ -195,21 +157,13 @@ async function prepareTopic(
       logger.info(`created topic ${topic} with max.message.bytes=${maxRequestSize}`);
     }
     const maxMessageBytes = (await topicLimit(admin, topic)) ?? maxRequestSize;
-    return maxMessageBytes < maxRequestSize
-      ? { bytes: maxMessageBytes, setting: `max.message.bytes of topic ${topic}` }
-      : { bytes: maxRequestSize, setting: '--max-request-size' };
+    const limit =
+      maxMessageBytes < maxRequestSize
+        ? { bytes: maxMessageBytes, setting: `max.message.bytes of topic ${topic}` }
+        : { bytes: maxRequestSize, setting: '--max-request-size' };
+    const { clusterId } = await admin.describeCluster();
+    return { limit, destination: { clusterId, topic } };
   } finally {
     await admin.disconnect();
-  }
-}
-
-function warnOfForeignShape(
-  { format, height = 1920, width = 1080 }: ProducerOptions,
-  logger: RunContext<typeof options>['logger'],
-): void {
-  if (format === 'python-json' && (height !== pythonShape[0] || width !== pythonShape[1])) {
-    logger.warn(
-      `the Python application reads ${pythonShape[1]} x ${pythonShape[0]} only; it will not show ${width} x ${height}`,
-    );
   }
 }

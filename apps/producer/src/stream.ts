@@ -3,6 +3,7 @@ import { byteSource } from '@image-stream/codec';
 import { inspectImage, splitFrames } from '@image-stream/image-io';
 import { v7 as uuidv7 } from 'uuid';
 import type { ImageFileOptions } from './image-file.ts';
+import { badInput } from './source.ts';
 import type { Pending } from './source.ts';
 
 /** The largest image of a stream, in bytes; it is in memory. */
@@ -29,7 +30,7 @@ export async function* streamImages(
     }
   } catch (error) {
     if (!signal.aborted) {
-      yield { name: 'the rest of standard input', bytes: 0, load: () => Promise.reject(error) };
+      yield badInput({ path: 'the rest of standard input', error: error as Error });
     }
   }
 }

@@ -5,7 +5,17 @@ export type { CommandLine, OptionDefinitions, OptionValues } from './arguments.t
 export { UsageError } from './errors.ts';
 
 // What option values may be.
-export { bytes, duration, integer, integers, moment, nonEmpty, positiveNumber, timeZone } from './values.ts';
+export {
+  bytes,
+  duration,
+  integer,
+  integers,
+  moment,
+  nonEmpty,
+  pixelSize,
+  positiveNumber,
+  timeZone,
+} from './values.ts';
 
 // What a run needs and gives.
 export { createBudget } from './budget.ts';

@@ -88,6 +88,17 @@ export function integers(option: string) {
   };
 }
 
+/** Columns and rows, such as `1024x768`. */
+export function pixelSize(option: string) {
+  return (text: string): { width: number; height: number } => {
+    const [, width, height] = /^([1-9]\d{0,5})[x×]([1-9]\d{0,5})$/i.exec(text) ?? [];
+    if (width === undefined) {
+      throw new UsageError(`${option} must be columns x rows in pixels, such as 1024x768, not '${text}'`);
+    }
+    return { width: Number(width), height: Number(height) };
+  };
+}
+
 /** A name that must not be empty. */
 export function nonEmpty(option: string) {
   return (text: string): string => {

@@ -55,13 +55,14 @@ export interface Assembler {
   /**
    * Takes a chunk; its record is done when the image is.
    *
-   * @returns the image and the word that it is saved, when this was its last chunk
+   * @returns the image and the word that it is saved, when this was its last chunk; `on disk` for a chunk of an image
+   * that is saved already
    * @throws ImageIoError `INVALID_IMAGE` when the chunks do not make what they say, `LIMIT_EXCEEDED`
    */
   add(
     chunk: Chunk,
     delivery: Delivery,
-  ): Promise<{ readonly image: AssembledImage; readonly done: () => Promise<void> } | undefined>;
+  ): Promise<{ readonly image: AssembledImage; readonly done: () => Promise<void> } | 'on disk' | undefined>;
   /** An image that has waited too long for its next chunk; undefined where there is none. */
   overdue(now: number): IncompleteImage | undefined;
   /** Images that are not complete. */
@@ -167,7 +168,7 @@ export function createAssembler(options: AssemblerOptions): Assembler {
       if (remembered.has(key) || (!assemblies.has(key) && (await isSaved(chunk)))) {
         remember(key);
         delivery.done();
-        return undefined;
+        return 'on disk';
       }
       const timestamp = Number(delivery.record.timestamp);
       const { partition } = delivery.record;

@@ -102,6 +102,13 @@ export async function consume(
       }
       assembled = await assembler.add(decoded.chunk, delivery);
       count.wireBytes += wireBytesOf(record);
+      if (assembled === 'on disk') {
+        // Of all the chunks of an image, the first one speaks for it.
+        const images = decoded.chunk.index === 0 ? 1 : 0;
+        count.skipped += images;
+        taken += images;
+        return;
+      }
     } catch (error) {
       fail(record, error as Error);
       return;

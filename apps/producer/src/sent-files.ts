@@ -1,6 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { open, readFile, rename, rm } from 'node:fs/promises';
-import type { FileHandle } from 'node:fs/promises';
+import { appendFile, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { UsageError } from '@image-stream/program';
 
 /** A file as it was when it was sent; another size or time makes it another one. */
@@ -45,7 +44,8 @@ export async function openSentFiles(file: string, destination: Destination): Pro
   const sent = new Map<string, FileVersion>();
   const others: Line[] = [];
   let lines = 0;
-  for (const line of await readLines(file)) {
+  const text = await readText(file);
+  for (const line of linesOf(text)) {
     lines += 1;
     if (line.clusterId === clusterId && line.topic === topic) {
       sent.set(line.path, line);
@@ -53,24 +53,19 @@ export async function openSentFiles(file: string, destination: Destination): Pro
       others.push(line);
     }
   }
-  let handle = await openForAppending(file);
+  // The last line of a killed process may lack its end. Where it does not, this finds out whether the file can be written.
+  await appendFile(file, text === '' || text.endsWith('\n') ? '' : '\n').catch((error: Error) => {
+    throw unusable(file, error);
+  });
   let writing = Promise.resolve();
-  // The last line of a killed process may lack its end.
-  await handle.appendFile('\n');
 
   async function compact(): Promise<void> {
     const replacement = `${file}.${randomUUID()}`;
-    const kept = [
-      ...others,
-      ...[...sent].map(([path, { size, mtimeMs }]) => ({ ...destination, path, size, mtimeMs })),
-    ];
+    const ours = [...sent].map(([path, { size, mtimeMs }]) => ({ ...destination, path, size, mtimeMs }));
+    const kept = [...others, ...ours];
     try {
-      const next = await open(replacement, 'ax');
-      await next.appendFile(kept.map((line) => `${JSON.stringify(line)}\n`).join(''));
-      await next.sync();
+      await writeFile(replacement, kept.map((line) => `${JSON.stringify(line)}\n`).join(''), { flush: true });
       await rename(replacement, file);
-      await handle.close();
-      handle = next;
       lines = kept.length;
     } finally {
       await rm(replacement, { force: true });
@@ -85,13 +80,15 @@ export async function openSentFiles(file: string, destination: Destination): Pro
     },
     add(path, { size, mtimeMs }) {
       sent.set(path, { size, mtimeMs });
-      writing = writing.then(async () => {
-        await handle.appendFile(`${JSON.stringify({ clusterId, topic, path, size, mtimeMs })}\n`);
-        lines += 1;
-        if (lines > 2 * (sent.size + others.length) + spareLines) {
-          await compact();
-        }
-      });
+      writing = writing
+        .catch(() => {})
+        .then(async () => {
+          await appendFile(file, `${JSON.stringify({ clusterId, topic, path, size, mtimeMs })}\n`);
+          lines += 1;
+          if (lines > 2 * (sent.size + others.length) + spareLines) {
+            await compact();
+          }
+        });
       return writing;
     },
     delete(path) {
@@ -100,13 +97,16 @@ export async function openSentFiles(file: string, destination: Destination): Pro
   };
 }
 
-async function readLines(file: string): Promise<Line[]> {
-  const text = await readFile(file, 'utf8').catch((error: NodeJS.ErrnoException) => {
+async function readText(file: string): Promise<string> {
+  return readFile(file, 'utf8').catch((error: NodeJS.ErrnoException) => {
     if (error.code === 'ENOENT') {
       return '';
     }
     throw unusable(file, error);
   });
+}
+
+function linesOf(text: string): Line[] {
   return text.split('\n').flatMap((line) => {
     try {
       return [JSON.parse(line) as Line];
@@ -114,14 +114,6 @@ async function readLines(file: string): Promise<Line[]> {
       return [];
     }
   });
-}
-
-async function openForAppending(file: string): Promise<FileHandle> {
-  try {
-    return await open(file, 'a');
-  } catch (error) {
-    throw unusable(file, error as Error);
-  }
 }
 
 function unusable(file: string, cause: Error): UsageError {

@@ -1,0 +1,66 @@
+import { appendFile, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { expect, onTestFinished, test } from 'vitest';
+import { openSentFiles } from './sent-files.ts';
+
+const here = { clusterId: 'cluster', topic: 'images' };
+const version = { size: 10, mtimeMs: 1_700_000_000_000.25 };
+
+async function stateFile(): Promise<string> {
+  const folder = await mkdtemp(join(tmpdir(), 'sent-files-'));
+  onTestFinished(() => rm(folder, { recursive: true }));
+  return join(folder, 'sent');
+}
+
+test('a file that was sent is known after a restart, by its size and time', async () => {
+  const path = await stateFile();
+  await (await openSentFiles(path, here)).add('a/b ü\n.png', version);
+  const sent = await openSentFiles(path, here);
+  expect(sent.has('a/b ü\n.png', version)).toBe(true);
+  expect(sent.has('a/b ü\n.png', { ...version, size: 11 })).toBe(false);
+  expect(sent.has('a/b ü\n.png', { ...version, mtimeMs: 1 })).toBe(false);
+  expect(sent.has('a', version)).toBe(false);
+});
+
+test.each([
+  ['topic', { ...here, topic: 'others' }],
+  ['cluster', { ...here, clusterId: 'test' }],
+])('what one %s has got, another one has not', async (_what, elsewhere) => {
+  const path = await stateFile();
+  await (await openSentFiles(path, elsewhere)).add('a', version);
+  expect((await openSentFiles(path, here)).has('a', version)).toBe(false);
+  expect((await openSentFiles(path, elsewhere)).has('a', version)).toBe(true);
+});
+
+test('a line that a killed process left unfinished spoils no other', async () => {
+  const path = await stateFile();
+  await (await openSentFiles(path, here)).add('a', version);
+  await appendFile(path, '{"clusterId":"cluster","topic":"ima');
+  const sent = await openSentFiles(path, here);
+  await sent.add('b', version);
+  const again = await openSentFiles(path, here);
+  expect([again.has('a', version), again.has('b', version)]).toEqual([true, true]);
+});
+
+test('its size is bounded by the files that there are, and nothing is lost when it is written anew', async () => {
+  const path = await stateFile();
+  await (await openSentFiles(path, { ...here, topic: 'others' })).add('theirs', version);
+  const sent = await openSentFiles(path, here);
+  await sent.add('stays', version);
+  for (let index = 0; index < 3000; index++) {
+    await sent.add(`spool/${index}.jpg`, version);
+    sent.delete(`spool/${index}.jpg`);
+  }
+  await sent.add('last', version);
+  expect((await readFile(path, 'utf8')).split('\n').length).toBeLessThan(2000);
+  const again = await openSentFiles(path, here);
+  expect([again.has('stays', version), again.has('last', version)]).toEqual([true, true]);
+  expect((await openSentFiles(path, { ...here, topic: 'others' })).has('theirs', version)).toBe(true);
+});
+
+test('a place that cannot be written is refused with the option', async () => {
+  const path = await stateFile();
+  await writeFile(path, '');
+  await expect(openSentFiles(join(path, 'below'), here)).rejects.toThrow('--state-file');
+});

@@ -1,6 +1,7 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import sharp from 'sharp';
+import type { Metadata } from 'sharp';
 import { describe, expect, test } from 'vitest';
 import { filesIn, temporaryFolder } from './files.test-support.ts';
 import { createTopic, uniqueName } from './kafka.test-support.ts';
@@ -21,7 +22,7 @@ async function pictures(): Promise<string> {
   return folder;
 }
 
-async function roundTrip(producer: string[], consumer: string[]): Promise<Record<string, sharp.Metadata>> {
+async function roundTrip(producer: string[], consumer: string[]): Promise<Record<string, Metadata>> {
   const topic = await createTopic(1, '1048588');
   const output = join(temporaryFolder(), 'output');
   await succeed('producer', [await pictures(), '-t', topic, ...producer]);
@@ -37,7 +38,7 @@ async function roundTrip(producer: string[], consumer: string[]): Promise<Record
     file.replace(/^.*\/(\w+)-.*(\.\w+)$/, '$1$2'),
     await sharp(readFileSync(join(output, file))).metadata(),
   ]);
-  return Object.fromEntries(await Promise.all(files)) as Record<string, sharp.Metadata>;
+  return Object.fromEntries(await Promise.all(files)) as Record<string, Metadata>;
 }
 
 describe('an image that is asked for in another encoding', () => {

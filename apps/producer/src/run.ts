@@ -4,6 +4,7 @@ import {
   clientConfig,
   compressionCodecs,
   connectAdmin,
+  createSender,
   ensureTopic,
   loadProperties,
   producerConfig,
@@ -21,7 +22,6 @@ import { inputImages } from './inputs.ts';
 import type { options, ProducerOptions } from './options.ts';
 import { paced } from './pace.ts';
 import { produce } from './produce.ts';
-import { createSender } from './sender.ts';
 import type { Destination } from './sent-files.ts';
 
 /** Bytes of images between generation and acknowledgement. */

@@ -7,6 +7,7 @@ import type { DecodedImage, ImageAttributes } from './image.ts';
 import { assertPayloadBytes, assertTextBytes } from './limits.ts';
 import type { Limits } from './limits.ts';
 import type { Chunk } from './chunk.ts';
+import { headerText, lastValue } from './headers.ts';
 import { decodePayload } from './payload.ts';
 import type { ReceivedRecord } from './record.ts';
 import { describe, fromBase64, toJsonObject, toText, toTime } from './text.ts';
@@ -46,9 +47,6 @@ export const defaultSource = '/image-stream/producer';
 
 /** More chunks than any image needs: 57 GB at Kafka's default limit of 1 MB a record. */
 export const maxChunkCount = 65_536;
-
-/** Longer values are never needed, and a stranger's headers are kept in memory. */
-const maxHeaderBytes = 65_536;
 
 /** The attributes that this package reads, from headers or from structured JSON. */
 type Attribute =
@@ -260,31 +258,4 @@ function parseTime(time: string | undefined, record: ReceivedRecord): Date {
     return toTime('record timestamp', Number(record.timestamp), record.timestamp);
   }
   return toTime('CloudEvents attribute time', rfc3339.test(time) ? Date.parse(time) : Number.NaN, time);
-}
-
-function headerText(headers: NonNullable<ReceivedRecord['headers']>, name: string): string | undefined {
-  const value = lastValue(headers, name);
-  if (value === undefined || typeof value === 'string') {
-    return value;
-  }
-  if (value.length > maxHeaderBytes) {
-    throw new CodecError(
-      'LIMIT_EXCEEDED',
-      `header ${name} of ${value.length} bytes exceeds the limit of ${maxHeaderBytes}`,
-    );
-  }
-  const text = toText(value);
-  if (text === undefined) {
-    throw new CodecError('MALFORMED_RECORD', `header ${name} is not UTF-8`);
-  }
-  return text;
-}
-
-/** A header's value; where a name is repeated, the last one counts. */
-function lastValue(
-  headers: NonNullable<ReceivedRecord['headers']>,
-  name: string,
-): Uint8Array | string | undefined {
-  const header = Object.hasOwn(headers, name) ? headers[name] : undefined;
-  return Array.isArray(header) ? header.at(-1) : (header as Uint8Array | string | undefined);
 }

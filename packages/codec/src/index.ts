@@ -28,6 +28,10 @@ export { isChunk } from './cloudevents.ts';
 export { chunkKey } from './chunk.ts';
 export { decodePayload } from './payload.ts';
 
+// For receivers that put records aside.
+export { deadLetterHeaders } from './dead-letter.ts';
+export type { DeadLetterStage, RecordPlace } from './dead-letter.ts';
+
 // For programs that offer a choice or handle pixels themselves.
 export { formats } from './encode.ts';
 export { compressions, isWorthCompressing } from './compression.ts';

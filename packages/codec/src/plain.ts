@@ -1,3 +1,4 @@
+import { originOf } from './dead-letter.ts';
 import type { DecodedImage } from './image.ts';
 import type { Limits } from './limits.ts';
 import { decodePayload } from './payload.ts';
@@ -6,13 +7,15 @@ import { toText, toTime } from './text.ts';
 
 /**
  * An image file as a record's value, with nothing around it. Keys are often camera names, so a
- * key is no identity without the record's place in the topic.
+ * key is no identity without the record's place in the topic: the one where it was first, so that a dead letter that is
+ * read again gives the same image.
  */
 export async function decodePlain(record: ReceivedRecord, limits: Required<Limits>): Promise<DecodedImage> {
   const value = record.value ?? Buffer.alloc(0);
-  const name = printable(record.key) ?? record.topic;
+  const { topic, partition, offset } = originOf(record);
+  const name = printable(record.key) ?? topic;
   return {
-    id: `${name}-${record.partition}-${record.offset}`,
+    id: `${name}-${partition}-${offset}`,
     customerId: customerOf(record) ?? 'unknown',
     createdAt: toTime('record timestamp', Number(record.timestamp), record.timestamp),
     content: await decodePayload(value, undefined, limits),

@@ -11,6 +11,10 @@ export { compressionCodecs } from './compression-codecs.ts';
 export { assertTopicName, connectAdmin, ensureTopic, topicLimit, untilServed } from './cluster.ts';
 export type { NewTopic } from './cluster.ts';
 
+// What a program sends.
+export { createSender } from './sender.ts';
+export type { RecordToSend, Sender, SenderOptions } from './sender.ts';
+
 export { translate } from './translate.ts';
 export { KafkaConfigError } from './errors.ts';
 export type { KafkaConfigErrorCode } from './errors.ts';

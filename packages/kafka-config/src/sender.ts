@@ -1,8 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { OutgoingRecord } from '@image-stream/codec';
-import { translate } from '@image-stream/kafka-config';
-import type { Logger } from '@image-stream/program';
-import type { Producer, ProducerRecord, RecordMetadata } from 'kafkajs';
+import type { Message, Producer, ProducerRecord, RecordMetadata } from 'kafkajs';
+import { translate } from './translate.ts';
 
 const backoffMs = 500;
 
@@ -12,8 +10,12 @@ export interface SenderOptions {
   readonly request: Omit<ProducerRecord, 'messages'>;
   /** How long to try before an image is given up, in milliseconds; Kafka's `delivery.timeout.ms`. */
   readonly deliveryTimeoutMs: number;
-  readonly logger: Pick<Logger, 'warn'>;
+  /** Told of each time that records have to be sent again. */
+  readonly logger: { warn(message: string): void };
 }
+
+/** A record to send, with a key. */
+export type RecordToSend = Omit<Message, 'partition'>;
 
 /** Sends records one by one. */
 export interface Sender {
@@ -22,8 +24,9 @@ export interface Sender {
    *
    * @param partition where to; default: what the record's key gives
    * @returns where it is; undefined where nobody acknowledges
+   * @throws Error where it was refused, or not acknowledged in time
    */
-  send(record: OutgoingRecord, partition?: number): Promise<number | undefined>;
+  send(record: RecordToSend, partition?: number): Promise<number | undefined>;
   close(): Promise<void>;
 }
 
@@ -73,7 +76,7 @@ export async function createSender({
           return results[0]?.partition ?? partition;
         } catch (error) {
           if (!isRetriable(error) || performance.now() + backoffMs > deadline) {
-            throw explain(error, record);
+            throw explain(error, record, request.topic);
           }
           await sleep(backoffMs);
           replace(used, error);
@@ -115,12 +118,11 @@ function isRetriable(error: unknown): boolean {
   return cause === undefined ? (retriable ?? false) : isRetriable(cause);
 }
 
-function explain(error: unknown, record: OutgoingRecord): unknown {
+function explain(error: unknown, { value }: RecordToSend, topic: string): unknown {
   const { type } = error as { type?: string };
   if (type === 'MESSAGE_TOO_LARGE' || type === 'RECORD_LIST_TOO_LARGE') {
     return new Error(
-      `the broker refuses a record of ${record.value.length} bytes; ` +
-        "raise the topic's max.message.bytes, or lower --max-request-size",
+      `the broker refuses a record of ${value?.length ?? 0} bytes; raise max.message.bytes of topic ${topic}`,
       { cause: error },
     );
   }

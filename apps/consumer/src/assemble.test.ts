@@ -1,22 +1,21 @@
 import { createHash, randomUUID } from 'node:crypto';
-import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
+import { mkdir, mkdtemp, readdir, readFile, rename, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Chunk } from '@image-stream/codec';
 import fc from 'fast-check';
-import { beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { beforeEach, describe, expect, test } from 'vitest';
 import { createAssembler } from './assemble.ts';
-import type { Assembler, AssemblerOptions, Delivery } from './assemble.ts';
+import type { Assembler, AssemblerOptions } from './assemble.ts';
+import type { Delivery } from './delivery.ts';
+import type { Upload } from './upload.ts';
 
 let folder: string;
-beforeAll(async () => {
+let done: string[];
+beforeEach(async () => {
+  done = [];
   folder = await mkdtemp(join(tmpdir(), 'assemble-'));
   return () => rm(folder, { recursive: true });
-});
-
-let done: string[];
-beforeEach(() => {
-  done = [];
 });
 
 function assembler(changed: Partial<AssemblerOptions> = {}): Assembler {
@@ -46,11 +45,14 @@ function chunksOf(id: string, sizes: readonly number[]): Chunk[] {
   });
 }
 
-function delivery(offset: number, changed: { timestamp?: number; isCurrent?: () => boolean } = {}): Delivery {
-  const { timestamp = 1000, isCurrent = () => true } = changed;
+function delivery(
+  offset: number,
+  changed: { timestamp?: number; isCurrent?: () => boolean; key?: string } = {},
+): Delivery {
+  const { timestamp = 1000, isCurrent = () => true, key = 'k' } = changed;
   const place = { topic: 'data', partition: 0, offset: String(offset), timestamp: String(timestamp) };
   return {
-    record: { ...place, key: null, value: null },
+    record: { ...place, key: Buffer.from(key), value: null },
     done: () => void done.push(String(offset)),
     isCurrent,
   };
@@ -69,17 +71,20 @@ test('any images, cut anywhere, in any order, mixed and repeated', async () => {
           .map((chunk, index) => ({ chunk, rank: order[index % 64]! }))
           .toSorted((a, b) => a.rank - b.rank);
         const images = assembler();
-        const complete = [];
+        const complete: string[] = [];
         for (const [offset, { chunk }] of mixed.entries()) {
-          const result = await images.add(chunk, delivery(offset));
-          if (result !== undefined && result !== 'on disk') {
-            const payload = await readFile(result.image.file);
-            expect(createHash('sha256').update(payload).digest('hex')).toBe(chunk.sha256);
-            complete.push(result.image.id);
-            await result.done();
+          const upload = await images.add(chunk, delivery(offset, { key: String(chunk.index) }));
+          if (upload !== undefined && upload !== 'on disk') {
+            const { file, sha256 } = await upload.image();
+            expect(sha256Of(await readFile(file))).toBe(sha256);
+            expect(sha256Of(Buffer.concat(await payloadsOf(upload)))).toBe(sha256);
+            complete.push(upload.id);
+            await upload.done();
+            images.settle(upload, true);
           }
         }
-        expect(complete.toSorted()).toEqual(wanted.map((_one, index) => `image-${index}`));
+        expect(new Set(complete)).toEqual(new Set(wanted.map((_one, index) => `image-${index}`)));
+        expect(complete.length).toBe(wanted.length);
         expect(done.length).toBe(mixed.length);
         expect(images.incomplete()).toEqual([]);
         await images.close();
@@ -90,21 +95,76 @@ test('any images, cut anywhere, in any order, mixed and repeated', async () => {
   expect(await readdir(folder)).toEqual([]);
 });
 
+function sha256Of(bytes: Buffer): string {
+  return createHash('sha256').update(bytes).digest('hex');
+}
+
+/** The values of an upload's records, in the order of the chunks. */
+async function payloadsOf(upload: Upload): Promise<Uint8Array[]> {
+  const payloads: Uint8Array[] = [];
+  for await (const { key, value } of upload.records()) {
+    payloads[Number(key)] = value!;
+  }
+  return payloads;
+}
+
+async function ended(images: Assembler, chunk: Chunk, offset: number): Promise<Upload> {
+  const upload = await images.add(chunk, delivery(offset));
+  if (upload === undefined || upload === 'on disk') {
+    throw new Error(`has not ended but is ${upload}`);
+  }
+  return upload;
+}
+
 test('no record is done before its image is saved', async () => {
   const [first, second] = chunksOf('image', [10, 10]);
   const images = assembler();
   expect(await images.add(first!, delivery(0))).toBeUndefined();
-  const result = (await images.add(second!, delivery(1))) as Exclude<
-    Awaited<ReturnType<typeof images.add>>,
-    'on disk' | undefined
-  >;
+  const upload = await ended(images, second!, 1);
   expect(await images.add(first!, delivery(2))).toBeUndefined();
   expect(done).toEqual([]);
-  await result.done();
+  await upload.done();
+  images.settle(upload, true);
   expect(done).toEqual(['0', '1', '2']);
   expect(await images.add(second!, delivery(3))).toBe('on disk');
   expect(done).toEqual(['0', '1', '2', '3']);
   await images.close();
+});
+
+test('records come back from the disk as they were', async () => {
+  const [chunk] = chunksOf('image', [10]);
+  const record = {
+    ...{ topic: 'data', partition: 3, offset: '9007199254740993', timestamp: '1700000000000' },
+    key: Buffer.from([0, 255]),
+    value: Buffer.from(chunk!.bytes),
+    headers: { a: Buffer.from('ü\n'), empty: Buffer.alloc(0), twice: [Buffer.from('1'), Buffer.from('2')] },
+  };
+  const images = assembler();
+  const upload = await images.add(chunk!, { ...delivery(0), record });
+  expect(upload).toBeDefined();
+  for await (const again of (upload as Upload).records()) {
+    expect(again).toEqual(record);
+  }
+  await (upload as Upload).remove();
+});
+
+test('a chunk that could not be written can be given again', async () => {
+  const [first, second] = chunksOf('image', [10, 10]);
+  const images = assembler();
+  await images.add(first!, delivery(0));
+  const [path] = (await readdir(folder)).map((name) => join(folder, name));
+  const parked = `${path}.parked`;
+  await rename(path!, parked);
+  await mkdir(path!);
+  await expect(images.add(second!, delivery(1))).rejects.toMatchObject({
+    code: expect.any(String) as string,
+  });
+  await rm(path!, { recursive: true });
+  await rename(parked, path!);
+  const upload = await ended(images, second!, 1);
+  expect(sha256Of(await readFile((await upload.image()).file))).toBe(first!.sha256);
+  await upload.done();
+  expect(done).toEqual(['0', '1']);
 });
 
 test('chunks of an image that is on disk are done at once', async () => {
@@ -118,61 +178,80 @@ describe('refused', () => {
     const [first, second] = chunksOf('image', [10, 10]);
     const images = assembler();
     await images.add(first!, delivery(0));
-    const damaged = { ...second!, bytes: Buffer.alloc(10) };
-    await expect(images.add(damaged, delivery(1))).rejects.toMatchObject({ code: 'INVALID_IMAGE' });
+    const upload = await ended(images, { ...second!, bytes: Buffer.alloc(10) }, 1);
+    await expect(upload.image()).rejects.toMatchObject({ code: 'INVALID_IMAGE' });
     expect(done).toEqual([]);
-    await images.close();
+    await upload.remove();
   });
 
-  test('more bytes than were announced, before they are written', async () => {
+  test('more bytes than were announced', async () => {
     const [first] = chunksOf('image', [10, 10]);
-    const images = assembler();
-    await expect(images.add({ ...first!, bytes: Buffer.alloc(21) }, delivery(0))).rejects.toMatchObject({
-      message: 'chunks of image image hold more than the 20 bytes that they announce',
+    const upload = await ended(assembler(), { ...first!, bytes: Buffer.alloc(21) }, 0);
+    await expect(upload.image()).rejects.toMatchObject({
+      message: `1 of 2 chunks of image image make 21 bytes, but they announce 20 bytes with ${first!.sha256}`,
     });
-    await images.close();
+    await upload.remove();
   });
 
-  test('more bytes of incomplete images than the disk is to hold', async () => {
-    const images = assembler({ maxBytes: 15 });
-    await images.add(chunksOf('one', [10, 10])[0]!, delivery(0));
-    await expect(images.add(chunksOf('two', [10, 10])[0]!, delivery(1))).rejects.toMatchObject({
+  test('an image that is larger than all may be together', async () => {
+    await expect(
+      assembler({ maxBytes: 19 }).add(chunksOf('one', [10, 10])[0]!, delivery(0)),
+    ).rejects.toMatchObject({
       code: 'LIMIT_EXCEEDED',
       message: expect.stringContaining('--max-incomplete-bytes') as string,
     });
-    await images.close();
-    expect(await readdir(folder)).toEqual([]);
   });
 });
 
 describe('an image that never completes', () => {
-  test('is overdue by the timestamps of later chunks', async () => {
+  test('is given up by the timestamps of later chunks', async () => {
     const images = assembler();
     await images.add(chunksOf('old', [10, 10])[0]!, delivery(0, { timestamp: 1000 }));
     await images.add(chunksOf('new', [10, 10])[0]!, delivery(1, { timestamp: 61_000 }));
-    expect(images.overdue(Date.now())).toBeUndefined();
+    expect(images.giveUp(Date.now())).toBeUndefined();
     await images.add(chunksOf('new', [10, 10])[0]!, delivery(2, { timestamp: 61_001 }));
-    expect(images.overdue(Date.now())).toMatchObject({
-      id: 'old',
-      have: 1,
-      count: 2,
-      first: { offset: '0' },
-    });
+    const given = images.giveUp(Date.now());
+    expect(given?.upload).toMatchObject({ id: 'old', have: 1, count: 2, first: { offset: '0' } });
+    expect(given?.error.message).toBe('only 1 of the 2 chunks of image old came within --chunk-timeout');
+    expect(images.giveUp(Date.now())).toBeUndefined();
+    await given?.upload.remove();
     await images.close();
   });
 
-  test('is overdue when nothing comes any more', async () => {
+  test('is given up when nothing comes any more', async () => {
     const images = assembler();
     await images.add(chunksOf('old', [10, 10])[0]!, delivery(0));
-    expect(images.overdue(Date.now() + 50_000)).toBeUndefined();
-    expect(images.overdue(Date.now() + 70_000)).toMatchObject({ id: 'old' });
+    expect(images.giveUp(Date.now() + 50_000)).toBeUndefined();
+    const given = images.giveUp(Date.now() + 70_000);
+    expect(given?.upload.id).toBe('old');
+    await given?.upload.remove();
+  });
+
+  test('makes room for others, the oldest first', async () => {
+    const images = assembler({ maxBytes: 1000 });
+    const gone: string[] = [];
+    for (let index = 0; index < 50; index++) {
+      await images.add(chunksOf(`image-${index}`, [100, 100])[0]!, delivery(index));
+      for (let given = images.giveUp(Date.now()); given !== undefined; given = images.giveUp(Date.now())) {
+        expect(given.error.code).toBe('LIMIT_EXCEEDED');
+        gone.push(given.upload.id);
+        await given.upload.remove();
+      }
+    }
+    const left = images.incomplete();
+    expect(left.length).toBeGreaterThan(2);
+    expect(left.reduce((sum, { bytesOnDisk }) => sum + bytesOnDisk, 0)).toBeLessThanOrEqual(1000);
+    expect([...gone, ...left.map(({ id }) => id)]).toEqual(
+      Array.from({ length: 50 }, (_one, index) => `image-${index}`),
+    );
     await images.close();
+    expect(await readdir(folder)).toEqual([]);
   });
 
   test('is forgotten when its partition went to another member', async () => {
     const images = assembler();
     await images.add(chunksOf('old', [10, 10])[0]!, delivery(0, { isCurrent: () => false }));
-    expect(images.overdue(Date.now() + 70_000)).toBeUndefined();
+    expect(images.giveUp(Date.now() + 70_000)).toBeUndefined();
     expect(images.incomplete()).toEqual([]);
   });
 });

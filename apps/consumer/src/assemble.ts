@@ -1,43 +1,9 @@
-import { createHash } from 'node:crypto';
-import type { Hash } from 'node:crypto';
-import { appendFile, rm } from 'node:fs/promises';
 import { chunkKey } from '@image-stream/codec';
-import type { Chunk, ContentEncoding, ImageAttributes, ReceivedRecord } from '@image-stream/codec';
-import { fileSource, ImageIoError } from '@image-stream/image-io';
-
-/** A record, and the word that it is on disk. */
-export interface Delivery {
-  readonly record: ReceivedRecord;
-  readonly done: () => void;
-  /** False once the record may be another member's of the group. */
-  readonly isCurrent: () => boolean;
-}
-
-/** An image whose chunks have all come: its payload is in a file. */
-export interface AssembledImage extends ImageAttributes {
-  readonly file: string;
-  readonly contentEncoding: ContentEncoding | undefined;
-  /** Bytes of the payload. */
-  readonly size: number;
-  /** SHA-256 of the payload, lower-case hex. */
-  readonly sha256: string;
-}
-
-/** Where a record is; without its bytes, which must not stay in memory. */
-export type Place = Pick<ReceivedRecord, 'topic' | 'partition' | 'offset'>;
-
-/** An image whose chunks have not all come. */
-export interface IncompleteImage {
-  readonly id: string;
-  /** How many chunks there are, and how many of them have come. */
-  readonly count: number;
-  readonly have: number;
-  /** The first of its records to come; the commit waits for it. */
-  readonly first: Place;
-  readonly newest: Place;
-  /** Milliseconds since 1970. */
-  readonly newestTimestamp: number;
-}
+import type { Chunk } from '@image-stream/codec';
+import { ImageIoError } from '@image-stream/image-io';
+import type { Delivery } from './delivery.ts';
+import { createUpload } from './upload.ts';
+import type { Upload } from './upload.ts';
 
 export interface AssemblerOptions {
   /** The path of a file that does not exist yet. */
@@ -53,83 +19,46 @@ export interface AssemblerOptions {
 /** Puts the chunks of images together, on disk. */
 export interface Assembler {
   /**
-   * Takes a chunk; its record is done when the image is.
+   * Takes a chunk; its record is done when its upload is. When that fails, the chunk can be given again.
    *
-   * @returns the image and the word that it is saved, when this was its last chunk; `on disk` for a chunk of an image
-   * that is saved already
-   * @throws ImageIoError `INVALID_IMAGE` when the chunks do not make what they say, `LIMIT_EXCEEDED`
+   * @returns the upload once it has ended; `on disk` for a chunk of an image that is saved already; undefined while
+   * others have to come
+   * @throws ImageIoError `LIMIT_EXCEEDED` for an image that is larger than all may be together
    */
-  add(
-    chunk: Chunk,
-    delivery: Delivery,
-  ): Promise<{ readonly image: AssembledImage; readonly done: () => Promise<void> } | 'on disk' | undefined>;
-  /** An image that has waited too long for its next chunk; undefined where there is none. */
-  overdue(now: number): IncompleteImage | undefined;
-  /** Images that are not complete. */
-  incomplete(): IncompleteImage[];
+  add(chunk: Chunk, delivery: Delivery): Promise<Upload | 'on disk' | undefined>;
+  /**
+   * Takes out an upload that has waited too long or has to make room; undefined where there is none.
+   *
+   * @param now by this machine's clock, in milliseconds since 1970
+   * @param clock by that of the records. Default: the newest timestamp of the partition
+   */
+  giveUp(now: number, clock?: number): { readonly upload: Upload; readonly error: ImageIoError } | undefined;
+  /** Lets go of an upload that has ended, and knows from now on whether its image is saved. */
+  settle(upload: Upload, isSaved: boolean): void;
+  /** Uploads that have not ended. */
+  incomplete(): Upload[];
   /** Removes what is not complete; its records come again. */
   close(): Promise<void>;
 }
 
-interface Assembly {
-  readonly id: string;
-  readonly count: number;
-  file: string;
-  /** By index, where in the file a chunk is. */
-  readonly parts: Map<number, { readonly start: number; readonly end: number }>;
-  /** Every delivery of every chunk. */
-  readonly waiting: Pick<Delivery, 'done' | 'isCurrent'>[];
-  /** Of the file, as long as the chunks come in their order. */
-  readonly hash: Hash;
-  isInOrder: boolean;
-  isComplete: boolean;
-  bytes: number;
-  newestTimestamp: number;
-  /** When the newest chunk came, in milliseconds since 1970. */
-  receivedAt: number;
-  readonly first: Place;
-  newest: Place;
-}
-
 /** Chunks in memory are small, but not nothing: their places, and what to do when they are done. */
-const maxPendingChunks = 262_144;
+const maxWaiting = 262_144;
 
 /** How many images that are done to know by heart; for others, the disk is asked. */
 const maxRemembered = 10_000;
 
 /**
- * An assembler that writes each chunk to the end of its image's file as it comes. Chunks mostly come
- * in their order, and then the file is right; otherwise it is put in order when the last one is there.
- * Nothing is kept across a restart: the commit waits for the oldest chunk, so that all of them come again.
+ * An assembler that keeps nothing across a restart: the commit waits for the oldest chunk, so that all of them
+ * come again. When there is no more room, the oldest upload has to go: those of a flood never complete, others do soon.
  */
 export function createAssembler(options: AssemblerOptions): Assembler {
-  const { temporaryFile, isSaved, maxBytes, timeoutMs } = options;
-  const assemblies = new Map<string, Assembly>();
+  const { temporaryFile, maxBytes, timeoutMs } = options;
+  const uploads = new Map<string, Upload>();
   const remembered = new Set<string>();
   /** Per partition, the newest timestamp of any chunk. */
   const clocks = new Map<number, number>();
-
-  const begin = ({ id, count }: Chunk, { record }: Delivery): Assembly => ({
-    id,
-    count,
-    file: temporaryFile(),
-    parts: new Map(),
-    waiting: [],
-    hash: createHash('sha256'),
-    isInOrder: true,
-    isComplete: false,
-    bytes: 0,
-    newestTimestamp: 0,
-    receivedAt: Date.now(),
-    first: placeOf(record),
-    newest: placeOf(record),
-  });
-
-  async function drop(key: string): Promise<void> {
-    const assembly = assemblies.get(key);
-    assemblies.delete(key);
-    await (assembly && rm(assembly.file, { force: true }));
-  }
+  let bytesOnDisk = 0;
+  let waiting = 0;
 
   function remember(key: string): void {
     remembered.add(key);
@@ -138,126 +67,93 @@ export function createAssembler(options: AssemblerOptions): Assembler {
     }
   }
 
-  function assertRoom(chunk: Chunk, assembly: Assembly): void {
-    if (assembly.bytes + chunk.bytes.length > chunk.size) {
-      throw new ImageIoError(
-        'INVALID_IMAGE',
-        `chunks of image ${chunk.id} hold more than the ${chunk.size} bytes that they announce`,
-      );
-    }
-    const all = [...assemblies.values()].filter(({ isComplete }) => !isComplete);
-    const bytes = all.reduce((sum, one) => sum + one.bytes, chunk.bytes.length);
-    if (bytes > maxBytes) {
-      throw new ImageIoError(
-        'LIMIT_EXCEEDED',
-        `${all.length} images that are not complete take ${bytes} bytes on disk, more than the ${maxBytes} of --max-incomplete-bytes`,
-      );
-    }
-    const chunks = all.reduce((sum, one) => sum + one.waiting.length, 1);
-    if (chunks > maxPendingChunks) {
-      throw new ImageIoError(
-        'LIMIT_EXCEEDED',
-        `${chunks} chunks wait for the rest of their images, more than the limit of ${maxPendingChunks}`,
-      );
-    }
+  /** No longer counts an upload among those that are not complete. */
+  function discount(upload: Upload): void {
+    bytesOnDisk -= upload.bytesOnDisk;
+    waiting -= upload.waiting;
   }
 
   return {
     async add(chunk, delivery) {
       const key = chunkKey(chunk);
-      if (remembered.has(key) || (!assemblies.has(key) && (await isSaved(chunk)))) {
+      if (remembered.has(key) || (!uploads.has(key) && (await options.isSaved(chunk)))) {
         remember(key);
         delivery.done();
         return 'on disk';
       }
-      const timestamp = Number(delivery.record.timestamp);
-      const { partition } = delivery.record;
-      clocks.set(partition, Math.max(timestamp, clocks.get(partition) ?? 0));
-
-      const assembly = assemblies.get(key) ?? begin(chunk, delivery);
-      assemblies.set(key, assembly);
-      assembly.waiting.push({ done: delivery.done, isCurrent: delivery.isCurrent });
-      if (assembly.isComplete || assembly.parts.has(chunk.index)) {
-        return undefined;
-      }
-      assertRoom(chunk, assembly);
-      assembly.isInOrder &&= chunk.index === assembly.parts.size;
-      if (assembly.isInOrder) {
-        assembly.hash.update(chunk.bytes);
-      }
-      await appendFile(assembly.file, chunk.bytes);
-      assembly.parts.set(chunk.index, { start: assembly.bytes, end: assembly.bytes + chunk.bytes.length });
-      assembly.bytes += chunk.bytes.length;
-      assembly.newestTimestamp = Math.max(assembly.newestTimestamp, timestamp);
-      assembly.receivedAt = Date.now();
-      assembly.newest = placeOf(delivery.record);
-      if (assembly.parts.size < chunk.count) {
-        return undefined;
-      }
-
-      assembly.isComplete = true;
-      const sha256 = assembly.isInOrder
-        ? assembly.hash.digest('hex')
-        : await putInOrder(assembly, temporaryFile());
-      if (assembly.bytes !== chunk.size || sha256 !== chunk.sha256) {
+      if (chunk.size > maxBytes) {
         throw new ImageIoError(
-          'INVALID_IMAGE',
-          `${chunk.count} chunks of image ${chunk.id} make ${assembly.bytes} bytes with SHA-256 ${sha256}, ` +
-            `but they announce ${chunk.size} bytes with ${chunk.sha256}`,
+          'LIMIT_EXCEEDED',
+          `image ${chunk.id} of ${chunk.size} bytes exceeds the ${maxBytes} bytes of --max-incomplete-bytes`,
         );
       }
-      const { bytes: _bytes, ...attributes } = chunk;
-      return {
-        image: { ...attributes, file: assembly.file },
-        done: async () => {
-          await drop(key);
-          remember(key);
-          for (const { done } of assembly.waiting) {
-            done();
-          }
-        },
-      };
+      const { partition, timestamp } = delivery.record;
+      clocks.set(partition, Math.max(Number(timestamp), clocks.get(partition) ?? 0));
+
+      const upload = uploads.get(key) ?? createUpload(chunk, delivery, temporaryFile);
+      uploads.set(key, upload);
+      if (upload.hasEnded) {
+        // A repeated chunk, while the image is on its way to the disk.
+        await upload.add(chunk, delivery);
+        return undefined;
+      }
+      const before = { bytesOnDisk: upload.bytesOnDisk, waiting: upload.waiting };
+      await upload.add(chunk, delivery);
+      bytesOnDisk += upload.bytesOnDisk - before.bytesOnDisk;
+      waiting += upload.waiting - before.waiting;
+      if (upload.hasEnded) {
+        discount(upload);
+        return upload;
+      }
+      return undefined;
     },
-    overdue(now) {
-      for (const [key, assembly] of assemblies) {
-        const { waiting, newest, newestTimestamp, receivedAt, isComplete } = assembly;
-        const clock = clocks.get(newest.partition) ?? 0;
-        if (!waiting.some(({ isCurrent }) => isCurrent())) {
+    giveUp(now, clock) {
+      for (const upload of incomplete()) {
+        const error = reasonToGiveUp(upload, now, clock);
+        if (!upload.isCurrent()) {
           // Another member of the group has the partition, and gets all of the chunks.
-          void drop(key);
-        } else if (!isComplete && (clock - newestTimestamp > timeoutMs || now - receivedAt > timeoutMs)) {
-          return describe(assembly);
+          uploads.delete(upload.key);
+          discount(upload);
+          void upload.remove();
+        } else if (error !== undefined) {
+          uploads.delete(upload.key);
+          discount(upload);
+          return { upload, error };
         }
       }
       return undefined;
     },
-    incomplete: () => [...assemblies.values()].filter(({ isComplete }) => !isComplete).map(describe),
+    settle({ key }, isSaved) {
+      uploads.delete(key);
+      if (isSaved) {
+        remember(key);
+      }
+    },
+    incomplete,
     async close() {
-      await Promise.all([...assemblies.keys()].map(drop));
+      await Promise.all([...uploads.values()].map((upload) => upload.remove()));
     },
   };
-}
 
-function describe({ id, count, parts, first, newest, newestTimestamp }: Assembly): IncompleteImage {
-  return { id, count, have: parts.size, first, newest, newestTimestamp };
-}
-
-function placeOf({ topic, partition, offset }: ReceivedRecord): Place {
-  return { topic, partition, offset };
-}
-
-/** Puts the file in the order of its chunks. @returns its SHA-256 */
-async function putInOrder(assembly: Assembly, ordered: string): Promise<string> {
-  const { file, parts, count } = assembly;
-  assembly.file = ordered;
-  const source = await fileSource(file);
-  const hash = createHash('sha256');
-  for (let index = 0; index < count; index++) {
-    const { start, end } = parts.get(index)!;
-    const bytes = await source.read(start, end);
-    hash.update(bytes);
-    await appendFile(ordered, bytes);
+  function incomplete(): Upload[] {
+    return [...uploads.values()].filter(({ hasEnded }) => !hasEnded);
   }
-  await rm(file);
-  return hash.digest('hex');
+
+  /** The uploads are in the order in which they began. */
+  function reasonToGiveUp(upload: Upload, now: number, endedAt?: number): ImageIoError | undefined {
+    const { id, have, count, newest, newestTimestamp, receivedAt } = upload;
+    const chunks = `only ${have} of the ${count} chunks of image ${id} came`;
+    const clock = endedAt ?? clocks.get(newest.partition) ?? 0;
+    if (clock - newestTimestamp > timeoutMs || now - receivedAt > timeoutMs) {
+      return new ImageIoError('INVALID_IMAGE', `${chunks} within --chunk-timeout`);
+    }
+    if (bytesOnDisk > maxBytes || waiting > maxWaiting) {
+      return new ImageIoError(
+        'LIMIT_EXCEEDED',
+        `${chunks} before the images that are not complete took more than --max-incomplete-bytes (${maxBytes}) ` +
+          `or ${maxWaiting} records`,
+      );
+    }
+    return undefined;
+  }
 }

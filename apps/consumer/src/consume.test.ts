@@ -1,12 +1,15 @@
 import { once, EventEmitter } from 'node:events';
+import { CodecError } from '@image-stream/codec';
 import type { DecodedImage, ReceivedRecord } from '@image-stream/codec';
 import { createBudget } from '@image-stream/program';
 import { describe, expect, test } from 'vitest';
 import { createAssembler } from './assemble.ts';
-import type { Delivery } from './assemble.ts';
 import { createChannel } from './channel.ts';
 import { consume } from './consume.ts';
 import type { ConsumeOptions } from './consume.ts';
+import type { DeadLetters } from './dead-letters.ts';
+import type { Delivery } from './delivery.ts';
+import { createPatience, DeadLetterError } from './fault.ts';
 
 describe('every image', () => {
   test('is done once it is saved, and is counted', async () => {
@@ -55,7 +58,7 @@ describe('several at once', () => {
   });
 });
 
-describe('a record that cannot be saved', () => {
+describe('an error that nobody foresaw', () => {
   test('is never done, is explained, and ends the run even when nothing follows', async () => {
     const deliveries = createChannel<Delivery>();
     const { done, errors, options } = parts(deliveries);
@@ -77,7 +80,7 @@ describe('a record that cannot be saved', () => {
     expect(result).toMatchObject({ images: 1, failed: 1 });
     expect(done).toEqual(['0']);
     expect(errors).toHaveLength(1);
-    expect(errors[0]).toMatch(/^record data\[0\]@1 cannot be saved: no image in it\. /);
+    expect(errors[0]).toMatch(/^record data\[0\]@1 cannot be saved: Error: no image in it\n/);
     expect(errors[0]).toContain('--topic data:0 --to-offset 2');
   });
 
@@ -96,6 +99,117 @@ describe('a record that cannot be saved', () => {
     expect(result.failed).toBe(1);
     expect(done).toHaveLength(result.images);
     expect(done).not.toContain('0');
+  });
+});
+
+describe('a bad record', () => {
+  const isOdd = ({ offset }: ReceivedRecord): boolean => Number(offset) % 2 === 1;
+  const decode: ConsumeOptions['decode'] = async (record) => {
+    if (isOdd(record)) {
+      throw new CodecError('UNRECOGNIZED_FORMAT', 'no image in it');
+    }
+    return { kind: 'image', image: image(record) };
+  };
+
+  test('is done once it is a dead letter, and the others are saved', async () => {
+    const { done, errors, options } = parts(records(5));
+    const { letters, deadLetters } = collectedDeadLetters();
+    const result = await consume({ ...options, decode, deadLetters });
+    expect(result).toMatchObject({ images: 3, deadLettered: 2, failed: 0 });
+    expect(letters).toEqual(['1 no image in it', '3 no image in it']);
+    expect(done.toSorted((a, b) => Number(a) - Number(b))).toEqual(['0', '1', '2', '3', '4']);
+    expect(errors).toEqual([]);
+  });
+
+  test('ends the run where it may not be put aside', async () => {
+    const { done, errors, options } = parts(records(2));
+    expect(await consume({ ...options, decode })).toMatchObject({ images: 1, deadLettered: 0, failed: 1 });
+    expect(done).toEqual(['0']);
+    expect(errors[0]).toMatch(/^record data\[0\]@1 cannot be saved: no image in it\. .*--to-offset 2$/);
+  });
+
+  test('waits while the dead-letter topic cannot be written', async () => {
+    const { done, errors, options } = parts(records(2));
+    const { letters, deadLetters } = collectedDeadLetters();
+    let attempts = 0;
+    const send: DeadLetters['send'] = async (...letter) => {
+      attempts += 1;
+      expect(done).not.toContain('1');
+      if (attempts === 1) {
+        throw new DeadLetterError('no broker');
+      }
+      await deadLetters.send(...letter);
+    };
+    const result = await consume({ ...options, decode, deadLetters: { ...deadLetters, send } });
+    expect(result).toMatchObject({ images: 1, deadLettered: 1, failed: 0 });
+    expect([attempts, letters.length, done.length]).toEqual([2, 1, 2]);
+    expect(errors[0]).toMatch(/^paused, nothing is skipped or committed meanwhile: no broker/);
+  });
+
+  test.each([
+    ['so many at the beginning end the run', 3, { deadLettered: 3, failed: 1 }],
+    ['more are allowed', 4, { deadLettered: 3, failed: 0 }],
+  ])('%s', async (_what, maxBadRecords, expected) => {
+    const { errors, options } = parts(records(3));
+    const { deadLetters } = collectedDeadLetters();
+    const allBad: ConsumeOptions['decode'] = async () => {
+      throw new CodecError('UNRECOGNIZED_FORMAT', 'no image in it');
+    };
+    const budget = createBudget(1_000_000, 1);
+    const result = await consume({ ...options, decode: allBad, deadLetters, maxBadRecords, budget });
+    expect(result).toMatchObject(expected);
+    expect(errors.join()).toContain(expected.failed > 0 ? 'the first 3 records are all bad' : '');
+  });
+
+  test('after a good one never ends the run', async () => {
+    const { options } = parts(records(5));
+    const { deadLetters } = collectedDeadLetters();
+    const result = await consume({ ...options, decode, deadLetters, maxBadRecords: 1 });
+    expect(result).toMatchObject({ images: 3, deadLettered: 2, failed: 0 });
+  });
+});
+
+describe('a fault of the environment', () => {
+  const full = (): Error => Object.assign(new Error('ENOSPC: no space left on device'), { code: 'ENOSPC' });
+
+  test('is waited out: nothing is skipped or put aside', async () => {
+    const { done, errors, options } = parts(records(3));
+    const { letters, deadLetters } = collectedDeadLetters();
+    let isFull = true;
+    const result = await consume({
+      ...options,
+      deadLetters,
+      save: async ({ id }) => {
+        if (id === 'image-1' && isFull) {
+          isFull = false;
+          throw full();
+        }
+        return 'written';
+      },
+    });
+    expect(result).toMatchObject({ images: 3, deadLettered: 0, failed: 0 });
+    expect(done).toHaveLength(3);
+    expect(letters).toEqual([]);
+    expect(errors).toEqual([expect.stringContaining('ENOSPC: no space left on device') as string]);
+  });
+
+  test('that lasts does not keep a run from ending: what waits stays uncommitted', async () => {
+    const { done, errors, options } = parts(records(2));
+    const controller = new AbortController();
+    const result = await consume({
+      ...options,
+      patience: createPatience({ signal: controller.signal, logger: options.logger }),
+      save: async ({ id }) => {
+        if (id === 'image-1') {
+          setImmediate(() => controller.abort());
+          throw full();
+        }
+        return 'written';
+      },
+    });
+    expect(result).toMatchObject({ images: 1, failed: 1 });
+    expect(done).toEqual(['0']);
+    expect(errors.at(-1)).toContain('record data[0]@1 is not saved: ENOSPC');
   });
 });
 
@@ -137,6 +251,11 @@ function parts(source: ReceivedRecord[] | AsyncIterable<Delivery>) {
         yield* deliveriesOf(source, done);
       })()
     : source;
+  const logger = {
+    info: () => {},
+    warn: () => {},
+    error: (message: unknown) => void errors.push(String(message)),
+  };
   const options: ConsumeOptions = {
     deliveries,
     stop: () => {},
@@ -148,18 +267,30 @@ function parts(source: ReceivedRecord[] | AsyncIterable<Delivery>) {
       timeoutMs: 1000,
     }),
     isAtEnd: () => true,
-    chunkTimeoutMs: 1000,
+    deadLetters: undefined,
+    maxBadRecords: undefined,
+    patience: createPatience({ signal: new AbortController().signal, logger }),
     save: async () => 'written',
     limit: undefined,
     budget: createBudget(1_000_000, 100),
-    logger: {
-      info: () => {},
-      warn: () => {},
-      error: (message: unknown) => void errors.push(String(message)),
-    },
+    logger,
     progress: { start: () => {} },
   };
   return { done, errors, options };
+}
+
+function collectedDeadLetters() {
+  const letters: string[] = [];
+  const deadLetters: DeadLetters = {
+    destination: 'here',
+    async send(all, error) {
+      for await (const { offset } of all) {
+        letters.push(`${offset} ${error.message}`);
+      }
+    },
+    close: async () => {},
+  };
+  return { letters, deadLetters };
 }
 
 /** Notes how many images were being saved at once at most. */

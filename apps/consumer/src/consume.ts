@@ -2,8 +2,14 @@ import { bytesOf, isChunk, isPixelArray } from '@image-stream/codec';
 import type { Decoded, DecodedImage, ReceivedRecord } from '@image-stream/codec';
 import type { Saved } from '@image-stream/image-io';
 import type { ByteBudget, Logger, Progress, Summary } from '@image-stream/program';
+import type { Assembler } from './assemble.ts';
+import type { DeadLetters } from './dead-letters.ts';
+import type { Delivery } from './delivery.ts';
+import type { Patience } from './fault.ts';
 import type { Selection } from './select.ts';
-import type { AssembledImage, Assembler, Delivery, IncompleteImage, Place } from './assemble.ts';
+import { createSettlement, workOf, workOfUpload } from './settle.ts';
+import type { Work } from './settle.ts';
+import type { AssembledImage } from './upload.ts';
 
 /** What the flow needs; none of it has to be Kafka or a disk. */
 export interface ConsumeOptions {
@@ -17,10 +23,13 @@ export interface ConsumeOptions {
   readonly assembler: Assembler;
   /** Resolves once the image is durably on disk. */
   readonly save: (image: DecodedImage | AssembledImage) => Promise<Saved>;
+  /** Where bad records go; undefined stops at the first one. */
+  readonly deadLetters: DeadLetters | undefined;
+  /** How many bad records before the first good one are too many; undefined takes any number. */
+  readonly maxBadRecords: number | undefined;
+  readonly patience: Patience;
   /** Called when the deliveries have ended: whether that was at the ends of all partitions. */
   readonly isAtEnd: () => boolean;
-  /** How long an image may wait for its next chunk, in milliseconds. */
-  readonly chunkTimeoutMs: number;
   /** How many images to take; undefined takes them until the deliveries end. */
   readonly limit: number | undefined;
   readonly budget: ByteBudget;
@@ -29,19 +38,20 @@ export interface ConsumeOptions {
 }
 
 /** How often to look for images that wait too long for their next chunk. */
-const overdueIntervalMs = 1000;
+const giveUpIntervalMs = 1000;
 
 /**
  * Saves every image: several at once, within the budget, and a record is done only when its image is on
- * disk. Chunks are put together first, one after the other. The first record that cannot be saved ends it,
- * once what has begun is finished; the records after it come again.
+ * disk. Chunks are put together first, one after the other. A bad record becomes a dead letter, and a fault of the
+ * environment is waited out. Any other error ends it, once what has begun is finished; the records after it come again.
  */
 export async function consume(
   options: ConsumeOptions,
 ): Promise<Omit<Summary, 'seconds' | 'imagesPerSecond'> & { started: number }> {
-  const { deliveries, stop, decode, assembler, save, isAtEnd, chunkTimeoutMs, limit, budget } = options;
-  const { selection, logger, progress } = options;
-  const count = { images: 0, failed: 0, skipped: 0, deadLettered: 0, payloadBytes: 0, wireBytes: 0 };
+  const { deliveries, selection, decode, assembler, save, isAtEnd, limit, budget, logger, progress } =
+    options;
+  const count = { images: 0, skipped: 0, payloadBytes: 0, wireBytes: 0 };
+  const settlement = createSettlement({ ...options, hasGoodRecord: () => count.images + count.skipped > 0 });
   const inFlight = new Set<Promise<void>>();
   let started: number | undefined;
   let taken = 0;
@@ -49,7 +59,7 @@ export async function consume(
     () => `saved ${count.images} images${count.skipped > 0 ? `, ${count.skipped} already there` : ''}`,
     logger,
   );
-  const overdueTimer = setInterval(failOverdue, overdueIntervalMs);
+  const giveUpTimer = setInterval(() => track(giveUpUploads()), giveUpIntervalMs);
 
   try {
     for await (const delivery of deliveries) {
@@ -59,84 +69,81 @@ export async function consume(
         continue;
       }
       await (isChunk(delivery.record) ? takeChunk(delivery) : takeImage(delivery));
-      failOverdue();
+      await giveUpUploads();
       if (taken === limit) {
         // One of those in work may turn out to be none of those that are wanted.
         await Promise.all(inFlight);
       }
-      if (count.failed > 0 || taken === limit) {
+      if (settlement.count.failed > 0 || taken === limit) {
         break;
       }
     }
+    clearInterval(giveUpTimer);
     await Promise.all(inFlight);
-    reportIncomplete();
+    await finishUploads();
   } finally {
-    clearInterval(overdueTimer);
+    clearInterval(giveUpTimer);
     await assembler.close();
   }
-  return { ...count, started: started ?? performance.now() };
+  return { ...count, ...settlement.count, started: started ?? performance.now() };
 
-  async function takeImage({ record, done }: Delivery): Promise<void> {
-    taken += 1;
-    await begin(record, record.value?.length ?? 0, async () => {
+  async function takeImage(delivery: Delivery): Promise<void> {
+    const { record } = delivery;
+    await begin(record.value?.length ?? 0, workOf(delivery), async () => {
       const decoded = await decode(record);
       if (decoded.kind !== 'image' || selection?.isWanted(decoded.image) === false) {
-        taken -= 1;
-      } else {
-        await saveAndCount(decoded.image, sizeOf(decoded.image));
-        count.wireBytes += wireBytesOf(record);
+        return false;
       }
-      done();
+      await saveAndCount(decoded.image, sizeOf(decoded.image));
+      count.wireBytes += wireBytesOf(record);
+      return true;
     });
   }
 
   /** One after the other, so that the chunks of an image stay in their order. */
   async function takeChunk(delivery: Delivery): Promise<void> {
     const { record } = delivery;
-    let assembled: Awaited<ReturnType<Assembler['add']>>;
-    try {
+    const upload = await settlement.attempt(workOf(delivery), async () => {
       const decoded = await decode(record);
       if (decoded.kind !== 'chunk' || selection?.isWanted(decoded.chunk) === false) {
         delivery.done();
-        return;
+        return undefined;
       }
-      assembled = await assembler.add(decoded.chunk, delivery);
+      const added = await assembler.add(decoded.chunk, delivery);
       count.wireBytes += wireBytesOf(record);
-      if (assembled === 'on disk') {
+      if (added === 'on disk') {
         // Of all the chunks of an image, the first one speaks for it.
         const images = decoded.chunk.index === 0 ? 1 : 0;
         count.skipped += images;
         taken += images;
-        return;
+        return undefined;
       }
-    } catch (error) {
-      fail(record, error as Error);
-      return;
-    }
-    if (assembled !== undefined) {
-      const { image, done } = assembled;
-      taken += 1;
-      await begin(record, image.size, async () => {
-        await saveAndCount(image, image.size);
-        await done();
+      return added;
+    });
+    if (upload !== undefined) {
+      await begin(upload.size, workOfUpload(upload, assembler), async () => {
+        await saveAndCount(await upload.image(), upload.size);
+        return true;
       });
     }
   }
 
-  /** Starts work as soon as the budget allows it. */
-  async function begin(record: ReceivedRecord, bytes: number, run: () => Promise<void>): Promise<void> {
+  /** Starts work as soon as the budget allows it. @param run resolves to whether there was an image that is wanted */
+  async function begin(bytes: number, work: Work, run: () => Promise<boolean>): Promise<void> {
     const release = await budget.reserve(bytes);
-    if (count.failed > 0) {
+    if (settlement.count.failed > 0) {
       release();
       return;
     }
-    const work = run()
-      .catch((error: Error) => fail(record, error))
-      .finally(() => {
-        release();
-        inFlight.delete(work);
-      });
-    inFlight.add(work);
+    taken += 1;
+    const finish = async (): Promise<void> => {
+      const isTaken = await settlement.attempt(work, run);
+      taken -= isTaken === true ? 0 : 1;
+      if (isTaken !== undefined) {
+        await work.done(true);
+      }
+    };
+    track(finish().finally(release));
   }
 
   async function saveAndCount(image: DecodedImage | AssembledImage, payloadBytes: number): Promise<void> {
@@ -145,48 +152,37 @@ export async function consume(
     count.payloadBytes += payloadBytes;
   }
 
-  /** An image that is cut off by the end of the run is whole in the next one. */
-  function reportIncomplete(): void {
-    const waiting = count.failed > 0 ? [] : assembler.incomplete();
-    for (const image of waiting) {
-      const { id, have, count: all, newestTimestamp } = image;
-      if (isAtEnd() && Date.now() - newestTimestamp > chunkTimeoutMs) {
-        failIncomplete(image);
-        break;
+  /** @param clock of the records, in milliseconds since 1970. Default: what the newest one says */
+  async function giveUpUploads(clock?: number): Promise<void> {
+    for (;;) {
+      const given = settlement.count.failed === 0 ? assembler.giveUp(Date.now(), clock) : undefined;
+      if (given === undefined) {
+        return;
       }
+      await settlement.reject(workOfUpload(given.upload, assembler), given.error);
+    }
+  }
+
+  /** An image that is cut off by the end of the run is whole in the next one, unless it is too late for that. */
+  async function finishUploads(): Promise<void> {
+    if (isAtEnd()) {
+      await giveUpUploads(Date.now());
+    }
+    const waiting = settlement.count.failed > 0 ? [] : assembler.incomplete();
+    for (const { id, have, count: all } of waiting) {
       logger.warn(
         `image ${id} is not complete yet, ${have} of ${all} chunks came; all of them come again next time`,
       );
     }
   }
 
-  function failOverdue(): void {
-    const image = count.failed === 0 ? assembler.overdue(Date.now()) : undefined;
-    if (image !== undefined) {
-      failIncomplete(image);
-    }
-  }
-
-  function failIncomplete(image: IncompleteImage): void {
-    const { id, have, count: all, first } = image;
-    const reason = `only ${have} of the ${all} chunks of image ${id} came within --chunk-timeout`;
-    fail(first, new Error(reason), image);
-  }
-
-  function fail(
-    place: Place,
-    error: Error,
-    { newest }: Pick<IncompleteImage, 'newest'> = { newest: place },
-  ): void {
-    count.failed += 1;
-    stop();
-    const { topic, partition, offset } = place;
-    const next = String(BigInt(newest.offset) + 1n);
-    logger.error(
-      `record ${topic}[${partition}]@${offset} cannot be saved: ${error.message}. It stays uncommitted. ` +
-        'Mend the cause and run again; or, to go on without it: kafka-consumer-groups.sh --reset-offsets --execute ' +
-        `--bootstrap-server HOST:PORT --group GROUP --topic ${topic}:${partition} --to-offset ${next}`,
-    );
+  function track(work: Promise<void>): void {
+    const tracked = work
+      .catch((error: Error) => settlement.fail(error))
+      .finally(() => {
+        inFlight.delete(tracked);
+      });
+    inFlight.add(tracked);
   }
 }
 

@@ -87,6 +87,25 @@ export const options = {
     defaultDescription: 'image-consumer',
     group: 'Reading:',
   },
+  'on-error': {
+    choices: ['dead-letter', 'stop'] as const,
+    default: 'dead-letter',
+    describe: 'What becomes of a bad record',
+    group: 'Bad records:',
+  },
+  'dead-letter-topic': {
+    ...text,
+    describe: 'Where bad records go',
+    defaultDescription: '<topic>.dead-letter',
+    group: 'Bad records:',
+  },
+  'max-bad-records': {
+    ...text,
+    coerce: integer('--max-bad-records', 0),
+    describe: 'Stop when so many come before the first good one; 0: never',
+    defaultDescription: '100',
+    group: 'Bad records:',
+  },
   customer: {
     ...text,
     coerce: nonEmpty('--customer'),

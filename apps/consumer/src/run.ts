@@ -2,21 +2,26 @@ import { availableParallelism } from 'node:os';
 import { decodeRecord } from '@image-stream/codec';
 import { openImageStore } from '@image-stream/image-io';
 import {
+  assertTopicName,
   clientConfig,
   compressionCodecs,
   connectAdmin,
   consumerConfig,
   ensureTopic,
   loadProperties,
+  producerConfig,
   translate,
 } from '@image-stream/kafka-config';
 import type { PropertySources } from '@image-stream/kafka-config';
-import { createBudget, timing } from '@image-stream/program';
+import { createBudget, timing, UsageError } from '@image-stream/program';
 import type { RunContext, Summary } from '@image-stream/program';
 import kafkajs from 'kafkajs';
 import { createAssembler } from './assemble.ts';
 import { consume } from './consume.ts';
+import { createDeadLetters, stayingDeadLetters } from './dead-letters.ts';
+import type { DeadLetters } from './dead-letters.ts';
 import { findEnds, rewind } from './ends.ts';
+import { createPatience } from './fault.ts';
 import type { ConsumerOptions, options } from './options.ts';
 import { createReceiver } from './receiver.ts';
 import { assertSelection, isSelection, selectPart } from './select.ts';
@@ -28,6 +33,7 @@ const maxMessageBytes = 13_772_512;
 const defaultMaxInFlightBytes = 128 * 1024 ** 2;
 const defaultMaxIncompleteBytes = 16 * 1024 ** 3;
 const defaultChunkTimeoutMs = 600_000;
+const defaultMaxBadRecords = 100;
 
 /** Makes the parts that `consume` needs from the command line, and runs it. */
 export async function run({
@@ -43,6 +49,7 @@ export async function run({
     ...(values['max-image-pixels'] !== undefined && { maxImagePixels: values['max-image-pixels'] }),
   };
   assertSelection(values);
+  assertDeadLetters(values);
   const properties = await loadProperties(sourcesOf(values, path));
   const { consumer: given, fromBeginning, commitDelayMs } = consumerConfig(properties);
   const store = await openImageStore(path(values['output-directory']));
@@ -80,6 +87,17 @@ export async function run({
       logger,
     });
 
+    const deadLetters = openDeadLetters(
+      values,
+      () =>
+        kafka.producer({
+          ...producerConfig(properties).producer,
+          createPartitioner: kafkajs.Partitioners.DefaultPartitioner,
+        }),
+      admin,
+      logger,
+    );
+
     const { started, ...counts } = await consume({
       deliveries: receiver,
       stop: () => receiver.stop(),
@@ -92,8 +110,10 @@ export async function run({
         timeoutMs: chunkTimeoutMs,
       }),
       save: (image) => saveImage(image, saveOptions),
+      deadLetters,
+      maxBadRecords: (values['max-bad-records'] ?? defaultMaxBadRecords) || undefined,
+      patience: createPatience({ signal, logger }),
       isAtEnd: () => ends?.isReached() ?? false,
-      chunkTimeoutMs,
       limit: values['num-messages'],
       budget: createBudget(
         values['max-in-flight-bytes'] ?? defaultMaxInFlightBytes,
@@ -103,6 +123,7 @@ export async function run({
       progress,
     });
     const lastCommit = await receiver.close();
+    await deadLetters?.close();
     await selection?.close();
     return { ...counts, ...timing(counts.images, lastCommit === undefined ? 0 : lastCommit - started) };
   } catch (error) {
@@ -110,6 +131,42 @@ export async function run({
   } finally {
     await admin.disconnect();
   }
+}
+
+/** Options that exclude one another. */
+function assertDeadLetters({ 'on-error': onError, 'dead-letter-topic': topic }: ConsumerOptions): void {
+  if (topic !== undefined) {
+    assertTopicName(topic);
+    if (onError === 'stop') {
+      throw new UsageError(
+        '--dead-letter-topic does not go with --on-error stop: nothing would be sent there',
+      );
+    }
+  }
+}
+
+const deadLetterSuffix = '.dead-letter';
+
+/** Where bad records go; undefined where the first one stops the run. */
+function openDeadLetters(
+  { topic, 'on-error': onError, 'dead-letter-topic': wanted }: ConsumerOptions,
+  connect: () => kafkajs.Producer,
+  admin: kafkajs.Admin,
+  logger: RunContext<typeof options>['logger'],
+): DeadLetters | undefined {
+  if (onError === 'stop') {
+    return undefined;
+  }
+  const isReplay = wanted === undefined ? topic.endsWith(deadLetterSuffix) : wanted === topic;
+  return isReplay
+    ? stayingDeadLetters
+    : createDeadLetters({
+        topic: wanted ?? `${topic}${deadLetterSuffix}`,
+        source: { topic, maxMessageBytes },
+        admin,
+        connect,
+        logger,
+      });
 }
 
 function sourcesOf(values: ConsumerOptions, path: (path: string) => string): PropertySources {

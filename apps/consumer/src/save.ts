@@ -31,7 +31,7 @@ import {
   transcodeToFile,
 } from '@image-stream/image-io';
 import type { Encoding, ImageStore, SameContent, Saved, Size } from '@image-stream/image-io';
-import type { AssembledImage } from './assemble.ts';
+import type { AssembledImage } from './upload.ts';
 
 export interface SaveOptions extends Limits {
   readonly store: ImageStore;

@@ -1,0 +1,96 @@
+import { deadLetterHeaders } from '@image-stream/codec';
+import type { CodecError, ReceivedRecord } from '@image-stream/codec';
+import type { ImageIoError } from '@image-stream/image-io';
+import { createSender, ensureTopic, topicLimit } from '@image-stream/kafka-config';
+import type { RecordToSend, Sender, SenderOptions } from '@image-stream/kafka-config';
+import type { Admin } from 'kafkajs';
+import { DeadLetterError } from './fault.ts';
+
+/** The place for records that cannot become images. */
+export interface DeadLetters {
+  /** For messages, where they go. */
+  readonly destination: string;
+  /**
+   * Resolves once every in-sync replica has the records.
+   *
+   * @throws DeadLetterError
+   */
+  send(records: AsyncIterable<ReceivedRecord>, error: CodecError | ImageIoError): Promise<void>;
+  close(): Promise<void>;
+}
+
+export interface DeadLettersOptions {
+  readonly topic: string;
+  /** Where the records come from, and the `max.message.bytes` that it would be created with. */
+  readonly source: { readonly topic: string; readonly maxMessageBytes: number };
+  readonly admin: Admin;
+  readonly connect: SenderOptions['connect'];
+  readonly logger: SenderOptions['logger'];
+}
+
+/** What the headers of a dead letter may take in addition to those of its record. */
+const headroomBytes = 128 * 1024;
+
+/** Longer, and the log would show nothing; what is waited for goes on anyway. */
+const deliveryTimeoutMs = 30_000;
+
+/** Dead letters in a topic, which is created when the first one comes. */
+export function createDeadLetters(options: DeadLettersOptions): DeadLetters {
+  const { topic, source, admin, connect, logger } = options;
+  let opened: Promise<Sender> | undefined;
+
+  async function open(): Promise<Sender> {
+    const limit = (await topicLimit(admin, source.topic)) ?? source.maxMessageBytes;
+    await ensureTopic(admin, topic, { maxMessageBytes: limit + headroomBytes });
+    const request = { topic, acks: -1, timeout: deliveryTimeoutMs };
+    return createSender({ connect, request, deliveryTimeoutMs, logger });
+  }
+
+  return {
+    destination: `to topic ${topic}`,
+    async send(records, error) {
+      try {
+        opened ??= open();
+        const sender = await opened.catch((failure: unknown) => {
+          opened = undefined;
+          throw failure;
+        });
+        let partition: number | undefined;
+        for await (const record of records) {
+          partition = await sender.send(deadLetterOf(record, error), partition);
+        }
+      } catch (failure) {
+        throw new DeadLetterError(
+          `dead-letter topic ${topic} cannot be written: ${(failure as Error).message}`,
+          {
+            cause: failure,
+          },
+        );
+      }
+    },
+    async close() {
+      await (await opened)?.close();
+    },
+  };
+}
+
+/** For a dead-letter topic that is read again: what is bad again stays where it is. */
+export const stayingDeadLetters: DeadLetters = {
+  destination: 'nowhere, it stays in the dead-letter topic',
+  send: async () => {},
+  close: async () => {},
+};
+
+/** The record as it came, and why it is there. */
+function deadLetterOf(record: ReceivedRecord, error: CodecError | ImageIoError): RecordToSend {
+  const { key, value, timestamp, headers } = record;
+  const stage = error.name === 'CodecError' ? 'VALUE_CONVERTER' : 'TASK_PUT';
+  return {
+    key: key as Buffer | null,
+    value: value as Buffer | null,
+    timestamp,
+    headers: { ...headers, ...deadLetterHeaders(record, stage, error) } as NonNullable<
+      RecordToSend['headers']
+    >,
+  };
+}

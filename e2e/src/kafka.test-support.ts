@@ -50,6 +50,8 @@ export interface Received {
   readonly key: Buffer | null;
   readonly value: Buffer | null;
   readonly headers: IHeaders;
+  /** Milliseconds since 1970, as digits. */
+  readonly timestamp: string;
 }
 
 /** The first `count` records of a topic. */
@@ -63,8 +65,8 @@ export async function receive(topic: string, count: number): Promise<Received[]>
     // A broker that is loading its groups crashes the consumer, which then starts again.
     consumer.on(consumer.events.CRASH, ({ payload: { error, restart } }) => !restart && reject(error));
     const run = consumer.run({
-      eachMessage: async ({ message: { key, value, headers = {} } }) => {
-        messages.push({ key, value, headers });
+      eachMessage: async ({ message: { key, value, headers = {}, timestamp } }) => {
+        messages.push({ key, value, headers, timestamp });
         if (messages.length === count) {
           resolve(messages);
         }
@@ -86,4 +88,17 @@ export async function committed(group: string, topic: string): Promise<number[]>
 export async function ends(topic: string): Promise<number> {
   const offsets = await withAdmin((admin) => admin.fetchTopicOffsets(topic));
   return offsets.reduce((total, { low, high }) => total + Number(high) - Number(low), 0);
+}
+
+/** Changes `max.message.bytes` of a topic. */
+export async function setTopicLimit(topic: string, value: string): Promise<void> {
+  const configEntries = [{ name: 'max.message.bytes', value }];
+  const resource = { type: kafkajs.ConfigResourceTypes.TOPIC, name: topic, configEntries };
+  await withAdmin((admin) => admin.alterConfigs({ validateOnly: false, resources: [resource] }));
+}
+
+/** Removes what comes before an offset of partition 0, as retention does. */
+export async function deleteRecords(topic: string, before: number): Promise<void> {
+  const partitions = [{ partition: 0, offset: String(before) }];
+  await withAdmin((admin) => admin.deleteTopicRecords({ topic, partitions }));
 }

@@ -131,11 +131,11 @@ test('two consumers of a group share the work', async () => {
   expect(summaries[0]!.images + summaries[1]!.images).toBe(80);
 });
 
-describe('a record that cannot be saved', () => {
+describe('with --on-error stop, a bad record', () => {
   test('stops the consumer before its offset, and it can be passed', async () => {
     const topic = await createTopic();
     const output = temporaryFolder();
-    const consume = ['-t', topic, '-gid', topic, '-o', output];
+    const consume = ['-t', topic, '-gid', topic, '-o', output, '--on-error', 'stop'];
     await succeed('producer', ['-n', '3', '-t', topic, ...small]);
     await send(topic, { key: 'bad', value: 'not an image' });
 
@@ -153,7 +153,7 @@ describe('a record that cannot be saved', () => {
   test('keeps the offset back while later images are already saved', async () => {
     const topic = await createTopic();
     const output = temporaryFolder();
-    const consume = ['-t', topic, '-gid', topic, '-o', output, '--exit-at-end'];
+    const consume = ['-t', topic, '-gid', topic, '-o', output, '--exit-at-end', '--on-error', 'stop'];
     await send(topic, { key: 'bad', value: null });
     await succeed('producer', ['-n', '6', '-t', topic, ...small]);
 
@@ -166,7 +166,7 @@ describe('a record that cannot be saved', () => {
   test('is a conflict where its id is taken by another image, unless --overwrite is given', async () => {
     const topic = await createTopic();
     const output = temporaryFolder();
-    const consume = ['-t', topic, '-gid', topic, '-o', output, '--exit-at-end'];
+    const consume = ['-t', topic, '-gid', topic, '-o', output, '--exit-at-end', '--on-error', 'stop'];
     await succeed('producer', ['-n', '1', '-t', topic, ...small]);
     await succeed('consumer', consume);
     const [file] = filesIn(output);

@@ -47,7 +47,7 @@ const giveUpIntervalMs = 1000;
  */
 export async function consume(
   options: ConsumeOptions,
-): Promise<Omit<Summary, 'seconds' | 'imagesPerSecond'> & { started: number }> {
+): Promise<Omit<Summary, 'removed' | 'seconds' | 'imagesPerSecond'> & { started: number }> {
   const { deliveries, selection, decode, assembler, save, isAtEnd, limit, budget, logger, progress } =
     options;
   const count = { images: 0, skipped: 0, payloadBytes: 0, wireBytes: 0 };

@@ -20,6 +20,10 @@ export interface OffsetTracker {
   committed(position: Position): void;
   /** What can be committed and is not yet. */
   uncommitted(): Position[];
+  /** How many records are not done. */
+  inWork(): number;
+  /** The record that comes next in a partition; undefined before its first one. */
+  next(partition: number): bigint | undefined;
   /** How far a partition is done. */
   position(partition: number): bigint | undefined;
 }
@@ -80,6 +84,16 @@ export function createOffsetTracker(): OffsetTracker {
         .filter(({ offset, committed }) => offset > committed)
         .map(({ partition, offset }) => ({ partition, offset }));
     },
+    inWork() {
+      let records = 0;
+      for (const state of partitions.values()) {
+        for (const isDone of state.records.values()) {
+          records += isDone ? 0 : 1;
+        }
+      }
+      return records;
+    },
+    next: (partition) => partitions.get(partition)?.next,
     position(partition) {
       const state = partitions.get(partition);
       return state === undefined ? undefined : position(state);

@@ -5,6 +5,7 @@ import type { Consumer, ConsumerConfig, EachBatchPayload } from 'kafkajs';
 import { createChannel } from './channel.ts';
 import type { Delivery } from './delivery.ts';
 import type { Ends } from './ends.ts';
+import type { Gaps } from './gaps.ts';
 import { createOffsetTracker } from './offsets.ts';
 import type { OffsetTracker } from './offsets.ts';
 
@@ -19,11 +20,12 @@ export interface Receiver extends AsyncIterable<Delivery> {
 export interface ReceiverOptions {
   readonly consumer: Consumer;
   readonly topic: string;
-  readonly config: Pick<ConsumerConfig, 'heartbeatInterval'>;
+  readonly config: Required<Pick<ConsumerConfig, 'heartbeatInterval' | 'sessionTimeout'>>;
   /** Where a group that has committed nothing begins. */
   readonly fromBeginning: boolean;
   /** How long to collect offsets before they are committed; 0 commits as soon as something is done. */
   readonly commitDelayMs: number;
+  readonly gaps: Gaps;
   /** Where to end the iteration; undefined goes on for ever. */
   readonly ends: Ends | undefined;
   /** Stops it. */
@@ -32,6 +34,9 @@ export interface ReceiverOptions {
 }
 
 const commitRetryMs = 1000;
+
+/** How often to look whether what is in work is done. */
+const drainPollMs = 20;
 
 /** How often to ask how far the other members of the group are. */
 const endsIntervalMs = 1000;
@@ -43,10 +48,10 @@ const endsIntervalMs = 1000;
  * kafkajs commits nothing here. Offsets are committed when `done` was said of every record before
  * them, and belong to one generation of the group: after a rebalance, a late `done` for a
  * partition that may be another member's by now moves nothing. The record then comes again and is
- * found on disk.
+ * found on disk. When the group wants to rebalance during a batch, what is in work is finished and committed first.
  */
 export async function createReceiver(options: ReceiverOptions): Promise<Receiver> {
-  const { consumer, config, topic, fromBeginning, commitDelayMs, ends, signal, logger } = options;
+  const { consumer, config, topic, fromBeginning, commitDelayMs, gaps, ends, signal, logger } = options;
   const channel = createChannel<Delivery>();
   let tracker = createOffsetTracker();
   let committing = Promise.resolve();
@@ -59,6 +64,11 @@ export async function createReceiver(options: ReceiverOptions): Promise<Receiver
       tracker = createOffsetTracker();
     });
   }
+  consumer.on(events.GROUP_JOIN, ({ payload: { memberAssignment } }) => {
+    gaps.checkAssigned(memberAssignment[topic] ?? []).catch((error: unknown) => {
+      logger.debug({ error }, 'removed records were not looked for');
+    });
+  });
   // A batch that holds nothing but the marks of transactions is not given to `handOut`.
   consumer.on(events.END_BATCH_PROCESS, ({ payload: { partition, lastOffset, batchSize } }) => {
     if (batchSize === 0) {
@@ -96,6 +106,11 @@ export async function createReceiver(options: ReceiverOptions): Promise<Receiver
   async function handOut({ batch, ...member }: EachBatchPayload): Promise<void> {
     const { partition } = batch;
     const generation = tracker;
+    const expected = generation.next(partition);
+    const first = BigInt(batch.firstOffset() ?? 0);
+    if (expected !== undefined && first > expected) {
+      await gaps.checkJump({ partition, offset: expected }, first);
+    }
     for (const message of batch.messages) {
       const offset = BigInt(message.offset);
       // After a failed heartbeat, kafkajs hands the same batch out again.
@@ -106,7 +121,7 @@ export async function createReceiver(options: ReceiverOptions): Promise<Receiver
         record: { topic, partition, ...message },
         ...waiting(generation, partition, offset),
       });
-      if (!(await whileBeating(taken, () => member.heartbeat()))) {
+      if (!(await whileBeating(taken, () => beatOrDrain(member, generation)))) {
         member.pause();
         return;
       }
@@ -141,6 +156,29 @@ export async function createReceiver(options: ReceiverOptions): Promise<Receiver
   function reachEnd(partition: number, offset: bigint): void {
     ends?.reach({ partition, offset });
     stopAtEnds();
+  }
+
+  /** A heartbeat that fails says that the group wants to rebalance. */
+  async function beatOrDrain(
+    member: Pick<EachBatchPayload, 'heartbeat'>,
+    generation: OffsetTracker,
+  ): Promise<void> {
+    try {
+      await member.heartbeat();
+    } catch (error) {
+      await drain(generation);
+      throw error;
+    }
+  }
+
+  /** Waits for what is in work, but not until the group takes this member for dead, and commits it. */
+  async function drain(generation: OffsetTracker): Promise<void> {
+    const deadline = performance.now() + config.sessionTimeout / 2;
+    // One has been handed out that nobody has taken.
+    while (generation.inWork() > 1 && performance.now() < deadline) {
+      await sleep(drainPollMs);
+    }
+    await commit();
   }
 
   /** Waits, and stays a member of the group meanwhile. */

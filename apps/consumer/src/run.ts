@@ -22,6 +22,7 @@ import { createDeadLetters, stayingDeadLetters } from './dead-letters.ts';
 import type { DeadLetters } from './dead-letters.ts';
 import { findEnds, rewind } from './ends.ts';
 import { createPatience } from './fault.ts';
+import { createGaps } from './gaps.ts';
 import type { ConsumerOptions, options } from './options.ts';
 import { createReceiver } from './receiver.ts';
 import { assertSelection, isSelection, selectPart } from './select.ts';
@@ -76,12 +77,14 @@ export async function run({
     const chunkTimeoutMs = selection
       ? Number.POSITIVE_INFINITY
       : (values['chunk-timeout'] ?? defaultChunkTimeoutMs);
+    const gaps = createGaps({ admin, topic, groupId: config.groupId, logger });
     const receiver = await createReceiver({
       consumer: kafka.consumer(config),
       config,
       topic,
       fromBeginning,
       commitDelayMs,
+      gaps,
       ends,
       signal,
       logger,
@@ -125,7 +128,11 @@ export async function run({
     const lastCommit = await receiver.close();
     await deadLetters?.close();
     await selection?.close();
-    return { ...counts, ...timing(counts.images, lastCommit === undefined ? 0 : lastCommit - started) };
+    return {
+      ...counts,
+      removed: gaps.removed,
+      ...timing(counts.images, lastCommit === undefined ? 0 : lastCommit - started),
+    };
   } catch (error) {
     throw translate(error, [], `group '${given.groupId}' cannot read topic '${topic}'`);
   } finally {

@@ -233,7 +233,7 @@ export function createUpload(first: Chunk, { record }: Delivery, temporaryFile: 
 }
 
 /** Where a record is; without its bytes, which must not stay in memory. */
-export function placeOf({ topic, partition, offset }: RecordPlace): RecordPlace {
+function placeOf({ topic, partition, offset }: RecordPlace): RecordPlace {
   return { topic, partition, offset };
 }
 

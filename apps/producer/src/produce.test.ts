@@ -12,6 +12,7 @@ test('every image is sent and counted once it is acknowledged', async () => {
     failed: 0,
     skipped: 0,
     deadLettered: 0,
+    removed: 0,
     payloadBytes: 4 * 12,
     wireBytes: 4 * (7 + 3),
   });

@@ -50,7 +50,13 @@ export async function produce({
   }
   await Promise.all(inFlight);
 
-  return { ...count, skipped: 0, deadLettered: 0, ...timing(count.images, lastAcknowledged - started) };
+  return {
+    ...count,
+    skipped: 0,
+    deadLettered: 0,
+    removed: 0,
+    ...timing(count.images, lastAcknowledged - started),
+  };
 
   async function deliver({ name, load, acknowledged }: Pending): Promise<void> {
     try {

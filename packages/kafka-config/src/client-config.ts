@@ -48,7 +48,7 @@ export function producerConfig(properties: KafkaProperties): {
 
 /** What a consumer is made of and how it runs. */
 export function consumerConfig(properties: KafkaProperties): {
-  consumer: ConsumerConfig & { heartbeatInterval: number };
+  consumer: ConsumerConfig & { heartbeatInterval: number; sessionTimeout: number };
   /** Where a group that has committed nothing begins. */
   fromBeginning: boolean;
   /** How long to collect offsets before they are committed, in milliseconds. */

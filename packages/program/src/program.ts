@@ -92,7 +92,7 @@ export async function runProgram<O extends OptionDefinitions>(program: Program<O
       process.stdout.write(summaryText(program.verb, summary, { json, quiet }), written);
     });
     // Not by itself: a client that was given up can hold connections, and with them the process, for ever.
-    process.exit(summary.failed > 0 ? 1 : 0);
+    process.exit(summary.failed + summary.removed > 0 ? 1 : 0);
   } catch (error) {
     finish();
     // The client may still be trying to connect; the user has the answer already.

@@ -8,6 +8,8 @@ export interface Summary {
   readonly skipped: number;
   /** Records that went to the dead-letter topic. */
   readonly deadLettered: number;
+  /** Records that retention removed before they were read. */
+  readonly removed: number;
   /** Bytes of the images: as pixels where they are pixels, else of their files. */
   readonly payloadBytes: number;
   /** Bytes of the records' keys and values. */
@@ -27,14 +29,24 @@ export function timing(images: number, milliseconds: number): Pick<Summary, 'sec
 
 /** The summary for a person, one line. */
 export function describeSummary(verb: string, summary: Summary): string {
-  const { images, failed, skipped, deadLettered, payloadBytes, wireBytes, seconds, imagesPerSecond } =
-    summary;
+  const {
+    images,
+    failed,
+    skipped,
+    deadLettered,
+    removed,
+    payloadBytes,
+    wireBytes,
+    seconds,
+    imagesPerSecond,
+  } = summary;
   const ratio = payloadBytes === 0 ? 1 : wireBytes / payloadBytes;
   const rate = seconds === 0 ? 0 : payloadBytes / 1e6 / seconds;
   const counts = [
     `${verb} ${images} ${images === 1 ? 'image' : 'images'}`,
     ...(skipped > 0 ? [`${skipped} already there`] : []),
     ...(deadLettered > 0 ? [`${deadLettered} sent to the dead-letter topic`] : []),
+    ...(removed > 0 ? [`${removed} REMOVED before they were read`] : []),
     ...(failed > 0 ? [`${failed} FAILED`] : []),
   ];
   const sizes = `${formatBytes(payloadBytes)} of images, ${formatBytes(wireBytes)} on the wire (ratio ${ratio.toFixed(2)})`;

@@ -1,0 +1,230 @@
+import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { deflateSync } from 'node:zlib';
+import { encodeImage, encodeNpy } from '@image-stream/codec';
+import type { Image, OutgoingRecord } from '@image-stream/codec';
+import sharp from 'sharp';
+import { describe, expect, test } from 'vitest';
+import { filesIn, temporaryFolder } from './files.test-support.ts';
+import {
+  committed,
+  createTopic,
+  ends,
+  receive,
+  send,
+  setTopicLimit,
+  uniqueName,
+  withAdmin,
+} from './kafka.test-support.ts';
+import type { Received } from './kafka.test-support.ts';
+import { start, succeed } from './programs.test-support.ts';
+
+function picture(background: string): Promise<Buffer> {
+  return sharp({ create: { width: 64, height: 48, channels: 3, background } })
+    .png()
+    .toBuffer();
+}
+
+async function recordsOf(id: string, bytes: Buffer, maxRecordBytes = 1_000_000): Promise<OutgoingRecord[]> {
+  const image: Image = {
+    id,
+    customerId: 'lab',
+    createdAt: new Date(0),
+    content: { mediaType: 'image/png', bytes },
+  };
+  const records = [];
+  for await (const record of encodeImage(image, { maxRecordBytes })) {
+    records.push(record);
+  }
+  return records;
+}
+
+function reasonOf({ headers }: Received): string {
+  const [name, message] = ['class.name', 'message'].map(
+    (part) => headers[`__connect.errors.exception.${part}`],
+  );
+  return `${String(name)}: ${String(message)}`;
+}
+
+test('bad records of every kind are put aside as they came, and the images among them are saved', async () => {
+  const topic = await createTopic();
+  const output = temporaryFolder();
+  const png = await picture('teal');
+  const [good] = await recordsOf('good', png);
+  const [conflict] = await recordsOf('good', await picture('red'));
+  const [changed] = await recordsOf('changed', png);
+  const bomb = deflateSync(
+    Buffer.concat([
+      encodeNpy({ shape: [1, 1], dtype: 'uint8', data: new Uint8Array(1) }),
+      Buffer.alloc(10_000_000),
+    ]),
+  );
+  const bad = [
+    { key: 'text', value: 'not an image', headers: { 'my-header': 'kept' }, timestamp: '1700000000000' },
+    { key: 'empty', value: null },
+    { ...changed!, value: Buffer.from(changed!.value).fill(0, 40, 44) },
+    {
+      ...changed!,
+      key: 'bomb',
+      value: bomb,
+      headers: {
+        ...changed!.headers,
+        'content-encoding': 'deflate',
+        ce_payloadsize: String(bomb.length),
+        ce_payloadsha256: '',
+      },
+    },
+    { key: 'cut', value: png.subarray(0, -10) },
+    conflict!,
+  ];
+  await send(topic, good!, ...bad, { key: 'plain', value: png });
+
+  const summary = await succeed('consumer', ['-t', topic, '-gid', topic, '-o', output, '--exit-at-end']);
+  expect(summary).toMatchObject({ images: 2, deadLettered: 6, failed: 0 });
+  expect(filesIn(output)).toHaveLength(2);
+  expect(await committed(topic, topic)).toEqual([8]);
+
+  const letters = await receive(`${topic}.dead-letter`, 6);
+  const byOffset = letters.toSorted((one, other) => offsetOf(one) - offsetOf(other));
+  expect(byOffset.map(({ key, value }) => ({ key, value }))).toEqual(
+    bad.map(({ key, value }) => ({
+      key: Buffer.from(key),
+      value: value === null ? null : Buffer.from(value),
+    })),
+  );
+  expect(byOffset.map(reasonOf)).toEqual([
+    expect.stringMatching(/^CodecError.UNRECOGNIZED_FORMAT: record of 12 bytes/),
+    expect.stringMatching(/^CodecError.UNRECOGNIZED_FORMAT: record has no value/),
+    expect.stringMatching(/^CodecError.CORRUPT_PAYLOAD: payload has SHA-256/),
+    expect.stringMatching(/^CodecError\.\w+: /),
+    expect.stringMatching(/^ImageIoError.INVALID_IMAGE: PNG file is cut off/),
+    expect.stringMatching(/^ImageIoError.CONFLICT: .*already holds another image/),
+  ]);
+  expect(byOffset[0]).toMatchObject({
+    timestamp: '1700000000000',
+    headers: { 'my-header': Buffer.from('kept') },
+  });
+});
+
+function offsetOf({ headers }: Received): number {
+  return Number(String(headers['__connect.errors.offset']));
+}
+
+describe('an upload', () => {
+  test('that never completes is put aside with all its chunks, and comes whole when they are read with the rest', async () => {
+    const topic = await createTopic();
+    const output = temporaryFolder();
+    const noise = await sharp({
+      create: {
+        width: 200,
+        height: 200,
+        channels: 3,
+        noise: { type: 'gaussian', mean: 128, sigma: 50 },
+        background: 'red',
+      },
+    })
+      .png()
+      .toBuffer();
+    const records = await recordsOf('scan', noise, 20_000);
+    expect(records.length).toBeGreaterThan(4);
+    const sent = records.slice(0, -1);
+    await send(topic, ...sent);
+    const args = ['-o', output, '--exit-at-end'];
+    const summary = await succeed('consumer', [
+      '-t',
+      topic,
+      '-gid',
+      topic,
+      ...args,
+      '--chunk-timeout',
+      '1ms',
+    ]);
+    expect(summary).toMatchObject({ images: 0, deadLettered: 1, failed: 0 });
+    expect(await committed(topic, topic)).toEqual([sent.length]);
+    expect(filesIn(output)).toEqual([]);
+
+    const letters = await receive(`${topic}.dead-letter`, sent.length);
+    expect(letters.map(({ value }) => value)).toEqual(sent.map(({ value }) => value));
+    expect(String(letters[0]!.headers['ce_chunkindex'])).toBe('0');
+    expect(reasonOf(letters[0]!)).toContain(
+      `only ${sent.length} of the ${records.length} chunks of image scan came within --chunk-timeout`,
+    );
+
+    await send(`${topic}.dead-letter`, records.at(-1)!);
+    const replay = await succeed('consumer', ['-t', `${topic}.dead-letter`, '-gid', topic, ...args]);
+    expect(replay).toMatchObject({ images: 1, deadLettered: 0 });
+    expect(readFileSync(join(output, filesIn(output)[0]!))).toEqual(noise);
+  });
+
+  test('whose bytes are not those that were announced is put aside whole', async () => {
+    const topic = await createTopic();
+    const records = await recordsOf('scan', await picture('teal'), 400);
+    const changed = records.map((record, index) =>
+      index === 1 ? { ...record, value: Buffer.alloc(record.value.length) } : record,
+    );
+    await send(topic, ...changed);
+    const args = ['-t', topic, '-gid', topic, '-o', temporaryFolder(), '--exit-at-end'];
+    expect(await succeed('consumer', args)).toMatchObject({ images: 0, deadLettered: 1, failed: 0 });
+    expect(await ends(`${topic}.dead-letter`)).toBe(records.length);
+  });
+});
+
+test('dead letters are read again: what was mended is saved under its first name, what is bad again stays', async () => {
+  const topic = await createTopic();
+  const output = temporaryFolder();
+  const png = await picture('teal');
+  const args = ['-gid', topic, '-o', output, '--exit-at-end'];
+  await send(
+    topic,
+    { key: 'camera-1', value: png, timestamp: '1700000000000' },
+    { key: 'text', value: 'no image' },
+  );
+  // Something else is where the image belongs.
+  const path = join(output, 'customer=unknown', 'date=2023-11-14', 'camera-1-0-0.png');
+  mkdirSync(dirname(path), { recursive: true });
+  writeFileSync(path, 'something else');
+  expect(await succeed('consumer', ['-t', topic, ...args])).toMatchObject({ images: 0, deadLettered: 2 });
+
+  rmSync(path);
+  const replay = await succeed('consumer', ['-t', `${topic}.dead-letter`, ...args]);
+  expect(replay).toMatchObject({ images: 1, deadLettered: 1, failed: 0 });
+  expect(readFileSync(path)).toEqual(png);
+  expect(await ends(`${topic}.dead-letter`)).toBe(2);
+  const topics = await withAdmin((admin) => admin.listTopics());
+  expect(topics).not.toContain(`${topic}.dead-letter.dead-letter`);
+});
+
+test('a dead-letter topic that is too small pauses the consumer until it is not, and nothing is committed', async () => {
+  const topic = await createTopic();
+  const deadLetters = await createTopic(1, '1000');
+  const output = temporaryFolder();
+  await send(topic, { key: 'text', value: 'x'.repeat(5000) }, { key: 'plain', value: await picture('teal') });
+  const args = ['-t', topic, '-gid', topic, '-o', output, '--exit-at-end', '--json'];
+  const consumer = start('consumer', [...args, '--dead-letter-topic', deadLetters]);
+  let log = '';
+  consumer.process.stderr.on('data', (text: Buffer) => (log += String(text)));
+  await expect
+    .poll(() => log, { timeout: 30_000 })
+    .toContain(`raise max.message.bytes of topic ${deadLetters}`);
+  expect(log).toContain('paused, nothing is skipped or committed meanwhile');
+  expect(await committed(topic, topic)).toEqual([-1]);
+  await setTopicLimit(deadLetters, '20000');
+  const { exitCode } = await consumer.ended;
+  expect(exitCode).toBe(0);
+  expect(log).toContain('goes on after a pause');
+  expect(await committed(topic, topic)).toEqual([2]);
+  expect(await ends(deadLetters)).toBe(1);
+});
+
+test('a topic that holds no images at all stops the consumer with an explanation', async () => {
+  const topic = await createTopic();
+  await send(
+    topic,
+    ...Array.from({ length: 12 }, (_one, index) => ({ key: `${index}`, value: 'a log line' })),
+  );
+  const args = ['-t', topic, '-gid', uniqueName(), '-o', temporaryFolder(), '--exit-at-end'];
+  const ended = await start('consumer', [...args, '--max-bad-records', '10']).ended;
+  expect(ended.exitCode).toBe(1);
+  expect(ended.stderr).toContain('the first 10 records are all bad');
+  expect(await start('consumer', [...args, '--max-bad-records', '0']).ended).toMatchObject({ exitCode: 0 });
+});

@@ -25,6 +25,13 @@ function picture(background: string): Promise<Buffer> {
     .toBuffer();
 }
 
+function noisyPicture(): Promise<Buffer> {
+  const noise = { type: 'gaussian', mean: 128, sigma: 50 } as const;
+  return sharp({ create: { width: 200, height: 200, channels: 3, background: 'red', noise } })
+    .png()
+    .toBuffer();
+}
+
 async function recordsOf(id: string, bytes: Buffer, maxRecordBytes = 1_000_000): Promise<OutgoingRecord[]> {
   const image: Image = {
     id,
@@ -114,17 +121,7 @@ describe('an upload', () => {
   test('that never completes is put aside with all its chunks, and comes whole when they are read with the rest', async () => {
     const topic = await createTopic();
     const output = temporaryFolder();
-    const noise = await sharp({
-      create: {
-        width: 200,
-        height: 200,
-        channels: 3,
-        noise: { type: 'gaussian', mean: 128, sigma: 50 },
-        background: 'red',
-      },
-    })
-      .png()
-      .toBuffer();
+    const noise = await noisyPicture();
     const records = await recordsOf('scan', noise, 20_000);
     expect(records.length).toBeGreaterThan(4);
     const sent = records.slice(0, -1);
@@ -158,7 +155,7 @@ describe('an upload', () => {
 
   test('whose bytes are not those that were announced is put aside whole', async () => {
     const topic = await createTopic();
-    const records = await recordsOf('scan', await picture('teal'), 400);
+    const records = await recordsOf('scan', await noisyPicture(), 20_000);
     const changed = records.map((record, index) =>
       index === 1 ? { ...record, value: Buffer.alloc(record.value.length) } : record,
     );

@@ -100,5 +100,9 @@ export async function setTopicLimit(topic: string, value: string): Promise<void>
 /** Removes what comes before an offset of partition 0, as retention does. */
 export async function deleteRecords(topic: string, before: number): Promise<void> {
   const partitions = [{ partition: 0, offset: String(before) }];
-  await withAdmin((admin) => admin.deleteTopicRecords({ topic, partitions }));
+  await withAdmin(async (admin) => {
+    // kafkajs removes records of topics only that it was asked about before.
+    await admin.fetchTopicOffsets(topic);
+    await admin.deleteTopicRecords({ topic, partitions });
+  });
 }

@@ -160,6 +160,7 @@ export async function consume(
         return;
       }
       await settlement.reject(workOfUpload(given.upload, assembler), given.error);
+      await given.upload.remove();
     }
   }
 

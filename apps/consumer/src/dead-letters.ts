@@ -74,9 +74,9 @@ export function createDeadLetters(options: DeadLettersOptions): DeadLetters {
   };
 }
 
-/** For a dead-letter topic that is read again: what is bad again stays where it is. */
+/** For what is only looked at, and for dead letters that are read again: a bad record stays in its topic, and nowhere else. */
 export const stayingDeadLetters: DeadLetters = {
-  destination: 'nowhere, it stays in the dead-letter topic',
+  destination: 'nowhere else',
   send: async () => {},
   close: async () => {},
 };

@@ -156,16 +156,17 @@ const deadLetterSuffix = '.dead-letter';
 
 /** Where bad records go; undefined where the first one stops the run. */
 function openDeadLetters(
-  { topic, 'on-error': onError, 'dead-letter-topic': wanted }: ConsumerOptions,
+  values: ConsumerOptions,
   connect: () => kafkajs.Producer,
   admin: kafkajs.Admin,
   logger: RunContext<typeof options>['logger'],
 ): DeadLetters | undefined {
+  const { topic, 'on-error': onError, 'dead-letter-topic': wanted } = values;
   if (onError === 'stop') {
     return undefined;
   }
   const isReplay = wanted === undefined ? topic.endsWith(deadLetterSuffix) : wanted === topic;
-  return isReplay
+  return isReplay || isSelection(values)
     ? stayingDeadLetters
     : createDeadLetters({
         topic: wanted ?? `${topic}${deadLetterSuffix}`,

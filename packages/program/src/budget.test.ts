@@ -33,6 +33,15 @@ test('what fits goes on at once, the next one waits for room', async () => {
   expect(work.inFlight()).toEqual([1, 2]);
 });
 
+test('what is in use is told: no more bytes than there are, however large the work', async () => {
+  const budget = createBudget(10, 100);
+  const release = await budget.reserve(4);
+  await budget.reserve(6);
+  expect(budget.inUse()).toEqual({ bytes: 10, slots: 2 });
+  release();
+  expect(budget.inUse()).toEqual({ bytes: 6, slots: 1 });
+});
+
 test('a small one does not overtake a large one that waits', async () => {
   const work = reserveAll(createBudget(10, 100), [6, 8, 1]);
   await setImmediate();

@@ -7,6 +7,8 @@ export interface ByteBudget {
    * @returns a function that gives the room back
    */
   reserve(bytes: number): Promise<() => void>;
+  /** What is reserved now: bytes, and pieces of work. */
+  inUse(): { readonly bytes: number; readonly slots: number };
 }
 
 /** A budget of `bytes` for at most `slots` pieces of work at once. */
@@ -35,5 +37,6 @@ export function createBudget(bytes: number, slots: number): ByteBudget {
         admit();
       });
     },
+    inUse: () => ({ bytes: bytes - freeBytes, slots: slots - freeSlots }),
   };
 }

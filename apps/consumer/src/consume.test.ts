@@ -10,10 +10,11 @@ import type { ConsumeOptions } from './consume.ts';
 import type { DeadLetters } from './dead-letters.ts';
 import type { Delivery } from './delivery.ts';
 import { createPatience, DeadLetterError } from './fault.ts';
+import type { PatienceOptions } from './fault.ts';
 
 describe('every image', () => {
   test('is done once it is saved, and is counted', async () => {
-    const { done, errors, options } = parts(records(3));
+    const { done, errors, told, options } = parts(records(3));
     const result = await consume({
       ...options,
       save: async ({ id }) => (id === 'image-1' ? 'exists' : 'written'),
@@ -21,6 +22,10 @@ describe('every image', () => {
     expect(done).toEqual(['0', '1', '2']);
     expect(errors).toEqual([]);
     expect(result).toMatchObject({ images: 2, skipped: 1, failed: 0, payloadBytes: 9, wireBytes: 12 });
+    expect(told.toSorted()).toEqual([
+      ...['received 4', 'received 4', 'received 4'],
+      ...['saved exists 3 1000', 'saved written 3 1000', 'saved written 3 1000'],
+    ]);
   });
 
   test('is not done while it is being saved', async () => {
@@ -61,7 +66,7 @@ describe('several at once', () => {
 describe('an error that nobody foresaw', () => {
   test('is never done, is explained, and ends the run even when nothing follows', async () => {
     const deliveries = createChannel<Delivery>();
-    const { done, errors, options } = parts(deliveries);
+    const { done, errors, told, options } = parts(deliveries);
     const running = consume({
       ...options,
       stop: () => deliveries.close(),
@@ -79,6 +84,7 @@ describe('an error that nobody foresaw', () => {
 
     expect(result).toMatchObject({ images: 1, failed: 1 });
     expect(done).toEqual(['0']);
+    expect(told).toContain('failed');
     expect(errors).toHaveLength(1);
     expect(errors[0]).toMatch(/^record data\[0\]@1 cannot be saved: Error: no image in it\n/);
     expect(errors[0]).toContain('--topic data:0 --to-offset 2');
@@ -112,11 +118,12 @@ describe('a bad record', () => {
   };
 
   test('is done once it is a dead letter, and the others are saved', async () => {
-    const { done, errors, options } = parts(records(5));
+    const { done, errors, told, options } = parts(records(5));
     const { letters, deadLetters } = collectedDeadLetters();
     const result = await consume({ ...options, decode, deadLetters });
     expect(result).toMatchObject({ images: 3, deadLettered: 2, failed: 0 });
     expect(letters).toEqual(['1 no image in it', '3 no image in it']);
+    expect(told.filter((one) => one === 'dead letter UNRECOGNIZED_FORMAT')).toHaveLength(2);
     expect(done.toSorted((a, b) => Number(a) - Number(b))).toEqual(['0', '1', '2', '3', '4']);
     expect(errors).toEqual([]);
   });
@@ -173,7 +180,7 @@ describe('a fault of the environment', () => {
   const full = (): Error => Object.assign(new Error('ENOSPC: no space left on device'), { code: 'ENOSPC' });
 
   test('is waited out: nothing is skipped or put aside', async () => {
-    const { done, errors, options } = parts(records(3));
+    const { done, errors, told, options } = parts(records(3));
     const { letters, deadLetters } = collectedDeadLetters();
     let isFull = true;
     const result = await consume({
@@ -190,15 +197,16 @@ describe('a fault of the environment', () => {
     expect(result).toMatchObject({ images: 3, deadLettered: 0, failed: 0 });
     expect(done).toHaveLength(3);
     expect(letters).toEqual([]);
+    expect(told).toEqual(expect.arrayContaining(['stalled ENOSPC: no space left on device', 'resumed']));
     expect(errors).toEqual([expect.stringContaining('ENOSPC: no space left on device') as string]);
   });
 
   test('that lasts does not keep a run from ending: what waits stays uncommitted', async () => {
-    const { done, errors, options } = parts(records(2));
+    const { done, errors, monitor, options } = parts(records(2));
     const controller = new AbortController();
     const result = await consume({
       ...options,
-      patience: createPatience({ signal: controller.signal, logger: options.logger }),
+      patience: createPatience({ signal: controller.signal, logger: options.logger, monitor }),
       save: async ({ id }) => {
         if (id === 'image-1') {
           setImmediate(() => controller.abort());
@@ -224,7 +232,7 @@ function records(count: number): ReceivedRecord[] {
     topic: 'data',
     partition: 0,
     offset: String(index),
-    timestamp: '0',
+    timestamp: '1000',
     key: Buffer.from('k'),
     value: Buffer.from('pix'),
     headers: {},
@@ -246,6 +254,7 @@ function* deliveriesOf(all: readonly ReceivedRecord[], done: string[]): Generato
 function parts(source: ReceivedRecord[] | AsyncIterable<Delivery>) {
   const done: string[] = [];
   const errors: string[] = [];
+  const told: string[] = [];
   const deliveries = Array.isArray(source)
     ? (async function* () {
         yield* deliveriesOf(source, done);
@@ -255,6 +264,14 @@ function parts(source: ReceivedRecord[] | AsyncIterable<Delivery>) {
     info: () => {},
     warn: () => {},
     error: (message: unknown) => void errors.push(String(message)),
+  };
+  const monitor: ConsumeOptions['monitor'] & PatienceOptions['monitor'] = {
+    received: (bytes) => void told.push(`received ${bytes}`),
+    saved: (...what) => void told.push(`saved ${what.join(' ')}`),
+    failed: () => void told.push('failed'),
+    deadLettered: (code) => void told.push(`dead letter ${code}`),
+    stalled: (reason) => void told.push(`stalled ${reason}`),
+    resumed: () => void told.push('resumed'),
   };
   const options: ConsumeOptions = {
     deliveries,
@@ -269,14 +286,15 @@ function parts(source: ReceivedRecord[] | AsyncIterable<Delivery>) {
     isAtEnd: () => true,
     deadLetters: undefined,
     maxBadRecords: undefined,
-    patience: createPatience({ signal: new AbortController().signal, logger }),
+    patience: createPatience({ signal: new AbortController().signal, logger, monitor }),
     save: async () => 'written',
     limit: undefined,
     budget: createBudget(1_000_000, 100),
     logger,
     progress: { start: () => {} },
+    monitor,
   };
-  return { done, errors, options };
+  return { done, errors, told, monitor, options };
 }
 
 function collectedDeadLetters() {

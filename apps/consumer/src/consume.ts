@@ -6,6 +6,7 @@ import type { Assembler } from './assemble.ts';
 import type { DeadLetters } from './dead-letters.ts';
 import type { Delivery } from './delivery.ts';
 import type { Patience } from './fault.ts';
+import type { Monitor } from './monitor.ts';
 import type { Selection } from './select.ts';
 import { createSettlement, workOf, workOfUpload } from './settle.ts';
 import type { Work } from './settle.ts';
@@ -35,6 +36,7 @@ export interface ConsumeOptions {
   readonly budget: ByteBudget;
   readonly logger: Pick<Logger, 'info' | 'warn' | 'error'>;
   readonly progress: Pick<Progress, 'start'>;
+  readonly monitor: Pick<Monitor, 'received' | 'saved' | 'failed' | 'deadLettered'>;
 }
 
 /** How often to look for images that wait too long for their next chunk. */
@@ -48,8 +50,8 @@ const giveUpIntervalMs = 1000;
 export async function consume(
   options: ConsumeOptions,
 ): Promise<Omit<Summary, 'removed' | 'seconds' | 'imagesPerSecond'> & { started: number }> {
-  const { deliveries, selection, decode, assembler, save, isAtEnd, limit, budget, logger, progress } =
-    options;
+  const { deliveries, selection, decode, assembler, save, isAtEnd, limit, budget } = options;
+  const { logger, progress, monitor } = options;
   const count = { images: 0, skipped: 0, payloadBytes: 0, wireBytes: 0 };
   const settlement = createSettlement({ ...options, hasGoodRecord: () => count.images + count.skipped > 0 });
   const inFlight = new Set<Promise<void>>();
@@ -94,8 +96,8 @@ export async function consume(
       if (decoded.kind !== 'image' || selection?.isWanted(decoded.image) === false) {
         return false;
       }
-      await saveAndCount(decoded.image, sizeOf(decoded.image));
-      count.wireBytes += wireBytesOf(record);
+      await saveAndCount(decoded.image, sizeOf(decoded.image), record.timestamp);
+      countReceived(record);
       return true;
     });
   }
@@ -110,7 +112,7 @@ export async function consume(
         return undefined;
       }
       const added = await assembler.add(decoded.chunk, delivery);
-      count.wireBytes += wireBytesOf(record);
+      countReceived(record);
       if (added === 'on disk') {
         // Of all the chunks of an image, the first one speaks for it.
         const images = decoded.chunk.index === 0 ? 1 : 0;
@@ -122,7 +124,7 @@ export async function consume(
     });
     if (upload !== undefined) {
       await begin(upload.size, workOfUpload(upload, assembler), async () => {
-        await saveAndCount(await upload.image(), upload.size);
+        await saveAndCount(await upload.image(), upload.size, record.timestamp);
         return true;
       });
     }
@@ -146,10 +148,22 @@ export async function consume(
     track(finish().finally(release));
   }
 
-  async function saveAndCount(image: DecodedImage | AssembledImage, payloadBytes: number): Promise<void> {
+  function countReceived(record: ReceivedRecord): void {
+    const bytes = wireBytesOf(record);
+    count.wireBytes += bytes;
+    monitor.received(bytes);
+  }
+
+  /** @param timestamp of the record, or of the last chunk */
+  async function saveAndCount(
+    image: DecodedImage | AssembledImage,
+    payloadBytes: number,
+    timestamp: string,
+  ): Promise<void> {
     const saved = await save(image);
     count[saved === 'exists' ? 'skipped' : 'images'] += 1;
     count.payloadBytes += payloadBytes;
+    monitor.saved(saved, payloadBytes, Number(timestamp));
   }
 
   /** @param clock of the records, in milliseconds since 1970. Default: what the newest one says */

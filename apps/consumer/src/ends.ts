@@ -25,7 +25,7 @@ export async function findEnds(
   fromBeginning: boolean,
   earlier?: ReadonlyMap<number, bigint>,
 ): Promise<Ends> {
-  const committed = await committedOffsets();
+  const committed = await committedOffsets(admin, topic, groupId);
   const remaining = new Map<number, bigint>();
   for (const { partition, low, high } of await untilServed(() => admin.fetchTopicOffsets(topic))) {
     const start = committed.get(partition) ?? BigInt(fromBeginning ? low : high);
@@ -42,20 +42,24 @@ export async function findEnds(
       }
     },
     async refresh() {
-      for (const [partition, offset] of await committedOffsets()) {
+      for (const [partition, offset] of await committedOffsets(admin, topic, groupId)) {
         ends.reach({ partition, offset });
       }
     },
     isReached: () => remaining.size === 0,
   };
   return ends;
+}
 
-  /** Without the partitions where the group has committed nothing, which the broker shows as -1. */
-  async function committedOffsets(): Promise<Map<number, bigint>> {
-    const [answer] = await admin.fetchOffsets({ groupId, topics: [topic] });
-    const positions = (answer?.partitions ?? []).map((one) => [one.partition, BigInt(one.offset)] as const);
-    return new Map(positions.filter(([, offset]) => offset >= 0n));
-  }
+/** What a group has committed, by partition; without those where it is nothing, which the broker shows as -1. */
+export async function committedOffsets(
+  admin: Admin,
+  topic: string,
+  groupId: string,
+): Promise<Map<number, bigint>> {
+  const [answer] = await admin.fetchOffsets({ groupId, topics: [topic] });
+  const positions = (answer?.partitions ?? []).map((one) => [one.partition, BigInt(one.offset)] as const);
+  return new Map(positions.filter(([, offset]) => offset >= 0n));
 }
 
 /**

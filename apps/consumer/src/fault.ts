@@ -2,6 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { CodecError } from '@image-stream/codec';
 import { ImageIoError } from '@image-stream/image-io';
 import type { Logger } from '@image-stream/program';
+import type { Monitor } from './monitor.ts';
 
 /** The dead-letter topic cannot be written, whatever the reason; the record waits. */
 export class DeadLetterError extends Error {
@@ -24,6 +25,7 @@ export interface PatienceOptions {
   /** Ends the waiting. */
   readonly signal: AbortSignal;
   readonly logger: Pick<Logger, 'info' | 'error'>;
+  readonly monitor: Pick<Monitor, 'stalled' | 'resumed'>;
 }
 
 /** Runs work until no fault of the environment is in its way. */
@@ -38,12 +40,13 @@ const maxBackoffMs = 10_000;
 const repeatMs = 30_000;
 
 /** Of many pieces of work that wait for the same, one line tells. */
-export function createPatience({ signal, logger }: PatienceOptions): Patience {
+export function createPatience({ signal, logger, monitor }: PatienceOptions): Patience {
   let waiting = 0;
   let stalledAt = 0;
   let toldAt = Number.NEGATIVE_INFINITY;
 
   function tell(error: Error): void {
+    monitor.stalled(error.message);
     const now = performance.now();
     if (now - toldAt > repeatMs) {
       toldAt = now;
@@ -72,6 +75,7 @@ export function createPatience({ signal, logger }: PatienceOptions): Patience {
     } finally {
       waiting -= 1;
       if (waiting === 0 && !signal.aborted) {
+        monitor.resumed();
         toldAt = Number.NEGATIVE_INFINITY;
         logger.info(`goes on after a pause of ${Math.round((performance.now() - stalledAt) / 1000)} s`);
       }

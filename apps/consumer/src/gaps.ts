@@ -1,6 +1,8 @@
 import { untilServed } from '@image-stream/kafka-config';
 import type { Logger } from '@image-stream/program';
 import type { Admin } from 'kafkajs';
+import { committedOffsets } from './ends.ts';
+import type { Monitor } from './monitor.ts';
 import type { Position } from './offsets.ts';
 
 /** Notices records that retention removed before they were read: the client itself goes on without a word. */
@@ -18,9 +20,10 @@ export interface GapsOptions {
   readonly topic: string;
   readonly groupId: string;
   readonly logger: Pick<Logger, 'error'>;
+  readonly monitor: Pick<Monitor, 'removed'>;
 }
 
-export function createGaps({ admin, topic, groupId, logger }: GapsOptions): Gaps {
+export function createGaps({ admin, topic, groupId, logger, monitor }: GapsOptions): Gaps {
   let removed = 0;
   /** Up to where each partition's gaps have been reported. */
   const reported = new Map<number, bigint>();
@@ -32,6 +35,7 @@ export function createGaps({ admin, topic, groupId, logger }: GapsOptions): Gaps
     }
     reported.set(partition, to);
     removed += Number(to - start);
+    monitor.removed(Number(to - start));
     logger.error(
       `${to - start} records of ${topic}[${partition}], from offset ${start} to ${to - 1n}, were removed before they were ` +
         'read; keep them for longer (retention.ms, retention.bytes), or read them sooner',
@@ -48,11 +52,10 @@ export function createGaps({ admin, topic, groupId, logger }: GapsOptions): Gaps
       return removed;
     },
     async checkAssigned(partitions) {
-      const [answer] = await admin.fetchOffsets({ groupId, topics: [topic] });
       const begins = await lows();
-      for (const { partition, offset } of answer?.partitions ?? []) {
-        if (partitions.includes(partition) && BigInt(offset) >= 0n) {
-          report(partition, BigInt(offset), begins.get(partition) ?? 0n);
+      for (const [partition, offset] of await committedOffsets(admin, topic, groupId)) {
+        if (partitions.includes(partition)) {
+          report(partition, offset, begins.get(partition) ?? 0n);
         }
       }
     },

@@ -2,6 +2,7 @@ import { ImageIoError } from '@image-stream/image-io';
 import { KafkaConfigError } from '@image-stream/kafka-config';
 import { runProgram } from '@image-stream/program';
 import packageJson from '../package.json' with { type: 'json' };
+import { ListenError } from './errors.ts';
 import { options } from './options.ts';
 
 await runProgram({
@@ -16,7 +17,7 @@ await runProgram({
     ['$0 -gid archive -aor earliest -bs kafka-1:9092', 'as a group of its own, from the beginning'],
   ],
   verb: 'saved',
-  knownErrors: [KafkaConfigError, ImageIoError],
+  knownErrors: [KafkaConfigError, ImageIoError, ListenError],
   // The client is loaded when it is needed, so that --help and wrong usage answer at once.
   run: async (context) => (await import('./run.ts')).run(context),
 });

@@ -6,6 +6,7 @@ import { createChannel } from './channel.ts';
 import type { Delivery } from './delivery.ts';
 import type { Ends } from './ends.ts';
 import type { Gaps } from './gaps.ts';
+import type { Monitor } from './monitor.ts';
 import { createOffsetTracker } from './offsets.ts';
 import type { OffsetTracker } from './offsets.ts';
 
@@ -31,6 +32,7 @@ export interface ReceiverOptions {
   /** Stops it. */
   readonly signal: AbortSignal;
   readonly logger: Pick<Logger, 'debug' | 'warn'>;
+  readonly monitor: Pick<Monitor, 'assigned' | 'unassigned'>;
 }
 
 const commitRetryMs = 1000;
@@ -51,7 +53,8 @@ const endsIntervalMs = 1000;
  * found on disk. When the group wants to rebalance during a batch, what is in work is finished and committed first.
  */
 export async function createReceiver(options: ReceiverOptions): Promise<Receiver> {
-  const { consumer, config, topic, fromBeginning, commitDelayMs, gaps, ends, signal, logger } = options;
+  const { consumer, config, topic, fromBeginning, commitDelayMs, gaps, ends, signal, logger, monitor } =
+    options;
   const channel = createChannel<Delivery>();
   let tracker = createOffsetTracker();
   let committing = Promise.resolve();
@@ -64,8 +67,11 @@ export async function createReceiver(options: ReceiverOptions): Promise<Receiver
       tracker = createOffsetTracker();
     });
   }
+  consumer.on(events.REBALANCING, () => monitor.unassigned('the group is sharing out its partitions again'));
   consumer.on(events.GROUP_JOIN, ({ payload: { memberAssignment } }) => {
-    gaps.checkAssigned(memberAssignment[topic] ?? []).catch((error: unknown) => {
+    const partitions = memberAssignment[topic] ?? [];
+    monitor.assigned(partitions);
+    gaps.checkAssigned(partitions).catch((error: unknown) => {
       logger.debug({ error }, 'removed records were not looked for');
     });
   });
@@ -85,6 +91,7 @@ export async function createReceiver(options: ReceiverOptions): Promise<Receiver
     }
   });
   consumer.on(events.CRASH, ({ payload: { error, restart } }) => {
+    monitor.unassigned(`the connection to Kafka was lost: ${error.message}`);
     if (restart) {
       logger.warn(`the connection to Kafka was lost, joining again: ${error.message}`);
     } else {

@@ -23,6 +23,8 @@ import type { DeadLetters } from './dead-letters.ts';
 import { findEnds, rewind } from './ends.ts';
 import { createPatience } from './fault.ts';
 import { createGaps } from './gaps.ts';
+import { createLagReader } from './lag.ts';
+import { startMonitor } from './monitor.ts';
 import type { ConsumerOptions, options } from './options.ts';
 import { createReceiver } from './receiver.ts';
 import { assertSelection, isSelection, selectPart } from './select.ts';
@@ -55,6 +57,16 @@ export async function run({
   const { consumer: given, fromBeginning, commitDelayMs } = consumerConfig(properties);
   const store = await openImageStore(path(values['output-directory']));
 
+  const budget = createBudget(
+    values['max-in-flight-bytes'] ?? defaultMaxInFlightBytes,
+    values.concurrency ?? 2 * availableParallelism(),
+  );
+  const monitor = await startMonitor({
+    host: values['metrics-host'],
+    port: values['metrics-port'],
+    budget,
+    logger,
+  });
   Object.assign(kafkajs.CompressionCodecs, compressionCodecs());
   const kafka = new kafkajs.Kafka(await clientConfig(properties, logger));
   const admin = kafka.admin();
@@ -77,7 +89,7 @@ export async function run({
     const chunkTimeoutMs = selection
       ? Number.POSITIVE_INFINITY
       : (values['chunk-timeout'] ?? defaultChunkTimeoutMs);
-    const gaps = createGaps({ admin, topic, groupId: config.groupId, logger });
+    const gaps = createGaps({ admin, topic, groupId: config.groupId, logger, monitor });
     const receiver = await createReceiver({
       consumer: kafka.consumer(config),
       config,
@@ -88,7 +100,9 @@ export async function run({
       ends,
       signal,
       logger,
+      monitor,
     });
+    monitor.followLag(createLagReader(admin, topic, config.groupId, fromBeginning));
 
     const deadLetters = openDeadLetters(
       values,
@@ -105,25 +119,23 @@ export async function run({
       deliveries: receiver,
       stop: () => receiver.stop(),
       selection,
-      decode: (record) => decodeRecord(record, limits),
+      decode: monitor.timed('decode', (record) => decodeRecord(record, limits)),
       assembler: createAssembler({
         temporaryFile: () => store.temporaryFile(),
         isSaved: (chunk) => isSaved(chunk, saveOptions),
         maxBytes: values['max-incomplete-bytes'] ?? defaultMaxIncompleteBytes,
         timeoutMs: chunkTimeoutMs,
       }),
-      save: (image) => saveImage(image, saveOptions),
+      save: monitor.timed('save', (image) => saveImage(image, saveOptions)),
       deadLetters,
       maxBadRecords: (values['max-bad-records'] ?? defaultMaxBadRecords) || undefined,
-      patience: createPatience({ signal, logger }),
+      patience: createPatience({ signal, logger, monitor }),
       isAtEnd: () => ends?.isReached() ?? false,
       limit: values['num-messages'],
-      budget: createBudget(
-        values['max-in-flight-bytes'] ?? defaultMaxInFlightBytes,
-        values.concurrency ?? 2 * availableParallelism(),
-      ),
+      budget,
       logger,
       progress,
+      monitor,
     });
     const lastCommit = await receiver.close();
     await deadLetters?.close();
@@ -136,6 +148,7 @@ export async function run({
   } catch (error) {
     throw translate(error, [], `group '${given.groupId}' cannot read topic '${topic}'`);
   } finally {
+    monitor.close();
     await admin.disconnect();
   }
 }

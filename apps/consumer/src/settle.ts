@@ -5,6 +5,7 @@ import type { DeadLetters } from './dead-letters.ts';
 import type { Delivery } from './delivery.ts';
 import { isBadRecord, isFault } from './fault.ts';
 import type { Patience } from './fault.ts';
+import type { Monitor } from './monitor.ts';
 import type { Upload } from './upload.ts';
 
 /** One record, or all those of an upload: what is saved, put aside and done as one. */
@@ -27,6 +28,7 @@ export interface SettlementOptions {
   /** Ends the run. */
   readonly stop: () => void;
   readonly logger: Pick<Logger, 'warn' | 'error'>;
+  readonly monitor: Pick<Monitor, 'failed' | 'deadLettered'>;
 }
 
 /** What becomes of work that does not succeed: it is waited for, put aside, or ends the run. */
@@ -42,7 +44,7 @@ export interface Settlement {
 }
 
 export function createSettlement(options: SettlementOptions): Settlement {
-  const { deadLetters, maxBadRecords, patience, hasGoodRecord, stop, logger } = options;
+  const { deadLetters, maxBadRecords, patience, hasGoodRecord, stop, logger, monitor } = options;
   const count = { failed: 0, deadLettered: 0 };
 
   async function reject(work: Work, error: Error): Promise<void> {
@@ -58,6 +60,7 @@ export function createSettlement(options: SettlementOptions): Settlement {
     }
     await work.done(false);
     count.deadLettered += 1;
+    monitor.deadLettered(error.code);
     logger.warn(`record ${shown(work.first)} is bad, it goes ${deadLetters.destination}: ${error.message}`);
     if (count.deadLettered === maxBadRecords && !hasGoodRecord()) {
       end(
@@ -83,6 +86,7 @@ export function createSettlement(options: SettlementOptions): Settlement {
 
   function end(reason: string): void {
     count.failed += 1;
+    monitor.failed();
     stop();
     logger.error(reason);
   }

@@ -1,0 +1,127 @@
+import { createServer } from 'node:http';
+import type { IncomingMessage } from 'node:http';
+import { isIPv6 } from 'node:net';
+import type { AddressInfo } from 'node:net';
+import type { Logger } from '@image-stream/program';
+import { ListenError } from './errors.ts';
+
+export interface HealthOptions {
+  /** An address of this machine, or a name of one. */
+  readonly host: string;
+  /** 0 takes any that is free. */
+  readonly port: number;
+  /** What keeps images from being saved, in plain words; undefined where nothing does. */
+  readonly problem: () => string | undefined;
+  /** The text for Prometheus, and its content type. */
+  readonly metrics: { readonly contentType: string; read(): Promise<string> };
+  readonly logger: Pick<Logger, 'debug'>;
+}
+
+/** A server that answers until it is closed, and keeps no process alive. */
+export interface HealthServer {
+  /** Without a path, such as `http://127.0.0.1:9464`. */
+  readonly url: string;
+  /** Cuts off whoever is connected. */
+  close(): void;
+}
+
+interface Answer {
+  readonly status: number;
+  readonly contentType: string;
+  readonly body: string;
+}
+
+/** A request is one short line and a few headers; who takes longer wants something else. In milliseconds. */
+const limits = {
+  headersTimeout: 2000,
+  requestTimeout: 2000,
+  keepAliveTimeout: 2000,
+  connectionsCheckingInterval: 1000,
+};
+
+/**
+ * Serves `/healthz`, `/readyz` and `/metrics`, for GET and HEAD.
+ *
+ * @throws ListenError when the port is taken or the address is none of this machine
+ */
+export async function serveHealth(options: HealthOptions): Promise<HealthServer> {
+  const { host, port, problem, metrics, logger } = options;
+  const pages: Record<string, () => Answer | Promise<Answer>> = {
+    // That it is answered at all is the news: the event loop turns.
+    '/healthz': () => json(200, { status: 'ok' }),
+    '/readyz': () => {
+      const reason = problem();
+      return reason === undefined
+        ? json(200, { status: 'ready' })
+        : json(503, { status: 'not ready', reason });
+    },
+    '/metrics': async () => ({
+      status: 200,
+      contentType: metrics.contentType,
+      body: await metrics.read(),
+    }),
+  };
+
+  const server = createServer(limits, async (request, response) => {
+    const { status, contentType, body } = await answer(request);
+    response.writeHead(status, {
+      'content-type': contentType,
+      'content-length': Buffer.byteLength(body),
+      ...(status === 405 && { allow: 'GET, HEAD' }),
+    });
+    response.end(body);
+  });
+  server.unref();
+  await new Promise<void>((resolve, reject) => {
+    server.once('error', (error) => reject(translate(error, host, port)));
+    server.listen({ host, port }, resolve);
+  });
+  // Such as no file descriptor left for one who connects; that must not end the consumer.
+  server.on('error', (error) => logger.debug({ error }, 'a request for health or metrics was not taken'));
+
+  return {
+    url: urlOf(server.address() as AddressInfo),
+    close() {
+      server.close();
+      server.closeAllConnections();
+    },
+  };
+
+  async function answer({ method = '', url = '' }: IncomingMessage): Promise<Answer> {
+    if (method !== 'GET' && method !== 'HEAD') {
+      return json(405, { error: `${method} is not answered, only GET and HEAD` });
+    }
+    const [path = ''] = url.split('?', 1);
+    if (!Object.hasOwn(pages, path)) {
+      return json(404, { error: `there is no ${path}, only ${Object.keys(pages).join(', ')}` });
+    }
+    try {
+      return await pages[path]!();
+    } catch (error) {
+      return json(500, { error: String(error) });
+    }
+  }
+}
+
+function json(status: number, body: Record<string, string>): Answer {
+  return { status, contentType: 'application/json', body: `${JSON.stringify(body)}\n` };
+}
+
+function urlOf({ address, port }: AddressInfo): string {
+  return `http://${isIPv6(address) ? `[${address}]` : address}:${port}`;
+}
+
+function translate(error: NodeJS.ErrnoException, host: string, port: number): ListenError {
+  const [problem, advice] = problems[error.code ?? ''] ?? [error.message, 'check both options'];
+  return new ListenError(
+    `cannot listen on --metrics-port ${port} of --metrics-host ${host}: ${problem}; ${advice}`,
+    { cause: error },
+  );
+}
+
+const problems: Record<string, readonly [problem: string, advice: string]> = {
+  EADDRINUSE: ['the port is in use', 'choose another port, or 0 for any that is free'],
+  EACCES: ['this user may not take the port', 'choose a port from 1024 to 65535, or 0 for any that is free'],
+  EADDRNOTAVAIL: ['the host is no address of this machine', 'choose one of its own, or 0.0.0.0 for all'],
+  ENOTFOUND: ['the host is not known', 'choose an address of this machine, or 0.0.0.0 for all'],
+};

@@ -1,4 +1,5 @@
 import { networkInterfaces } from 'node:os';
+import { startKafka } from '@image-stream/local-kafka';
 import { describe, expect, onTestFinished, test, vi } from 'vitest';
 import { filesIn, temporaryFolder } from './files.test-support.ts';
 import { committed, createTopic, uniqueName } from './kafka.test-support.ts';
@@ -85,6 +86,35 @@ test('of two consumers of one partition, one is ready and the other says why it 
   const alive = await Promise.all(both.map(async ({ url }) => (await fetch(`${url}/healthz`)).status));
   expect(alive).toEqual([200, 200]);
 });
+
+test(
+  'without a broker it is not ready and tells no lag, and is again when it is back',
+  { timeout: 120_000 },
+  async () => {
+    const kafka = await startKafka();
+    onTestFinished(() => kafka.stop());
+    const consumer = await monitored([
+      '-bs',
+      kafka.bootstrapServers,
+      '-o',
+      temporaryFolder(),
+      '-X',
+      'session.timeout.ms=6000',
+    ]);
+    const readiness = async (): Promise<string> => (await fetch(`${consumer.url}/readyz`)).text();
+    await vi.waitUntil(async () => (await consumer.lag()) === 0, patience);
+
+    await kafka.brokers[0]!.kill();
+    await vi.waitUntil(async () => (await consumer.lag()) === undefined, patience);
+    await vi.waitUntil(
+      async () => (await readiness()).includes('the connection to Kafka was lost: '),
+      patience,
+    );
+    await kafka.brokers[0]!.restart();
+    await vi.waitUntil(async () => (await readiness()) === '{"status":"ready"}\n', patience);
+    await vi.waitUntil(async () => (await consumer.lag()) === 0, patience);
+  },
+);
 
 test('nothing else is answered, and nothing but loopback is listened on', async (context) => {
   const topic = await createTopic();

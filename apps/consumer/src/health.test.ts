@@ -101,8 +101,8 @@ describe('where it cannot listen, one line says why', () => {
   });
 
   test('an address of another machine', async () => {
-    await expect(serve({ host: '192.0.2.1' })).rejects.toThrow(
-      'cannot listen on --metrics-port 0 of --metrics-host 192.0.2.1: the host is no address of this machine; ',
+    await expect(serve({ host: '203.0.113.1' })).rejects.toThrow(
+      'cannot listen on --metrics-port 0 of --metrics-host 203.0.113.1: the host is no address of this machine; ',
     );
   });
 });

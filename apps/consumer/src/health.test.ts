@@ -70,14 +70,20 @@ describe('nobody can hold it up', () => {
     expect(await text(socket)).toMatch(/^HTTP\/1\.1 408 /);
   });
 
-  test('by a connection that stays open when it closes', async () => {
-    const server = await serve();
-    const { socket } = await connected(server);
-    socket.write('GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n');
-    await once(socket, 'readable');
-    const closed = once(socket.resume(), 'close');
+  test('by an answer that is under way when it closes', async () => {
+    let asked = (): void => {};
+    const underWay = new Promise<void>((resolve) => {
+      asked = resolve;
+    });
+    const read = (): Promise<string> => {
+      asked();
+      return new Promise(() => {});
+    };
+    const server = await serve({ metrics: { contentType: 'text/plain', read } });
+    const answer = fetch(`${server.url}/metrics`);
+    await underWay;
     server.close();
-    await closed;
+    await expect(answer).rejects.toThrow('fetch failed');
     await expect(fetch(`${server.url}/healthz`)).rejects.toThrow('fetch failed');
   });
 

@@ -1,0 +1,136 @@
+import { createHash, randomBytes } from 'node:crypto';
+import { existsSync, mkdirSync, readFileSync, statSync } from 'node:fs';
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import sharp from 'sharp';
+import { expect, onTestFinished } from 'vitest';
+import { filesIn, temporaryFolder } from './files.test-support.ts';
+import { committed, createTopic, ends, withAdmin } from './kafka.test-support.ts';
+import { succeed } from './programs.test-support.ts';
+
+/** What a test sends, and where all of it has to be in the end, whatever happens on the way. */
+export interface Ledger {
+  /** Image files to send, no two of them alike. */
+  readonly folder: string;
+  readonly output: string;
+  readonly topic: string;
+  readonly group: string;
+  /** Files of the output that were replaced or removed since they were first seen. */
+  readonly changed: () => string[];
+}
+
+/** How often to look for new files and changed ones, in milliseconds. */
+const watchIntervalMs = 50;
+
+/** Folders, a topic and a group that no other test has. @param maxMessageBytes makes what is larger travel in chunks */
+export async function openLedger(partitions?: number, maxMessageBytes?: string): Promise<Ledger> {
+  const topic = await createTopic(partitions, maxMessageBytes);
+  const home = temporaryFolder();
+  const [folder, output] = [join(home, 'sent'), join(home, 'output')];
+  mkdirSync(folder);
+  return { folder, output, topic, group: topic, changed: watchFiles(output) };
+}
+
+/** The options of a consumer that serves a ledger. */
+export function consumerArgs({ output, topic, group }: Omit<Ledger, 'folder' | 'changed'>): string[] {
+  return ['-t', topic, '-gid', group, '-o', output];
+}
+
+/** Makes PNG files of noise, a little over `3 * side * side` bytes each. */
+export async function paintFiles(folder: string, count: number, side = 16): Promise<void> {
+  for (let index = 0; index < count; index++) {
+    const raw = { width: side, height: side, channels: 3 } as const;
+    const png = await sharp(randomBytes(3 * side * side), { raw })
+      .png()
+      .toBuffer();
+    const number = filesIn(folder).length;
+    await writeFile(join(folder, `noise-${number}.png`), png);
+  }
+}
+
+/** Sends all files of a folder, and sees that the producer reports each of them as sent. */
+export async function sendFiles(folder: string, topic: string, args: readonly string[] = []): Promise<void> {
+  const summary = await succeed('producer', [folder, '-t', topic, '-a', 'all', ...args]);
+  expect(summary).toMatchObject({ images: filesIn(folder).length, failed: 0 });
+}
+
+/**
+ * Holds the output against what was sent: each file is there with its bytes, once, nothing was replaced or put
+ * aside, nothing unfinished is left, and the group has committed the end of the topic.
+ *
+ * @param ledger consumers of which have ended
+ */
+export async function expectLedger(
+  ledger: Omit<Ledger, 'changed'> & Partial<Pick<Ledger, 'changed'>>,
+): Promise<void> {
+  const { folder, output, topic, group, changed } = ledger;
+  expect(hashesOf(output)).toEqual(hashesOf(folder));
+  expect(changed?.() ?? []).toEqual([]);
+  // The temporary ones are below `.tmp`, which is no customer's.
+  expect(filesIn(output).filter((file) => !file.startsWith('customer='))).toEqual([]);
+  expect(await recordsIn(`${topic}.dead-letter`)).toBe(0);
+  expect(await lag(group, topic)).toBe(0);
+}
+
+/** The files that have their final names, relative to the output. */
+export function finishedFiles(output: string): string[] {
+  return existsSync(output) ? filesIn(output).filter((file) => !file.startsWith('.tmp')) : [];
+}
+
+/** How many records of a topic, which may not exist. */
+export async function recordsIn(topic: string): Promise<number> {
+  const topics = await withAdmin((admin) => admin.listTopics());
+  return topics.includes(topic) ? ends(topic) : 0;
+}
+
+/** How many records a group has not committed yet. */
+export async function lag(group: string, topic: string): Promise<number> {
+  const offsets = await withAdmin((admin) => admin.fetchTopicOffsets(topic));
+  const done = await committed(group, topic);
+  return offsets.reduce((sum, { partition, high }) => sum + Number(high) - Math.max(done[partition]!, 0), 0);
+}
+
+/** The SHA-256 of each finished file, in their order. */
+function hashesOf(folder: string): string[] {
+  return finishedFiles(folder)
+    .map((file) =>
+      createHash('sha256')
+        .update(readFileSync(join(folder, file)))
+        .digest('hex'),
+    )
+    .toSorted();
+}
+
+/**
+ * Notes each finished file as soon as it is seen, until the test ends: one that is written again has another inode
+ * or time.
+ *
+ * @returns those that were replaced or removed
+ */
+function watchFiles(output: string): () => string[] {
+  const seen = new Map<string, string>();
+  const changed = new Set<string>();
+  const look = (): void => {
+    const files = finishedFiles(output);
+    for (const file of files) {
+      const { ino, mtimeMs } = statSync(join(output, file));
+      const mark = `${ino} ${mtimeMs}`;
+      if (mark !== (seen.get(file) ?? mark)) {
+        changed.add(file);
+      }
+      seen.set(file, mark);
+    }
+    const present = new Set(files);
+    for (const file of seen.keys()) {
+      if (!present.has(file)) {
+        changed.add(file);
+      }
+    }
+  };
+  const timer = setInterval(look, watchIntervalMs);
+  onTestFinished(() => clearInterval(timer));
+  return () => {
+    look();
+    return [...changed];
+  };
+}

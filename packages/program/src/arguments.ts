@@ -24,6 +24,10 @@ export interface CommandLine<O extends OptionDefinitions> {
   /** What the arguments that are no options are; absent where there are none. */
   readonly inputs?: { readonly name: string; readonly describe: string };
   readonly examples: readonly (readonly [command: string, explanation: string])[];
+  /** What else can be asked for, by the word that then stands first. */
+  readonly commands?: Readonly<Record<string, { readonly summary: string }>>;
+  /** True where it is such a command itself: the completion script is the program's. */
+  readonly isCommand?: boolean;
 }
 
 /** What a command line asks for: a run with values, or a text such as the help. */
@@ -42,9 +46,9 @@ export async function parseArguments<O extends OptionDefinitions>(
   args: readonly string[],
   environment: Environment,
 ): Promise<Parsed<O>> {
-  const { name, options } = commandLine;
+  const { name, options, isCommand = false } = commandLine;
   const given = normalize(args, options);
-  if (given[0] === 'completion' && given.length === 1) {
+  if (given[0] === 'completion' && given.length === 1 && !isCommand) {
     return { kind: 'text', text: await completionScript(name) };
   }
   const parser = createParser(commandLine, environment);
@@ -62,10 +66,8 @@ export async function parseArguments<O extends OptionDefinitions>(
     : { kind: 'text', text: mendHelp(text) };
 }
 
-function createParser(
-  { name, version, summary, options, inputs, examples }: CommandLine<OptionDefinitions>,
-  environment: Environment,
-) {
+function createParser(commandLine: CommandLine<OptionDefinitions>, environment: Environment) {
+  const { name, version, summary, options, inputs, examples, commands = {}, isCommand } = commandLine;
   return (
     yargs()
       .scriptName(name)
@@ -82,11 +84,19 @@ function createParser(
       // Our own texts are English, and a mixture of languages helps nobody.
       .detectLocale(false)
       // Before what yargs checks: a mistyped option explains why a required one is missing.
-      .middleware((argv) => assertKnown(argv, options, inputs !== undefined), true)
+      .middleware((argv) => assertKnown(argv, commandLine), true)
       .options(checked(options, environment))
       .example(examples as [string, string][])
       .epilogue('Every option can be set in the environment: --some-option is IMAGE_STREAM_SOME_OPTION.')
-      .completion('completion', 'Print a completion script for bash, zsh or fish')
+      // For the help and the completions; which command it is, is known before anything is parsed.
+      .command(
+        Object.entries(commands).map(([command, { summary: describe }]) => ({
+          command,
+          describe,
+          handler() {},
+        })),
+      )
+      .completion('completion', isCommand ? false : 'Print a completion script for bash, zsh or fish')
       .version(version)
       .group(['help', 'version'], 'Other:')
       .wrap(Math.min(110, process.stdout.columns ?? 110))

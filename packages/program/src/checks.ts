@@ -1,5 +1,5 @@
 import { closestMatch } from 'leven';
-import type { Environment, OptionDefinitions } from './arguments.ts';
+import type { CommandLine, Environment, OptionDefinitions } from './arguments.ts';
 import { UsageError } from './errors.ts';
 import { aliasesOf, variableOf } from './spelling.ts';
 
@@ -39,22 +39,27 @@ export function checked(options: OptionDefinitions, environment: Environment): O
  */
 export function assertKnown(
   argv: Record<string, unknown>,
-  options: OptionDefinitions,
-  takesInputs: boolean,
+  { name: program, options, inputs, commands = {} }: CommandLine<OptionDefinitions>,
 ): void {
   const names = ['help', 'version', ...Object.keys(options)];
   const known = new Set(['_', '$0', '--', ...names, ...Object.values(options).flatMap(aliasesOf)]);
   const unknown = Object.keys(argv).find((name) => !known.has(name));
   if (unknown !== undefined) {
-    // Two slips at most, and not another word altogether.
-    const suggestion = closestMatch(unknown, names, { maxDistance: Math.min(2, (unknown.length - 1) / 2) });
+    const suggestion = meant(unknown, names);
     const question = suggestion === undefined ? '' : `; did you mean --${suggestion}?`;
     throw new UsageError(`unknown option ${unknown.length === 1 ? '-' : '--'}${unknown}${question}`);
   }
   const [unexpected] = positionals(argv);
-  if (unexpected !== undefined && !takesInputs) {
-    throw new UsageError(`unexpected argument '${unexpected}'; only options are taken`);
+  if (unexpected !== undefined && inputs === undefined) {
+    const command = meant(unexpected, Object.keys(commands));
+    const advice = command === undefined ? 'only options are taken' : `did you mean ${program} ${command}?`;
+    throw new UsageError(`unexpected argument '${unexpected}'; ${advice}`);
   }
+}
+
+/** The name that was probably meant: two slips at most, and not another word altogether. */
+function meant(typed: string, names: readonly string[]): string | undefined {
+  return closestMatch(typed, names, { maxDistance: Math.min(2, (typed.length - 1) / 2) });
 }
 
 /** The arguments that are no options, as they were typed. */

@@ -1,6 +1,6 @@
 // A program from its parts.
 export { outputOptions, runProgram } from './program.ts';
-export type { Program, RunContext } from './program.ts';
+export type { Command, Outcome, Program, RunContext } from './program.ts';
 export type { CommandLine, OptionDefinitions, OptionValues } from './arguments.ts';
 export { UsageError } from './errors.ts';
 

@@ -1,7 +1,7 @@
 // A program that does as it is told, for tests to run as a process of its own.
 import { setTimeout } from 'node:timers/promises';
 import { outputOptions, runProgram, UsageError } from './index.ts';
-import type { OptionDefinitions, RunContext, Summary } from './index.ts';
+import type { Command, OptionDefinitions, RunContext, Summary } from './index.ts';
 
 class KnownError extends Error {
   readonly isUsage: boolean;
@@ -72,6 +72,23 @@ async function aborted(signal: AbortSignal): Promise<void> {
   await setTimeout(60_000, undefined, { signal }).catch(() => {});
 }
 
+const checkOptions = {
+  result: { choices: ['same', 'different', 'usage'], default: 'same', describe: 'What it finds' },
+  ...outputOptions,
+} as const satisfies OptionDefinitions;
+
+const check: Command<typeof checkOptions> = {
+  summary: 'Checks what was done.',
+  options: checkOptions,
+  examples: [['$0 --result different', 'finds a difference']],
+  async run({ values: { result } }) {
+    if (result === 'usage') {
+      throw new UsageError('--result is wrong');
+    }
+    return { summary: { result }, text: `checked\n  ${result}`, isDone: result === 'same' };
+  },
+};
+
 await runProgram({
   name: 'tester',
   version: '1.2.3',
@@ -81,4 +98,5 @@ await runProgram({
   verb: 'tested',
   knownErrors: [KnownError],
   run,
+  commands: { check },
 });

@@ -128,6 +128,73 @@ describe('exit codes', () => {
   });
 });
 
+describe('a command', () => {
+  test.each<[string[], number, string, string]>([
+    [['check'], 0, 'checked\n  same\n', ''],
+    [['--', 'check', '--result', 'different'], 1, 'checked\n  different\n', ''],
+    [['check', '--result=different', '--json'], 1, '{"result":"different"}\n', ''],
+    [['check', '--quiet'], 0, '', ''],
+    [['check', '--result', 'usage'], 2, '', 'tester check: --result is wrong (see tester check --help)\n'],
+    [
+      ['check', '--resul', 'x'],
+      2,
+      '',
+      'tester check: unknown option --resul; did you mean --result? (see tester check --help)\n',
+    ],
+    [
+      ['chekc'],
+      2,
+      '',
+      "tester: unexpected argument 'chekc'; did you mean tester check? (see tester --help)\n",
+    ],
+    [
+      ['something'],
+      2,
+      '',
+      "tester: unexpected argument 'something'; only options are taken (see tester --help)\n",
+    ],
+    [
+      ['check', 'completion'],
+      2,
+      '',
+      "tester check: unexpected argument 'completion'; only options are taken (see tester check --help)\n",
+    ],
+    [['check', '--version'], 0, '1.2.3\n', ''],
+  ])('%j', async (args, code, stdout, stderr) => {
+    expect(await start(args).ended).toEqual({ code, stdout, stderr });
+  });
+
+  test('stands first: after an option it is an argument too many', async () => {
+    const { code, stderr } = await start(['--quiet', 'check']).ended;
+    expect({ code, stderr }).toEqual({
+      code: 2,
+      stderr: "tester: unexpected argument 'check'; did you mean tester check? (see tester --help)\n",
+    });
+  });
+
+  test('takes its options from the environment', async () => {
+    const { stdout } = await start(['check'], { IMAGE_STREAM_RESULT: 'different' }).ended;
+    expect(stdout).toBe('checked\n  different\n');
+  });
+
+  test('is in the help of the program, and has one of its own', async () => {
+    expect((await start(['--help']).ended).stdout).toMatch(/^ {2}tester check +Checks what was done\.$/m);
+    const { stdout } = await start(['check', '--help']).ended;
+    expect(stdout).toMatch(/^Checks what was done\.\n\nUsage: tester check \[options\]\n/);
+    expect(stdout).toMatch(/^ {2}tester check --result different +finds a difference$/m);
+    expect(stdout).not.toMatch(/Commands:|--ending/);
+  });
+
+  test('is completed, with its options and their values', async () => {
+    const completions = async (...words: string[]): Promise<string[]> =>
+      (await start(['--get-yargs-completions', 'tester', ...words]).ended).stdout.trimEnd().split('\n');
+    expect(await completions('ch')).toContain('check');
+    expect(await completions('check', '--re')).toContain('--result');
+    expect(await completions('check', '--re')).not.toContain('--ending');
+    expect(await completions('check', '--result', '')).toEqual(['same', 'different', 'usage']);
+  });
+});
+
 describe('signals', () => {
   test.each(['SIGINT', 'SIGTERM'] as const)('%s: what has begun is finished', async (name) => {
     const { child, until, ended } = start(['--ending', 'drained']);

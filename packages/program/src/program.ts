@@ -1,6 +1,7 @@
 import { resolve } from 'node:path';
 import { parseArguments } from './arguments.ts';
 import type { CommandLine, OptionDefinitions, OptionValues } from './arguments.ts';
+import { splitCommand } from './commands.ts';
 import { UsageError } from './errors.ts';
 import { createLogger, logLevels } from './log.ts';
 import type { LogLevel, Logger } from './log.ts';
@@ -43,11 +44,31 @@ export interface RunContext<O extends OptionDefinitions> {
   readonly path: (path: string) => string;
 }
 
+/** What a run came to. */
+export interface Outcome {
+  /** What `--json` prints, as the last line on standard output. */
+  readonly summary: object;
+  /** The same for people, without a line break at its end. */
+  readonly text: string;
+  /** False makes the exit code 1. */
+  readonly isDone: boolean;
+}
+
+/** What a program does where a certain word stands first on its command line. */
+export interface Command<O extends OptionDefinitions> extends Pick<
+  CommandLine<O>,
+  'summary' | 'options' | 'examples'
+> {
+  run(context: RunContext<O>): Promise<Outcome>;
+}
+
 /** A program: its command line, its work, and which errors are the user's to solve. */
 export interface Program<O extends OptionDefinitions> extends CommandLine<O> {
   /** Past tense, for the summary: `sent`, `saved`. */
   readonly verb: string;
   run(context: RunContext<O>): Promise<Summary>;
+  /** Commands by their words, each with options of its own. Default: none. */
+  readonly commands?: Readonly<Record<string, Command<OptionDefinitions>>>;
   /**
    * Classes of errors whose message explains everything; others are shown with their stack. One that
    * `isUsage` ends the program like a wrong option.
@@ -60,9 +81,10 @@ export interface Program<O extends OptionDefinitions> extends CommandLine<O> {
  * was not, 2 wrong usage.
  */
 export async function runProgram<O extends OptionDefinitions>(program: Program<O>): Promise<void> {
+  const { commandLine, args, run } = chosenBy(process.argv.slice(2), program);
   let finish = (): void => {};
   try {
-    const parsed = await parseArguments(program, process.argv.slice(2), process.env);
+    const parsed = await parseArguments(commandLine, args, process.env);
     if (parsed.kind === 'text') {
       process.stdout.write(`${parsed.text}\n`);
       return;
@@ -79,7 +101,7 @@ export async function runProgram<O extends OptionDefinitions>(program: Program<O
       logger.info(`${name}: finishing what has begun; once more to leave at once`),
     );
 
-    const summary = await program.run({
+    const outcome = await run({
       values: parsed.values,
       inputs: parsed.inputs,
       logger,
@@ -89,30 +111,57 @@ export async function runProgram<O extends OptionDefinitions>(program: Program<O
     });
     finish();
     await new Promise((written) => {
-      process.stdout.write(summaryText(program.verb, summary, { json, quiet }), written);
+      process.stdout.write(outputText(outcome, { json, quiet }), written);
     });
     // Not by itself: a client that was given up can hold connections, and with them the process, for ever.
-    process.exit(summary.failed + summary.removed > 0 ? 1 : 0);
+    process.exit(outcome.isDone ? 0 : 1);
   } catch (error) {
     finish();
     // The client may still be trying to connect; the user has the answer already.
-    process.exit(report(program, error));
+    process.exit(report(commandLine.name, program.knownErrors, error));
   }
 }
 
-function summaryText(
-  verb: string,
-  summary: Summary,
-  { json, quiet }: { json: boolean; quiet: boolean },
+/** What the arguments ask for: the program's own work, or that of a command. */
+function chosenBy<O extends OptionDefinitions>(
+  args: readonly string[],
+  program: Program<O>,
+): {
+  readonly commandLine: CommandLine<OptionDefinitions>;
+  readonly args: readonly string[];
+  readonly run: (context: RunContext<OptionDefinitions>) => Promise<Outcome>;
+} {
+  const { name, version, verb, commands } = program;
+  const { word, rest } = splitCommand(args, commands);
+  if (word === undefined) {
+    return {
+      commandLine: program,
+      args: rest,
+      run: async (context) => {
+        const summary = await program.run(context as RunContext<O>);
+        const isDone = summary.failed + summary.removed === 0;
+        return { summary, text: describeSummary(verb, summary), isDone };
+      },
+    };
+  }
+  const command = commands![word]!;
+  const commandLine = { ...command, name: `${name} ${word}`, version, isCommand: true };
+  return { commandLine, args: rest, run: (context) => command.run(context) };
+}
+
+function outputText(
+  { summary, text }: Outcome,
+  { json, quiet }: { readonly json: boolean; readonly quiet: boolean },
 ): string {
   if (json) {
     return `${JSON.stringify(summary)}\n`;
   }
-  return quiet ? '' : `${describeSummary(verb, summary)}\n`;
+  return quiet ? '' : `${text}\n`;
 }
 
 function report(
-  { name, knownErrors }: Pick<Program<OptionDefinitions>, 'name' | 'knownErrors'>,
+  name: string,
+  knownErrors: Program<OptionDefinitions>['knownErrors'],
   error: unknown,
 ): number {
   if (error instanceof UsageError) {

@@ -33,13 +33,17 @@ import {
 import type { Encoding, ImageStore, SameContent, Saved, Size } from '@image-stream/image-io';
 import type { AssembledImage } from './upload.ts';
 
-export interface SaveOptions extends Limits {
-  readonly store: ImageStore;
+/** What decides on the path and the encoding of a file. */
+export interface FileOptions extends Limits {
   /** `original`: encoded images as received, pixels as png. */
   readonly saveAs: 'original' | Encoding;
   /** Shrinks what is larger to fit inside; undefined keeps every pixel. */
   readonly resize: Size | undefined;
   readonly timeZone: string;
+}
+
+export interface SaveOptions extends FileOptions {
+  readonly store: ImageStore;
   readonly overwrite: boolean;
 }
 
@@ -104,7 +108,8 @@ export async function isSaved(
   return existing?.size === size && (await sha256Of(existing)) === sha256;
 }
 
-function pathOf(image: ImageAttributes, mediaType: string, { timeZone }: SaveOptions): string {
+/** Where the file of an image belongs. @throws ImageIoError `UNSUPPORTED` for a media type that is none of images */
+export function pathOf(image: ImageAttributes, mediaType: string, { timeZone }: FileOptions): string {
   const extension = extensionOf(mediaType);
   if (extension === undefined) {
     throw new ImageIoError('UNSUPPORTED', `images of type ${mediaType} cannot be saved`);
@@ -117,9 +122,9 @@ function attributesOf({ id, customerId, createdAt }: ImageAttributes): ImageAttr
 }
 
 /** What to encode in; undefined for an image that is saved as received. Pixels are no file yet. */
-async function encodingToSave(
+export async function encodingToSave(
   content: EncodedImage | PixelArray | StoredImage,
-  { saveAs, ...options }: SaveOptions,
+  { saveAs, ...options }: FileOptions,
 ): Promise<Encoding | undefined> {
   if (isPixelArray(content)) {
     return saveAs === 'original' ? 'png' : saveAs;

@@ -12,12 +12,12 @@ export type { FileSource } from './file-source.ts';
 // From one encoding to another.
 export { decodePixels, encodingNeeded, samePixels, transcode, transcodeToFile } from './transcode.ts';
 export type { Size, TranscodeOptions } from './transcode.ts';
-export { encodings, isLossless } from './encodings.ts';
+export { encodingOf, encodings, isLossless, mediaTypeOf } from './encodings.ts';
 export type { Encoding } from './encodings.ts';
 
 // Images out.
 export { imagePath, safeName } from './path.ts';
-export { openImageStore } from './store.ts';
+export { openImageStore, plainFile } from './store.ts';
 export type { ImageStore, SameContent, Saved } from './store.ts';
 
 export { ImageIoError } from './errors.ts';

@@ -162,8 +162,13 @@ async function linkUnlessTaken(from: string, to: string): Promise<boolean> {
   }
 }
 
-/** Whoever can write into the output must not make us read, and compare with, a file elsewhere. */
-async function plainFile(file: string): Promise<ByteSource | undefined> {
+/**
+ * The bytes of a file of the output; undefined where there is none. Whoever can write into the output must not make
+ * us read, and compare with, a file elsewhere.
+ *
+ * @throws ImageIoError `UNSAFE_PATH` for anything but a plain file
+ */
+export async function plainFile(file: string): Promise<ByteSource | undefined> {
   try {
     if ((await lstat(file)).isFile()) {
       return await fileSource(file);

@@ -20,13 +20,12 @@ export interface SelectedPart extends Selection {
   close(): Promise<void>;
 }
 
-type Wanted = Pick<
-  ConsumerOptions,
-  'customer' | 'since' | 'until' | 'partition' | 'group-id' | 'from-beginning'
->;
+/** The options that ask for a part of a topic. */
+export type TopicPart = Partial<Pick<ConsumerOptions, 'customer' | 'since' | 'until' | 'partition'>>;
+type Wanted = TopicPart & Partial<Pick<ConsumerOptions, 'group-id' | 'from-beginning'>>;
 
 /** True where a command line asks for a part of the topic. */
-export function isSelection({ customer, since, until, partition }: Wanted): boolean {
+export function isSelection({ customer, since, until, partition }: TopicPart): boolean {
   return [customer, since, until, partition].some((value) => value !== undefined);
 }
 
@@ -51,13 +50,15 @@ export function assertSelection(wanted: Wanted): void {
  * Finds where the selection begins and ends, by the timestamps that the brokers index, and lets a group of its own
  * begin there.
  *
+ * @param purpose shows in the name of the group
  * @throws KafkaConfigError `REFUSED` for a partition that the topic does not have
  */
 export async function selectPart(
   admin: Admin,
   topic: string,
-  wanted: Wanted,
+  wanted: TopicPart,
   fromBeginning: boolean,
+  purpose: 'selection' | 'verify' = 'selection',
 ): Promise<SelectedPart> {
   const { customer, since, until, partition: partitions } = wanted;
   const offsets = await untilServed(() => admin.fetchTopicOffsets(topic));
@@ -70,13 +71,16 @@ export async function selectPart(
   }
   const starts = since && (await offsetsAt(admin, topic, since));
   const stops = until && (await offsetsAt(admin, topic, until));
-  const groupId = `image-stream-selection-${randomUUID()}`;
+  const groupId = `image-stream-${purpose}-${randomUUID()}`;
   const begin = offsets.map(({ partition, low, high }) => {
     const isChosen = partitions?.includes(partition) ?? true;
     const first = starts?.get(partition) ?? (fromBeginning ? low : high);
     return { partition, offset: isChosen ? String(first) : high };
   });
-  await admin.setOffsets({ groupId, topic, partitions: begin });
+  // A new group begins at the beginning by itself, and to set its offsets takes the client five seconds.
+  if (!fromBeginning || since !== undefined || partitions !== undefined) {
+    await admin.setOffsets({ groupId, topic, partitions: begin });
+  }
   const ends =
     stops && new Map(offsets.map(({ partition, high }) => [partition, stops.get(partition) ?? BigInt(high)]));
   return {

@@ -45,6 +45,15 @@ export async function send(topic: string, ...messages: Message[]): Promise<void>
   await producer.disconnect();
 }
 
+/** Removes the records of partition 0 before an offset, as retention does. */
+export async function removeBefore(topic: string, offset: number): Promise<void> {
+  await withAdmin(async (admin) => {
+    // Without this question, the client does not know the topic's leader.
+    await admin.fetchTopicOffsets(topic);
+    await admin.deleteTopicRecords({ topic, partitions: [{ partition: 0, offset: String(offset) }] });
+  });
+}
+
 /** A record as another program sees it. */
 export interface Received {
   readonly key: Buffer | null;

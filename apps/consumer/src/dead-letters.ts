@@ -1,10 +1,12 @@
 import { deadLetterHeaders } from '@image-stream/codec';
 import type { CodecError, ReceivedRecord } from '@image-stream/codec';
 import type { ImageIoError } from '@image-stream/image-io';
-import { createSender, ensureTopic, topicLimit } from '@image-stream/kafka-config';
+import { assertTopicName, createSender, ensureTopic, topicLimit } from '@image-stream/kafka-config';
 import type { RecordToSend, Sender, SenderOptions } from '@image-stream/kafka-config';
+import { UsageError } from '@image-stream/program';
 import type { Admin } from 'kafkajs';
 import { DeadLetterError } from './fault.ts';
+import type { ConsumerOptions } from './options.ts';
 
 /** The place for records that cannot become images. */
 export interface DeadLetters {
@@ -19,6 +21,8 @@ export interface DeadLetters {
   close(): Promise<void>;
 }
 
+type TopicOptions = Pick<ConsumerOptions, 'topic' | 'dead-letter-topic'>;
+
 export interface DeadLettersOptions {
   readonly topic: string;
   /** Where the records come from, and the `max.message.bytes` that it would be created with. */
@@ -26,6 +30,28 @@ export interface DeadLettersOptions {
   readonly admin: Admin;
   readonly connect: SenderOptions['connect'];
   readonly logger: SenderOptions['logger'];
+}
+
+const suffix = '.dead-letter';
+
+/** Where bad records of a topic go: of a dead-letter topic, where they are. */
+export function deadLetterTopicOf({ topic, 'dead-letter-topic': wanted }: TopicOptions): string {
+  return wanted ?? (topic.endsWith(suffix) ? topic : `${topic}${suffix}`);
+}
+
+/** @throws UsageError for options that contradict one another */
+export function assertDeadLetters({
+  'on-error': onError,
+  'dead-letter-topic': wanted,
+}: ConsumerOptions): void {
+  if (wanted !== undefined) {
+    assertTopicName(wanted);
+    if (onError === 'stop') {
+      throw new UsageError(
+        '--dead-letter-topic does not go with --on-error stop: nothing would be sent there',
+      );
+    }
+  }
 }
 
 /** What the headers of a dead letter may take in addition to those of its record. */

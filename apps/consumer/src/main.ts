@@ -1,9 +1,22 @@
 import { ImageIoError } from '@image-stream/image-io';
 import { KafkaConfigError } from '@image-stream/kafka-config';
 import { runProgram } from '@image-stream/program';
+import type { Command } from '@image-stream/program';
 import packageJson from '../package.json' with { type: 'json' };
 import { ListenError } from './errors.ts';
 import { options } from './options.ts';
+import { verifyOptions } from './verify/options.ts';
+import { VerifyError } from './verify/verify-error.ts';
+
+const verify: Command<typeof verifyOptions> = {
+  summary: 'Proves that a topic and the files on disk agree, or says where they do not.',
+  options: verifyOptions,
+  examples: [
+    ['$0 -o /data/images', 'compare all of data-stream with all files'],
+    ['$0 --since 24h --json', "a day's records with their files, for a program"],
+  ],
+  run: async (context) => (await import('./verify/run.ts')).run(context),
+};
 
 await runProgram({
   name: 'consumer',
@@ -17,7 +30,8 @@ await runProgram({
     ['$0 -gid archive -aor earliest -bs kafka-1:9092', 'as a group of its own, from the beginning'],
   ],
   verb: 'saved',
-  knownErrors: [KafkaConfigError, ImageIoError, ListenError],
+  commands: { verify },
+  knownErrors: [KafkaConfigError, ImageIoError, ListenError, VerifyError],
   // The client is loaded when it is needed, so that --help and wrong usage answer at once.
   run: async (context) => (await import('./run.ts')).run(context),
 });

@@ -141,7 +141,8 @@ export async function startMonitor({ host, port, budget, logger }: MonitorOption
 
 const nothing = (): void => {};
 
-const silentMonitor: Monitor = {
+/** A monitor that nobody asks. */
+export const silentMonitor: Monitor = {
   received: nothing,
   saved: nothing,
   failed: nothing,

@@ -1,8 +1,8 @@
 import { availableParallelism } from 'node:os';
 import { decodeRecord } from '@image-stream/codec';
+import type { Limits } from '@image-stream/codec';
 import { openImageStore } from '@image-stream/image-io';
 import {
-  assertTopicName,
   clientConfig,
   compressionCodecs,
   connectAdmin,
@@ -13,13 +13,17 @@ import {
   translate,
 } from '@image-stream/kafka-config';
 import type { PropertySources } from '@image-stream/kafka-config';
-import { createBudget, timing, UsageError } from '@image-stream/program';
+import { createBudget, timing } from '@image-stream/program';
 import type { RunContext, Summary } from '@image-stream/program';
 import kafkajs from 'kafkajs';
 import { createAssembler } from './assemble.ts';
 import { consume } from './consume.ts';
-import { createDeadLetters, stayingDeadLetters } from './dead-letters.ts';
-import type { DeadLetters } from './dead-letters.ts';
+import {
+  assertDeadLetters,
+  createDeadLetters,
+  deadLetterTopicOf,
+  stayingDeadLetters,
+} from './dead-letters.ts';
 import { findEnds, rewind } from './ends.ts';
 import { createPatience } from './fault.ts';
 import { createGaps } from './gaps.ts';
@@ -33,7 +37,8 @@ import { isSaved, saveImage } from './save.ts';
 /** `max.message.bytes` of a topic that does not exist yet: what the producer creates by default. */
 const maxMessageBytes = 13_772_512;
 
-const defaultMaxInFlightBytes = 128 * 1024 ** 2;
+/** Bytes of records in work at once, as received. */
+export const defaultMaxInFlightBytes = 128 * 1024 ** 2;
 const defaultMaxIncompleteBytes = 16 * 1024 ** 3;
 const defaultChunkTimeoutMs = 600_000;
 const defaultMaxBadRecords = 100;
@@ -47,10 +52,7 @@ export async function run({
   path,
 }: RunContext<typeof options>): Promise<Summary> {
   const { topic, 'save-as': saveAs, resize, 'time-zone': timeZone, overwrite = false } = values;
-  const limits = {
-    ...(values['max-image-bytes'] !== undefined && { maxImageBytes: values['max-image-bytes'] }),
-    ...(values['max-image-pixels'] !== undefined && { maxImagePixels: values['max-image-pixels'] }),
-  };
+  const limits = limitsOf(values);
   assertSelection(values);
   assertDeadLetters(values);
   const properties = await loadProperties(sourcesOf(values, path));
@@ -104,16 +106,18 @@ export async function run({
     });
     monitor.followLag(createLagReader(admin, topic, config.groupId, fromBeginning));
 
-    const deadLetters = openDeadLetters(
-      values,
-      () =>
-        kafka.producer({
-          ...producerConfig(properties).producer,
-          createPartitioner: kafkajs.Partitioners.DefaultPartitioner,
-        }),
-      admin,
-      logger,
-    );
+    const deadLetterTopic = deadLetterTopicOf(values);
+    const connect = (): kafkajs.Producer =>
+      kafka.producer({
+        ...producerConfig(properties).producer,
+        createPartitioner: kafkajs.Partitioners.DefaultPartitioner,
+      });
+    // A selection only looks.
+    const staysThere = deadLetterTopic === topic || selection !== undefined;
+    const source = { topic, maxMessageBytes };
+    const deadLetters = staysThere
+      ? stayingDeadLetters
+      : createDeadLetters({ topic: deadLetterTopic, source, admin, connect, logger });
 
     const { started, ...counts } = await consume({
       deliveries: receiver,
@@ -127,7 +131,7 @@ export async function run({
         timeoutMs: chunkTimeoutMs,
       }),
       save: monitor.timed('save', (image) => saveImage(image, saveOptions)),
-      deadLetters,
+      deadLetters: values['on-error'] === 'stop' ? undefined : deadLetters,
       maxBadRecords: (values['max-bad-records'] ?? defaultMaxBadRecords) || undefined,
       patience: createPatience({ signal, logger, monitor }),
       isAtEnd: () => ends?.isReached() ?? false,
@@ -138,7 +142,7 @@ export async function run({
       monitor,
     });
     const lastCommit = await receiver.close();
-    await deadLetters?.close();
+    await deadLetters.close();
     await selection?.close();
     return {
       ...counts,
@@ -153,44 +157,20 @@ export async function run({
   }
 }
 
-/** Options that exclude one another. */
-function assertDeadLetters({ 'on-error': onError, 'dead-letter-topic': topic }: ConsumerOptions): void {
-  if (topic !== undefined) {
-    assertTopicName(topic);
-    if (onError === 'stop') {
-      throw new UsageError(
-        '--dead-letter-topic does not go with --on-error stop: nothing would be sent there',
-      );
-    }
-  }
+/** The limits that were set; the others are the codec's own. */
+export function limitsOf(values: Pick<ConsumerOptions, 'max-image-bytes' | 'max-image-pixels'>): Limits {
+  return {
+    ...(values['max-image-bytes'] !== undefined && { maxImageBytes: values['max-image-bytes'] }),
+    ...(values['max-image-pixels'] !== undefined && { maxImagePixels: values['max-image-pixels'] }),
+  };
 }
 
-const deadLetterSuffix = '.dead-letter';
-
-/** Where bad records go; undefined where the first one stops the run. */
-function openDeadLetters(
-  values: ConsumerOptions,
-  connect: () => kafkajs.Producer,
-  admin: kafkajs.Admin,
-  logger: RunContext<typeof options>['logger'],
-): DeadLetters | undefined {
-  const { topic, 'on-error': onError, 'dead-letter-topic': wanted } = values;
-  if (onError === 'stop') {
-    return undefined;
-  }
-  const isReplay = wanted === undefined ? topic.endsWith(deadLetterSuffix) : wanted === topic;
-  return isReplay || isSelection(values)
-    ? stayingDeadLetters
-    : createDeadLetters({
-        topic: wanted ?? `${topic}${deadLetterSuffix}`,
-        source: { topic, maxMessageBytes },
-        admin,
-        connect,
-        logger,
-      });
-}
-
-function sourcesOf(values: ConsumerOptions, path: (path: string) => string): PropertySources {
+/** Where Kafka's properties come from. */
+export function sourcesOf(
+  values: Pick<ConsumerOptions, 'bootstrap-servers' | 'request-timeout-ms' | 'command-config' | 'X'> &
+    Partial<ConsumerOptions>,
+  path: (path: string) => string,
+): PropertySources {
   return {
     flags: {
       'bootstrap.servers': { option: '--bootstrap-servers', text: values['bootstrap-servers'] },

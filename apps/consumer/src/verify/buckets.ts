@@ -1,0 +1,66 @@
+import { createHash } from 'node:crypto';
+import { appendFileSync, createReadStream } from 'node:fs';
+import { rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { VerifyError } from './verify-error.ts';
+
+/** Rows on disk, divided so that rows of equal keys are in the same bucket. */
+export interface Buckets<T> {
+  add(key: string, row: T): void;
+  /** One bucket after the other, each once; a bucket is removed when the next one is asked for. */
+  read(): AsyncGenerator<AsyncIterable<T>>;
+}
+
+/** Of each of the 256 buckets, how many characters of rows wait in memory to be written together. */
+const waitingLength = 65_536;
+
+/**
+ * Buckets in a folder that exists, for rows that are too many for memory, in JSON.
+ *
+ * In memory are the rows that wait to be written, 16 MiB at most, and what the reader keeps of one bucket: a 256th
+ * of all rows. Ten million images and as many files make 80,000 rows a bucket, or some 40 MB.
+ */
+export function createBuckets<T>(folder: string): Buckets<T> {
+  const waiting = new Map<number, string>();
+  const fileOf = (bucket: number): string => join(folder, String(bucket));
+
+  return {
+    add(key, row) {
+      const bucket = createHash('sha256').update(key).digest()[0]!;
+      const rows = `${waiting.get(bucket) ?? ''}${JSON.stringify(row)}\n`;
+      waiting.set(bucket, rows.length < waitingLength ? rows : write(bucket, rows));
+    },
+    async *read() {
+      for (const [bucket, rows] of waiting) {
+        waiting.set(bucket, write(bucket, rows));
+        yield rowsOf(fileOf(bucket));
+        await rm(fileOf(bucket));
+      }
+    },
+  };
+
+  /** Not asynchronous: two writes to one file at once could mix their rows. */
+  function write(bucket: number, rows: string): '' {
+    try {
+      appendFileSync(fileOf(bucket), rows);
+      return '';
+    } catch (error) {
+      const reason = (error as Error).message;
+      throw new VerifyError(`cannot keep notes in ${folder}: ${reason}; TMPDIR can name another place`, {
+        cause: error,
+      });
+    }
+  }
+}
+
+/** Not with `readline`, which also ends lines at characters that JSON leaves as they are. */
+async function* rowsOf<T>(file: string): AsyncGenerator<T> {
+  let rest = '';
+  for await (const text of createReadStream(file, 'utf8') as AsyncIterable<string>) {
+    const lines = (rest + text).split('\n');
+    rest = lines.pop()!;
+    for (const line of lines) {
+      yield JSON.parse(line) as T;
+    }
+  }
+}

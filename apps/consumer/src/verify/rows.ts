@@ -1,0 +1,58 @@
+/** How a file shows that it holds its image: the same bytes, the same pixels, or being an image at all. */
+type Check = 'bytes' | 'pixels' | 'existence';
+
+/** What is to be on disk for an image. */
+export interface ExpectedFile {
+  /** The path without its extension. */
+  readonly stem: string;
+  /** Undefined where a part of the image does not tell what the whole is. */
+  readonly extension: string | undefined;
+  readonly check: Check;
+  /** SHA-256 of the bytes or pixels, in hex; empty for existence. */
+  readonly digest: string;
+  /** Bytes of the file or its pixels; 0 for existence. */
+  readonly size: number;
+}
+
+/** A place in the topic; offsets have 64 bits. */
+interface RecordPlace {
+  readonly partition: number;
+  readonly offset: string;
+}
+
+/** A record with an image, or with a part of one. */
+export interface PartRow extends ExpectedFile, RecordPlace {
+  readonly kind: 'part';
+  /** Parts of equal uploads make one image. */
+  readonly upload: string;
+  /** From 0; an image in one record is part 0 of 1. */
+  readonly index: number;
+  readonly count: number;
+}
+
+/** A record in which there is no image that could be saved. */
+export interface UnreadableRow extends RecordPlace {
+  readonly kind: 'unreadable';
+  readonly reason: string;
+}
+
+/** A file that is on disk. */
+interface FileRow {
+  readonly kind: 'file';
+  /** Below the output directory. */
+  readonly path: string;
+}
+
+export type Row = PartRow | UnreadableRow | FileRow;
+
+/** What rows have in common that have to do with one another. */
+export function keyOf(row: Row): string {
+  switch (row.kind) {
+    case 'part':
+      return row.stem;
+    case 'file':
+      return row.path.replace(/\.[^./]*$/, '');
+    default:
+      return `${row.partition}@${row.offset}`;
+  }
+}

@@ -1,0 +1,124 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { availableParallelism, tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { decodeRecord } from '@image-stream/codec';
+import {
+  assertTopicName,
+  clientConfig,
+  compressionCodecs,
+  connectAdmin,
+  consumerConfig,
+  KafkaConfigError,
+  loadProperties,
+  translate,
+} from '@image-stream/kafka-config';
+import { createBudget, timing } from '@image-stream/program';
+import type { Outcome, RunContext } from '@image-stream/program';
+import kafkajs from 'kafkajs';
+import type { Admin } from 'kafkajs';
+import { deadLetterTopicOf } from '../dead-letters.ts';
+import { defaultMaxInFlightBytes, limitsOf, sourcesOf } from '../run.ts';
+import { assertSelection, isSelection } from '../select.ts';
+import { createBuckets } from './buckets.ts';
+import { checkFile } from './check.ts';
+import { describeVerification } from './describe.ts';
+import type { Verification } from './describe.ts';
+import { expectFile } from './expect.ts';
+import type { verifyOptions } from './options.ts';
+import { readTopic } from './read-topic.ts';
+import { createReport, differenceKinds } from './report.ts';
+import type { Row } from './rows.ts';
+import { verify } from './verify.ts';
+import { assertFolder, imageFiles } from './walk.ts';
+
+/** Makes the parts that `verify` needs from the command line, and runs it. */
+export async function run({
+  values,
+  logger,
+  progress,
+  signal,
+  path,
+}: RunContext<typeof verifyOptions>): Promise<Outcome> {
+  const { topic } = values;
+  const deadLetterTopic = deadLetterTopicOf(values);
+  assertSelection(values);
+  assertTopicName(topic);
+  const properties = await loadProperties(sourcesOf(values, path));
+  const { consumer: config } = consumerConfig(properties);
+  const directory = path(values['output-directory']);
+  await assertFolder(directory);
+
+  Object.assign(kafkajs.CompressionCodecs, compressionCodecs());
+  const kafka = new kafkajs.Kafka(await clientConfig(properties, logger));
+  const admin = kafka.admin();
+  await connectAdmin(admin, properties['bootstrap.servers']!);
+  const folder = await mkdtemp(join(tmpdir(), 'image-stream-verify-'));
+  const started = performance.now();
+  try {
+    const isWhole = !isSelection(values);
+    const limits = limitsOf(values);
+    const fileOptions = {
+      saveAs: values['save-as'],
+      resize: values.resize,
+      timeZone: values['time-zone'],
+      ...limits,
+    };
+    const reading = { kafka, admin, config, signal, logger };
+    if (!(await admin.listTopics()).includes(topic)) {
+      throw new KafkaConfigError(
+        'REFUSED',
+        `there is no topic '${topic}'; name the one to compare with --topic`,
+      );
+    }
+    const report = createReport(topic);
+    const records = await verify({
+      files: isWhole ? imageFiles(directory) : [],
+      readTopic: (take) => readTopic(topic, values, reading, take),
+      readDeadLetters: async (take) => {
+        // It begins to exist with its first record, perhaps while the topic is read.
+        if ((await admin.listTopics()).includes(deadLetterTopic)) {
+          await readTopic(deadLetterTopic, {}, reading, take);
+        }
+      },
+      decode: (record) => decodeRecord(record, limits),
+      isWanted: ({ customerId }) => values.customer === undefined || customerId === values.customer,
+      expect: (decoded) => expectFile(decoded, fileOptions),
+      check: (image) =>
+        checkFile(directory, image.path, image, limits, (reason) => logger.warn(`cannot be read: ${reason}`)),
+      buckets: createBuckets<Row>(folder),
+      report,
+      budget: createBudget(
+        values['max-in-flight-bytes'] ?? defaultMaxInFlightBytes,
+        values.concurrency ?? 2 * availableParallelism(),
+      ),
+      topic,
+      logger,
+      progress,
+    });
+    const counts = report.counts();
+    const summary: Verification = {
+      records,
+      ...counts,
+      differences: differenceKinds.reduce((sum, kind) => sum + counts[kind], 0),
+      removedRecords: isWhole ? await removedRecords(admin, topic) : 0,
+      seconds: timing(0, performance.now() - started).seconds,
+      listed: report.listed(),
+    };
+    return {
+      summary,
+      text: describeVerification(topic, directory, summary),
+      isDone: summary.differences === 0,
+    };
+  } catch (error) {
+    throw translate(error, [], `topic '${topic}' cannot be read`);
+  } finally {
+    await rm(folder, { recursive: true, force: true });
+    await admin.disconnect();
+  }
+}
+
+/** How many offsets are before those that the partitions still hold. */
+async function removedRecords(admin: Admin, topic: string): Promise<number> {
+  const offsets = await admin.fetchTopicOffsets(topic);
+  return offsets.reduce((sum, { low }) => sum + Number(low), 0);
+}

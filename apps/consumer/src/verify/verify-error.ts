@@ -1,0 +1,4 @@
+/** Why nothing could be compared. */
+export class VerifyError extends Error {
+  override readonly name = 'VerifyError';
+}

@@ -1,0 +1,117 @@
+import { CodecError } from '@image-stream/codec';
+import type { Decoded, ImageAttributes, ReceivedRecord } from '@image-stream/codec';
+import { ImageIoError } from '@image-stream/image-io';
+import type { ByteBudget, Logger, Progress } from '@image-stream/program';
+import type { Buckets } from './buckets.ts';
+import type { Found } from './check.ts';
+import { compare } from './compare.ts';
+import type { TopicImage } from './compare.ts';
+import type { expectFile } from './expect.ts';
+import { createPlaces } from './places.ts';
+import { createPool } from './pool.ts';
+import type { Report } from './report.ts';
+import { keyOf } from './rows.ts';
+import type { Row } from './rows.ts';
+
+/** Calls `take` for one record after the other. */
+type Read = (take: (record: ReceivedRecord) => Promise<void>) => Promise<void>;
+
+/** What the flow needs; none of it has to be Kafka or a disk. */
+export interface VerifyOptions {
+  /** Paths of files; none where only a part of the topic is read, which explains only a part of them. */
+  readonly files: AsyncIterable<string> | Iterable<string>;
+  readonly readTopic: Read;
+  readonly readDeadLetters: Read;
+  readonly decode: (record: ReceivedRecord) => Promise<Decoded>;
+  readonly isWanted: (image: ImageAttributes) => boolean;
+  readonly expect: (decoded: Decoded) => ReturnType<typeof expectFile>;
+  readonly check: (image: TopicImage) => Promise<Found>;
+  readonly buckets: Buckets<Row>;
+  readonly report: Report;
+  readonly budget: ByteBudget;
+  readonly topic: string;
+  readonly logger: Pick<Logger, 'info'>;
+  readonly progress: Pick<Progress, 'start'>;
+}
+
+/**
+ * Notes what is on disk, then what the topic wants to be there, then what is in the dead letters, and compares.
+ *
+ * In this order a consumer may be at work meanwhile: a file that is seen has its record in the topic already, and
+ * what it saves or sets aside while the topic is read is found.
+ *
+ * @returns how many records were read
+ */
+export async function verify(options: VerifyOptions): Promise<number> {
+  const { files, buckets, report, budget, logger, progress } = options;
+  const pool = createPool(budget);
+  const deadLetters = createPlaces();
+  let step = 'listing files';
+  let records = 0;
+  let compared = 0;
+  progress.start(() => `${step}: ${records} records read, ${compared} images compared`, logger);
+
+  for await (const path of files) {
+    note({ kind: 'file', path });
+  }
+  step = 'reading the topic';
+  await options.readTopic(async (record) => {
+    records += 1;
+    await pool.begin(record.value?.length ?? 0, () => noteRecord(record));
+  });
+  await pool.drain();
+  step = 'reading the dead letters';
+  await options.readDeadLetters(async (record) => {
+    const place = placeBefore(record, options.topic);
+    if (place !== undefined) {
+      deadLetters.add(place.partition, place.offset);
+    }
+  });
+  step = 'comparing';
+  for await (const rows of buckets.read()) {
+    await compare(rows, {
+      deadLetters,
+      check: async (image) => {
+        const found = await options.check(image);
+        compared += 1;
+        return found;
+      },
+      report,
+      pool,
+    });
+  }
+  await pool.drain();
+  return records;
+
+  function note(row: Row): void {
+    buckets.add(keyOf(row), row);
+  }
+
+  async function noteRecord(record: ReceivedRecord): Promise<void> {
+    const { partition, offset } = record;
+    try {
+      const decoded = await options.decode(record);
+      if (options.isWanted(decoded.kind === 'image' ? decoded.image : decoded.chunk)) {
+        note({ kind: 'part', ...(await options.expect(decoded)), partition, offset });
+      }
+    } catch (error) {
+      if (!(error instanceof CodecError || error instanceof ImageIoError)) {
+        throw error;
+      }
+      note({ kind: 'unreadable', partition, offset, reason: error.message });
+    }
+  }
+}
+
+/** Where a dead letter was, by the headers that Kafka Connect gives them; undefined for one of another topic. */
+function placeBefore(
+  { headers = {} }: ReceivedRecord,
+  topic: string,
+): { partition: number; offset: string } | undefined {
+  const [from, partition = '', offset = ''] = ['topic', 'partition', 'offset'].map((name) => {
+    const value = [headers[`__connect.errors.${name}`]].flat().at(-1);
+    return value === undefined ? undefined : Buffer.from(value as string).toString();
+  });
+  const isPlace = /^\d{1,10}$/.test(partition) && /^\d{1,19}$/.test(offset);
+  return from === topic && isPlace ? { partition: Number(partition), offset } : undefined;
+}

@@ -91,7 +91,7 @@ export async function lag(group: string, topic: string): Promise<number> {
 }
 
 /** The SHA-256 of each finished file, in their order. */
-function hashesOf(folder: string): string[] {
+export function hashesOf(folder: string): string[] {
   return finishedFiles(folder)
     .map((file) =>
       createHash('sha256')
@@ -107,7 +107,7 @@ function hashesOf(folder: string): string[] {
  *
  * @returns those that were replaced or removed
  */
-function watchFiles(output: string): () => string[] {
+export function watchFiles(output: string): () => string[] {
   const seen = new Map<string, string>();
   const changed = new Set<string>();
   const look = (): void => {

@@ -8,7 +8,8 @@ import { LocalKafkaError } from './local-kafka-error.ts';
 
 // PKCS #12 requires a password; it guards nothing here.
 const PASSWORD = 'local-kafka';
-const VALID_DAYS = '3650';
+const VALID = ['-validity', '3650'];
+const EXPIRED = ['-startdate', '-2d', '-validity', '1'];
 // The object identifier of a PKCS #8 shrouded key bag, 1.2.840.113549.1.12.10.1.2, in DER.
 const KEY_BAG = Buffer.from('060b2a864886f70d010c0a0102', 'hex');
 
@@ -32,9 +33,14 @@ export interface Certificates {
  * Makes a private certificate authority and certificates signed by it, for one server and one client, with the
  * JDK's `keytool`. The directory is created if it does not exist; it must not have such files yet.
  *
+ * @param options.expired whether those of the server and the client ended yesterday. Default: false, they are
+ * valid for ten years, as the authority always is
  * @throws {LocalKafkaError} `NOT_INSTALLED` or `CERTIFICATES_FAILED`
  */
-export async function createCertificates(directory: string): Promise<Certificates> {
+export async function createCertificates(
+  directory: string,
+  { expired = false }: { readonly expired?: boolean } = {},
+): Promise<Certificates> {
   const certificates = {
     ca: join(directory, 'ca.pem'),
     serverKeystore: join(directory, 'server.p12'),
@@ -46,23 +52,33 @@ export async function createCertificates(directory: string): Promise<Certificate
   await mkdir(directory, { recursive: true });
 
   const authority = join(directory, 'ca.p12');
-  await generateKey(authority, 'ca', '-ext', 'BasicConstraints:critical=ca:true');
+  await generateKey(authority, 'ca', ...VALID, '-ext', 'BasicConstraints:critical=ca:true');
+  const validity = expired ? EXPIRED : VALID;
   await Promise.all([
     exportCertificate(authority, 'ca', certificates.ca),
-    issueServerCertificate(authority, certificates),
-    issueClientCertificate(authority, certificates),
+    issueServerCertificate(authority, certificates, validity),
+    issueClientCertificate(authority, certificates, validity),
   ]);
   await rm(authority);
   return certificates;
 }
 
-async function issueServerCertificate(authority: string, { serverKeystore }: Certificates): Promise<void> {
-  await issueCertificate(authority, serverKeystore, 'localhost', '-ext', 'SAN=DNS:localhost,IP:127.0.0.1');
+async function issueServerCertificate(
+  authority: string,
+  { serverKeystore }: Certificates,
+  validity: readonly string[],
+): Promise<void> {
+  const names = ['-ext', 'SAN=DNS:localhost,IP:127.0.0.1'];
+  await issueCertificate(authority, serverKeystore, 'localhost', ...validity, ...names);
 }
 
-async function issueClientCertificate(authority: string, certificates: Certificates): Promise<void> {
+async function issueClientCertificate(
+  authority: string,
+  certificates: Certificates,
+  validity: readonly string[],
+): Promise<void> {
   const { clientKeystore, clientCertificate, clientKey } = certificates;
-  await issueCertificate(authority, clientKeystore, 'client');
+  await issueCertificate(authority, clientKeystore, 'client', ...validity);
   await exportCertificate(clientKeystore, 'client', clientCertificate);
   await writeFile(clientKey, decryptPrivateKey(await readFile(clientKeystore)), { mode: 0o600 });
 }
@@ -71,17 +87,17 @@ async function issueCertificate(
   authority: string,
   keystore: string,
   name: string,
-  ...extensions: string[]
+  ...options: string[]
 ): Promise<void> {
   // keytool signs only with a key of the same store. The signer's key must not stay there: the broker might
   // show the signer's certificate as its own.
   await copyFile(authority, keystore);
-  await generateKey(keystore, name, '-signer', 'ca', ...extensions);
+  await generateKey(keystore, name, '-signer', 'ca', ...options);
   await keytool(keystore, '-delete', '-alias', 'ca');
 }
 
 async function generateKey(keystore: string, name: string, ...options: string[]): Promise<void> {
-  const identity = ['-alias', name, '-dname', `CN=${name}`, '-validity', VALID_DAYS];
+  const identity = ['-alias', name, '-dname', `CN=${name}`];
   await keytool(keystore, '-genkeypair', ...identity, '-keyalg', 'EC', '-groupname', 'secp256r1', ...options);
 }
 

@@ -155,12 +155,15 @@ describe('no broker there: one line within ten seconds', { timeout: 10_000 }, ()
 });
 
 test('SASL to a listener without', async () => {
-  const admin = await createAdmin(
-    kafka.bootstrapServers,
-    'security.protocol=SASL_PLAINTEXT',
-    'sasl.mechanism=PLAIN',
-    'sasl.jaas.config=PlainLoginModule required username="a" password="b";',
-  );
+  const properties = await loadProperties({
+    defaults: {
+      'bootstrap.servers': kafka.bootstrapServers,
+      'security.protocol': 'SASL_PLAINTEXT',
+      'sasl.mechanism': 'PLAIN',
+      'sasl.jaas.config': 'PlainLoginModule required username="a" password="b";',
+    },
+  });
+  const admin = new kafkajs.Kafka(await clientConfig(properties, { debug: () => {} })).admin();
   await expect(connectAdmin(admin, [])).rejects.toMatchObject({
     code: 'AUTHENTICATION_FAILED',
     message:

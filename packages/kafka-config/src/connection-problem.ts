@@ -32,21 +32,39 @@ const known: readonly { looks: RegExp; says?: string; advice: string }[] = [
     advice: checkProtocol,
   },
   {
+    looks: /CERT_HAS_EXPIRED/,
+    says: "the broker's certificate has expired",
+    advice: 'renew it on the broker, or correct the clock of this machine',
+  },
+  {
+    looks: /CERT_NOT_YET_VALID/,
+    says: "the broker's certificate is not valid yet",
+    advice: 'correct the clock of this machine, or renew the certificate on the broker',
+  },
+  {
     looks: /SELF_SIGNED|UNABLE_TO_(GET|VERIFY)/,
     advice: "check that ssl.truststore.location holds the authority of the broker's certificate",
   },
   {
     looks: /ALTNAME_INVALID/,
-    advice: 'check the host in --bootstrap-servers, or ssl.endpoint.identification.algorithm',
+    advice:
+      "use a host in --bootstrap-servers that the broker's certificate names, or have the broker's certificate " +
+      'name this one and those of advertised.listeners',
   },
 ];
 
 /** Explains an error of a connection. */
 export function connectionProblem(error: Error): ConnectionProblem {
   const { code = '', message } = error as NodeJS.ErrnoException;
+  if (/BAD_CERTIFICATE|CERTIFICATE_REQUIRED/.test(code)) {
+    const problem = `the broker asks for a certificate of this client and got none (${reason(message)})`;
+    return { code: 'AUTHENTICATION_FAILED', problem, advice: 'set ssl.keystore.*' };
+  }
   if (/ALERT_.*(CERTIFICATE|UNKNOWN_CA)/.test(code)) {
     const problem = `the broker refused the client's certificate (${reason(message)})`;
-    return { code: 'AUTHENTICATION_FAILED', problem, advice: 'check ssl.keystore.location' };
+    const advice =
+      "check that the one of ssl.keystore.* has not expired, and that the broker's trust store holds its authority";
+    return { code: 'AUTHENTICATION_FAILED', problem, advice };
   }
   const match = known.find(({ looks }) => looks.test(`${code} ${message}`));
   return {

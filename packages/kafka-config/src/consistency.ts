@@ -1,4 +1,5 @@
 import { KafkaConfigError } from './errors.ts';
+import { toPem } from './known-properties.ts';
 import type { KafkaProperties, PropertyName } from './known-properties.ts';
 
 /**
@@ -19,15 +20,32 @@ export function assertConsistent(properties: KafkaProperties): void {
       `${sasl} has no effect with security.protocol=${protocol}; set it to SASL_SSL or SASL_PLAINTEXT`,
     );
   }
-  for (const needed of ['sasl.mechanism', 'sasl.jaas.config'] as const) {
-    if (protocol.startsWith('SASL') && properties[needed] === undefined) {
-      throw contradiction(`security.protocol=${protocol} needs ${needed}`);
-    }
+  if (protocol.startsWith('SASL')) {
+    assertLogin(properties, protocol);
+  }
+  const { 'ssl.truststore.location': store = 'STORE' } = properties;
+  if (properties['ssl.truststore.password'] !== undefined) {
+    throw contradiction(`a trust store must be PEM, which has no password; convert it with: ${toPem(store)}`);
   }
   assertNotBoth(properties, 'ssl.keystore.location', 'ssl.keystore.key');
   assertNotBoth(properties, 'ssl.truststore.location', 'ssl.truststore.certificates');
   assertLess(properties, 'heartbeat.interval.ms', 'session.timeout.ms');
   assertLess(properties, 'fetch.max.wait.ms', 'request.timeout.ms');
+}
+
+function assertLogin(properties: KafkaProperties, protocol: string): void {
+  const { 'sasl.mechanism': mechanism } = properties;
+  const tokenUrl = 'sasl.oauthbearer.token.endpoint.url';
+  if (mechanism === undefined) {
+    throw contradiction(`security.protocol=${protocol} needs sasl.mechanism`);
+  }
+  const needed = mechanism === 'OAUTHBEARER' ? tokenUrl : 'sasl.jaas.config';
+  if (properties[needed] === undefined) {
+    throw contradiction(`sasl.mechanism=${mechanism} needs ${needed}`);
+  }
+  if (mechanism !== 'OAUTHBEARER' && properties[tokenUrl] !== undefined) {
+    throw contradiction(`${tokenUrl} has no effect with sasl.mechanism=${mechanism}; set it to OAUTHBEARER`);
+  }
 }
 
 function assertNotBoth(properties: KafkaProperties, one: PropertyName, other: PropertyName): void {

@@ -1,3 +1,5 @@
+import { fileURLToPath } from 'node:url';
+
 /*
  * The properties of Kafka's Java clients that are understood here, with how each is read.
  * https://kafka.apache.org/documentation/#producerconfigs and #consumerconfigs
@@ -68,10 +70,37 @@ const trustStoreType: Parser<'PEM'> = (value) => {
   return 'PEM';
 };
 
-/** The command that makes a trust store readable here. */
+/** The command that makes a trust store readable here; it asks for the store's password. */
 export function toPem(store: string): string {
-  return `keytool -list -rfc -keystore '${store}' > truststore.pem`;
+  return `keytool -list -rfc -keystore ${quoted(store)} > truststore.pem`;
 }
+
+const keyStoreType: Parser<'PEM' | 'PKCS12'> = (value) => {
+  if (value.toUpperCase() === 'JKS') {
+    throw new NotAllowed(`PEM or PKCS12 (to convert a store: ${toPkcs12('STORE')})`);
+  }
+  return oneOf('PEM', 'PKCS12')(value);
+};
+
+/** The command that makes a key store readable here; it asks for both stores' passwords. */
+function toPkcs12(store: string): string {
+  return `keytool -importkeystore -srckeystore ${quoted(store)} -destkeystore keystore.p12 -deststoretype PKCS12`;
+}
+
+/** A word that a shell takes as it is. */
+function quoted(word: string): string {
+  return `'${word.replaceAll("'", String.raw`'\''`)}'`;
+}
+
+const tokenFile: Parser<string> = (value) => {
+  try {
+    return fileURLToPath(value);
+  } catch {
+    throw new NotAllowed('file:///path of the file that holds the token');
+  }
+};
+
+const oauth = 'org.apache.kafka.common.security.oauthbearer.';
 
 export const parsers = {
   'bootstrap.servers': servers,
@@ -85,15 +114,20 @@ export const parsers = {
   'ssl.truststore.type': trustStoreType,
   'ssl.truststore.location': text,
   'ssl.truststore.certificates': text,
-  'ssl.keystore.type': oneOf('PEM', 'PKCS12'),
+  'ssl.truststore.password': text,
+  'ssl.keystore.type': keyStoreType,
   'ssl.keystore.location': text,
   'ssl.keystore.password': text,
   'ssl.keystore.certificate.chain': text,
   'ssl.keystore.key': text,
   'ssl.key.password': text,
   'ssl.endpoint.identification.algorithm': oneOf('https', ''),
-  'sasl.mechanism': oneOf('PLAIN', 'SCRAM-SHA-256', 'SCRAM-SHA-512'),
+  'sasl.mechanism': oneOf('PLAIN', 'SCRAM-SHA-256', 'SCRAM-SHA-512', 'OAUTHBEARER'),
   'sasl.jaas.config': text,
+  'sasl.oauthbearer.token.endpoint.url': tokenFile,
+  // Kafka's own clients need these two to read the token from a file; here nothing else is possible.
+  'sasl.login.callback.handler.class': oneOf(`${oauth}OAuthBearerLoginCallbackHandler`),
+  'sasl.oauthbearer.jwt.retriever.class': oneOf(`${oauth}DefaultJwtRetriever`, `${oauth}FileJwtRetriever`),
 
   acks,
   'max.request.size': integer(1),

@@ -101,8 +101,9 @@ describe('a value is', () => {
     ['isolation.level=READ_COMMITTED', 'read_committed'],
     ['group.id=any text, really', 'any text, really'],
   ])('read: %s', async (setting, value) => {
-    const sasl = setting.includes('sasl') ? ['sasl.mechanism=PLAIN', 'sasl.jaas.config=-'] : [];
-    expect(Object.values(await load([setting, ...sasl]))[0]).toEqual(value);
+    const defaults = setting.includes('sasl') ? { 'sasl.mechanism': 'PLAIN', 'sasl.jaas.config': '-' } : {};
+    const [name = ''] = setting.split('=');
+    expect(await loadProperties({ overrides: [setting], defaults })).toHaveProperty([name], value);
   });
 
   test.each([
@@ -122,7 +123,12 @@ describe('a value is', () => {
     ['enable.auto.commit', 'yes', 'true or false'],
     ['acks', '2', 'one of 0, 1, all, -1'],
     ['auto.offset.reset', 'none', 'one of earliest, latest'],
-    ['sasl.mechanism', 'GSSAPI', 'one of PLAIN, SCRAM-SHA-256, SCRAM-SHA-512'],
+    ['sasl.mechanism', 'GSSAPI', 'one of PLAIN, SCRAM-SHA-256, SCRAM-SHA-512, OAUTHBEARER'],
+    [
+      'sasl.oauthbearer.token.endpoint.url',
+      'https://login.example.org/token',
+      'file:///path of the file that holds the token',
+    ],
     [
       'ssl.truststore.type',
       'JKS',
@@ -154,14 +160,22 @@ describe('an unknown property', () => {
 });
 
 const sasl = ['security.protocol=SASL_SSL', 'sasl.mechanism=PLAIN', 'sasl.jaas.config=-'];
+const token = 'sasl.oauthbearer.token.endpoint.url';
 
 describe('properties that contradict one another', () => {
+  const sources = (settings: readonly string[]): PropertySources => ({
+    defaults: Object.fromEntries(settings.map((setting) => setting.split(/=(.*)/s, 2))),
+  });
+
   test.each([
     [['ssl.keystore.type=PEM'], 'ssl.keystore.type has no effect with security.protocol=PLAINTEXT'],
     [['sasl.mechanism=PLAIN'], 'sasl.mechanism has no effect with security.protocol=PLAINTEXT'],
     [['security.protocol=SSL', 'sasl.mechanism=PLAIN'], 'sasl.mechanism has no effect'],
     [sasl.slice(0, 1), 'security.protocol=SASL_SSL needs sasl.mechanism'],
-    [sasl.slice(0, 2), 'security.protocol=SASL_SSL needs sasl.jaas.config'],
+    [sasl.slice(0, 2), 'sasl.mechanism=PLAIN needs sasl.jaas.config'],
+    [[sasl[0]!, 'sasl.mechanism=OAUTHBEARER'], `sasl.mechanism=OAUTHBEARER needs ${token}`],
+    [[...sasl, `${token}=file:///a`], `${token} has no effect with sasl.mechanism=PLAIN`],
+    [[...sasl, 'ssl.truststore.password=a'], 'must be PEM, which has no password; convert it with: keytool'],
     [[...sasl, 'ssl.keystore.location=a', 'ssl.keystore.key=b'], 'exclude one another'],
     [[...sasl, 'ssl.truststore.location=a', 'ssl.truststore.certificates=b'], 'exclude one another'],
     [
@@ -172,30 +186,40 @@ describe('properties that contradict one another', () => {
       ['fetch.max.wait.ms=600', 'request.timeout.ms=500'],
       'fetch.max.wait.ms=600 must be less than request.timeout.ms=500',
     ],
-  ])('%j', async (overrides, message) => {
-    expect(await failure({ overrides })).toEqual({
+  ])('%j', async (settings, message) => {
+    expect(await failure(sources(settings))).toEqual({
       code: 'CONTRADICTION',
       message: expect.stringContaining(message) as string,
     });
   });
 
   test('and those that agree are taken', async () => {
-    const overrides = [...sasl, 'heartbeat.interval.ms=2999', 'session.timeout.ms=3000'];
-    expect(Object.keys(await load(overrides))).toHaveLength(5);
+    const settings = [...sasl, 'heartbeat.interval.ms=2999', 'session.timeout.ms=3000'];
+    expect(Object.keys(await loadProperties(sources(settings)))).toHaveLength(5);
   });
 });
 
 describe('no message shows a secret', () => {
-  test.each(['sasl.jaas.config', 'ssl.key.password', 'ssl.keystore.password', 'ssl.keystore.key'] as const)(
-    'in a contradiction about %s',
+  test.each(['sasl.jaas.config', 'ssl.key.password', 'ssl.keystore.password', 'ssl.keystore.key'])(
+    'and %s is refused on the command line, where all users of the machine see it',
     async (name) => {
-      const flags = { [name]: { option: '--option', text: 'hunter1' } };
-      expect(await failure({ flags, overrides: [`${name}=hunter2`] })).toEqual({
-        code: 'CONTRADICTION',
-        message: `--option sets ${name} to a value that is not shown, but -X sets it to a value that is not shown`,
+      expect(await failure({ overrides: [`${name}=hunter2`] })).toEqual({
+        code: 'INVALID_PROPERTY',
+        message:
+          `-X must not hold '${name}', which others would see in the list of processes; ` +
+          'set it in the file of --command-config, or in IMAGE_STREAM_X',
       });
     },
   );
+
+  test('but IMAGE_STREAM_X takes it', async () => {
+    const override = 'ssl.key.password=hunter2';
+    const sources = {
+      overrides: ['security.protocol=SSL', override],
+      environment: { IMAGE_STREAM_X: override },
+    };
+    expect(await loadProperties(sources)).toMatchObject({ 'ssl.key.password': 'hunter2' });
+  });
 
   test.each([
     ['hunter2', 'INVALID_PROPERTY', '-X takes name=value'],
@@ -258,5 +282,64 @@ describe('a file', () => {
     const { code, message } = await failure({ file });
     expect(code).toBe('UNREADABLE_FILE');
     expect(message).toMatch(/^cannot read the properties file: ENOENT.*missing/);
+  });
+});
+
+describe("Kafka's configuration providers", () => {
+  const provider = 'org.apache.kafka.common.config.provider.';
+  const declared = [
+    'config.providers=env, file,dir',
+    `config.providers.env.class=${provider}EnvVarConfigProvider`,
+    `config.providers.file.class=${provider}FileConfigProvider`,
+    `config.providers.dir.class=${provider}DirectoryConfigProvider`,
+  ];
+  const environment = { WHO: 'camera', ACKS: 'hunter2' };
+
+  test('replace what a value refers to', async () => {
+    const secrets = join(directory, 'secrets.properties');
+    await writeFile(secrets, 'acks = all\n');
+    await writeFile(join(directory, 'rack'), 'west\n');
+    const file = await properties(
+      [
+        ...declared,
+        'client.id=${env:WHO}-${env:WHO}!',
+        `acks=\${file:${secrets}:acks}`,
+        `client.rack=\${dir:${directory}:rack}`,
+        'group.id=${vault:WHO}',
+      ].join('\n'),
+    );
+    expect(await loadProperties({ file, environment })).toEqual({
+      'client.id': 'camera-camera!',
+      acks: -1,
+      'client.rack': 'west',
+      'group.id': '${vault:WHO}',
+    });
+  });
+
+  test('mean nothing unless they are declared', async () => {
+    const file = await properties('client.id=${env:WHO}');
+    expect(await loadProperties({ file, environment })).toEqual({ 'client.id': '${env:WHO}' });
+  });
+
+  test.each([
+    ['client.id=${env:WHOM}', "'client.id' (FILE) refers to ${env:WHOM}: the environment has no WHOM"],
+    ['client.id=${file:FILE:whom}', "'client.id' (FILE) refers to ${file:FILE:whom}: there is no whom in it"],
+    ['client.id=${dir:/missing:whom}', "'client.id' (FILE) refers to ${dir:/missing:whom}: ENOENT"],
+    ['acks=${env:ACKS}', "acks must be one of 0, 1, all, -1, not '${env:ACKS}' (FILE)"],
+    [
+      'config.providers.vault.class=Vault',
+      "property 'config.providers.vault.class' (FILE) is not known, or config.providers lacks its name",
+    ],
+    [
+      'config.providers=vault\nconfig.providers.vault.class=Vault',
+      `config.providers.vault.class must be one of ${provider}EnvVarConfigProvider, `,
+    ],
+  ])('cannot serve %j', async (line, expected) => {
+    const path = join(directory, 'client.properties');
+    const lines = line.startsWith('config.providers=') ? [line] : [...declared, line];
+    const file = await properties(lines.join('\n').replaceAll('FILE', path));
+    const { message } = await failure({ file, environment });
+    expect(message.startsWith(expected.replaceAll('FILE', path)), message).toBe(true);
+    expect(message).not.toContain('hunter2');
   });
 });

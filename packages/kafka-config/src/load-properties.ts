@@ -1,10 +1,12 @@
 import { readFile } from 'node:fs/promises';
 import { getProperties } from 'properties-file';
+import { configProviders, declaresProvider } from './config-providers.ts';
+import type { Setting } from './config-providers.ts';
 import { assertConsistent } from './consistency.ts';
 import { KafkaConfigError } from './errors.ts';
 import { isKnown, NotAllowed, parsers } from './known-properties.ts';
 import type { KafkaProperties, PropertyName } from './known-properties.ts';
-import { shownName, shownValue } from './shown.ts';
+import { isSecret, shownName, shownValue } from './shown.ts';
 
 /** Where properties come from, the strongest first. */
 export interface PropertySources {
@@ -12,20 +14,16 @@ export interface PropertySources {
   readonly flags?: {
     readonly [Name in PropertyName]?: { readonly option: string; readonly text: string | undefined };
   };
-  /** `name=value`, as given to `-X`. */
+  /** `name=value`, as given to `-X`; secrets are refused there. */
   readonly overrides?: readonly string[];
-  /** For `KAFKA_BOOTSTRAP_SERVERS`, and to tell `flags` that come from `IMAGE_STREAM_` variables. */
+  /**
+   * For `KAFKA_BOOTSTRAP_SERVERS` and `${env:NAME}`, and to tell `flags` and `overrides` that come from
+   * `IMAGE_STREAM_` variables.
+   */
   readonly environment?: NodeJS.ProcessEnv;
   /** A Java properties file, as given to `--command-config`. */
   readonly file?: string | undefined;
   readonly defaults?: { readonly [Name in PropertyName]?: string };
-}
-
-interface Setting {
-  readonly name: string;
-  readonly text: string;
-  /** Where it was set, for messages. */
-  readonly origin: string;
 }
 
 /**
@@ -36,48 +34,57 @@ interface Setting {
  */
 export async function loadProperties(sources: PropertySources): Promise<KafkaProperties> {
   const { flags = {}, overrides = [], environment = {}, file, defaults = {} } = sources;
-  const [typed, fromVariables] = fromFlags(flags, environment);
-  const commandLine = [...typed, ...overrides.map(fromOverride)];
+  const options = [
+    ...fromFlags(flags, environment),
+    ...overrides.map((override) => fromOverride(override, environment)),
+  ];
+  const commandLine = options.filter(isTyped);
+  assertNoSecret(commandLine);
   assertAgreement(commandLine);
 
   const weakestFirst = [
     ...Object.entries(defaults).map(([name, text]) => ({ name, text, origin: 'the defaults' })),
     ...(file === undefined ? [] : await fromFile(file)),
     ...fromEnvironment(environment),
-    ...fromVariables,
+    ...options.filter((setting) => !isTyped(setting)),
     ...commandLine,
   ];
+  const resolve = configProviders(weakestFirst, environment);
   const properties = Object.fromEntries(
-    weakestFirst.map((setting) => [setting.name, parse(setting)]),
+    await Promise.all(
+      weakestFirst
+        .filter((setting) => !declaresProvider(setting))
+        .map(async (setting) => [setting.name, parse(setting, await resolve(setting))] as const),
+    ),
   ) as KafkaProperties;
   assertConsistent(properties);
   return properties;
 }
 
-/** Options that were typed, and those that the program took from its variables, such as IMAGE_STREAM_ACKS. */
-function fromFlags(
-  flags: NonNullable<PropertySources['flags']>,
-  environment: NodeJS.ProcessEnv,
-): [typed: Setting[], fromVariables: Setting[]] {
-  const settings = Object.entries(flags).flatMap(([name, { option, text }]) => {
+/** Options, whether they were typed or come from their variables, such as IMAGE_STREAM_ACKS. */
+function fromFlags(flags: NonNullable<PropertySources['flags']>, environment: NodeJS.ProcessEnv): Setting[] {
+  return Object.entries(flags).flatMap(([name, { option, text }]) => {
     const variable = `IMAGE_STREAM_${option.slice(2).replaceAll('-', '_').toUpperCase()}`;
     return text === undefined
       ? []
       : [{ name, text, origin: environment[variable] === text ? variable : option }];
   });
-  const isTyped = ({ origin }: Setting): boolean => origin.startsWith('--');
-  return [settings.filter(isTyped), settings.filter((setting) => !isTyped(setting))];
 }
 
-function fromOverride(override: string): Setting {
+function fromOverride(override: string, environment: NodeJS.ProcessEnv): Setting {
+  const origin = environment['IMAGE_STREAM_X'] === override ? 'IMAGE_STREAM_X' : '-X';
   const separator = override.indexOf('=');
   if (separator < 1) {
     // What was given may be a secret, or end in one.
     const [name = ''] = /^[\w.-]*/.exec(override) ?? [];
     const given = isKnown(name) ? `; ${name} has no '='` : '';
-    throw new KafkaConfigError('INVALID_PROPERTY', `-X takes name=value${given}`);
+    throw new KafkaConfigError('INVALID_PROPERTY', `${origin} takes name=value${given}`);
   }
-  return { name: override.slice(0, separator).trim(), text: override.slice(separator + 1), origin: '-X' };
+  return { name: override.slice(0, separator).trim(), text: override.slice(separator + 1), origin };
+}
+
+function isTyped({ origin }: Setting): boolean {
+  return origin.startsWith('-');
 }
 
 function fromEnvironment(environment: NodeJS.ProcessEnv): Setting[] {
@@ -101,7 +108,8 @@ async function fromFile(file: string): Promise<Setting[]> {
   return Object.entries(getProperties(content)).map(([name, text]) => ({ name, text, origin: file }));
 }
 
-function parse({ name, text, origin }: Setting): unknown {
+/** @param value the setting's text with what its references stand for, which no message shows */
+function parse({ name, text, origin }: Setting, value: string): unknown {
   if (!isKnown(name)) {
     throw new KafkaConfigError(
       'UNKNOWN_PROPERTY',
@@ -109,7 +117,7 @@ function parse({ name, text, origin }: Setting): unknown {
     );
   }
   try {
-    return parsers[name](text.trim());
+    return parsers[name](value.trim());
   } catch (error) {
     if (!(error instanceof NotAllowed)) {
       throw error;
@@ -133,6 +141,18 @@ function suggestion(name: string): string {
   return similar === undefined
     ? '; see the documentation for those that are'
     : `; did you mean '${similar}'?`;
+}
+
+/** Every user of a machine can list its processes with their arguments, and shells keep what was typed. */
+function assertNoSecret(settings: readonly Setting[]): void {
+  const secret = settings.find(({ name }) => isKnown(name) && isSecret(name));
+  if (secret !== undefined) {
+    throw new KafkaConfigError(
+      'INVALID_PROPERTY',
+      `${secret.origin} must not hold '${secret.name}', which others would see in the list of processes; ` +
+        'set it in the file of --command-config, or in IMAGE_STREAM_X',
+    );
+  }
 }
 
 /** One command line must not say two things. */

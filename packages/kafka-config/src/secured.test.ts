@@ -1,139 +1,153 @@
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { createCertificates, startKafka } from '@image-stream/local-kafka';
-import type { Certificates, KafkaCluster, KafkaOptions } from '@image-stream/local-kafka';
-import kafkajs from 'kafkajs';
+import type { Certificates, KafkaCluster } from '@image-stream/local-kafka';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { clientConfig, connectAdmin, loadProperties } from './index.ts';
+import { client, connect, failure, keystore, temporaryFolder } from './secured.test-support.ts';
 
-let directory: string;
+const folder = temporaryFolder();
 let certificates: Certificates;
+let stranger: Certificates;
+let kafka: KafkaCluster;
 beforeAll(async () => {
-  directory = await mkdtemp(join(tmpdir(), 'kafka-config-secured-'));
-  certificates = await createCertificates(directory);
+  [certificates, stranger] = await Promise.all([
+    createCertificates(join(folder(), 'certificates')),
+    createCertificates(join(folder(), 'stranger')),
+  ]);
+  const mechanism = 'listener.name.client.oauthbearer.sasl.jaas.config';
+  kafka = await startKafka({
+    securityProtocol: 'SASL_SSL',
+    certificates,
+    clientAuth: 'requested',
+    users: { alice: 'se"c ret' },
+    config: {
+      // With OAUTHBEARER, Kafka takes tokens without a signature unless it is told how to check one.
+      'listener.name.client.sasl.enabled.mechanisms': 'PLAIN,SCRAM-SHA-256,SCRAM-SHA-512,OAUTHBEARER',
+      [mechanism]: `${oauth}OAuthBearerLoginModule required unsecuredLoginStringClaim_sub="broker";`,
+    },
+  });
 });
-afterAll(() => rm(directory, { recursive: true }));
+afterAll(() => kafka.stop());
 
-describe('SASL_SSL', () => {
-  const kafka = cluster(() => ({ securityProtocol: 'SASL_SSL', certificates, users: { alice: 'se"c ret' } }));
-  const trust = (): string => `ssl.truststore.location=${certificates.ca}`;
-  const scram = (password: string): string[] => [
-    'sasl.mechanism=SCRAM-SHA-512',
-    'sasl.jaas.config=org.apache.kafka.common.security.scram.ScramLoginModule required \\',
-    `    username="alice" password="${password}";`,
-  ];
-  const plain = (password: string): string[] => [
-    'sasl.mechanism=PLAIN',
-    'sasl.jaas.config=org.apache.kafka.common.security.plain.PlainLoginModule required \\',
-    `    username="alice" password="${password}";`,
-  ];
+const protocol = 'security.protocol=SASL_SSL';
+const oauth = 'org.apache.kafka.common.security.oauthbearer.';
+const trust = (): string => `ssl.truststore.location=${certificates.ca}`;
+const modules = {
+  PLAIN: 'plain.PlainLoginModule',
+  'SCRAM-SHA-256': 'scram.ScramLoginModule',
+  'SCRAM-SHA-512': 'scram.ScramLoginModule',
+};
+const login = (mechanism: keyof typeof modules, password: string): string[] => [
+  `sasl.mechanism=${mechanism}`,
+  `sasl.jaas.config=org.apache.kafka.common.security.${modules[mechanism]} required \\`,
+  `    username="alice" password="${password}";`,
+];
+const secured = (...lines: string[]) => client(folder(), kafka.bootstrapServers, ...lines);
+const unreachable = (problem: string) => ({
+  code: 'UNREACHABLE',
+  message: `cannot reach Kafka at kafka: ${problem}`,
+});
 
-  // A backslash is doubled in a properties file.
-  test.each([
-    ['SCRAM-SHA-512', scram],
-    ['PLAIN', plain],
-  ])('%s with the right password, and with a wrong one', async (_mechanism, login) => {
-    const protocol = 'security.protocol=SASL_SSL';
-    await connect(kafka(), protocol, trust(), ...login(String.raw`se\\"c ret`));
-
-    const error = await failure(kafka(), protocol, trust(), ...login('hunter2'));
-    expect(error).toMatchObject({ code: 'AUTHENTICATION_FAILED' });
-    expect(error.message).toMatch(/^authentication failed: .*; check sasl.mechanism and sasl.jaas.config$/);
-    expect(error.message).not.toContain('hunter2');
+describe.each(['PLAIN', 'SCRAM-SHA-256', 'SCRAM-SHA-512'] as const)('%s', (mechanism) => {
+  test('with the right password', async () => {
+    // A backslash is doubled in a properties file.
+    await connect(await secured(protocol, trust(), ...login(mechanism, String.raw`se\\"c ret`)));
   });
 
+  test('with a wrong one', async () => {
+    const { code, message } = await failure(await secured(protocol, trust(), ...login(mechanism, 'hunter2')));
+    expect(code).toBe('AUTHENTICATION_FAILED');
+    expect(message).toMatch(
+      /^authentication failed: .*; check the user name and password in sasl.jaas.config, and that the broker has them/,
+    );
+    expect(message).not.toContain('hunter2');
+  });
+});
+
+test('OAUTHBEARER takes the token that the file holds now', async () => {
+  const file = join(folder(), 'token');
+  const kafkasOwn = [
+    `sasl.jaas.config=${oauth}OAuthBearerLoginModule required ;`,
+    `sasl.login.callback.handler.class=${oauth}OAuthBearerLoginCallbackHandler`,
+    `sasl.oauthbearer.jwt.retriever.class=${oauth}FileJwtRetriever`,
+  ];
+  const settings = [protocol, trust(), 'sasl.mechanism=OAUTHBEARER', ...kafkasOwn];
+  const configure = () => secured(...settings, `sasl.oauthbearer.token.endpoint.url=file://${file}`);
+  await expect(configure()).rejects.toMatchObject({
+    code: 'UNREADABLE_FILE',
+    message: expect.stringMatching(/^cannot read sasl.oauthbearer.token.endpoint.url: ENOENT/) as string,
+  });
+
+  const expired = token(-60);
+  await writeFile(file, `${expired}\n`);
+  const clientOfAll = await configure();
+  const { code, message } = await failure(clientOfAll);
+  expect({ code, message }).toEqual({
+    code: 'AUTHENTICATION_FAILED',
+    message:
+      `authentication failed: the broker refused the token (invalid_token); check that ${file} holds one that has ` +
+      'not expired and is made for this broker',
+  });
+
+  await writeFile(file, `${token(3600)}\n`);
+  await connect(clientOfAll);
+
+  await writeFile(file, 'two tokens');
+  expect(await failure(clientOfAll)).toEqual({
+    code: 'UNREADABLE_FILE',
+    message: `sasl.oauthbearer.token.endpoint.url: ${file} must hold one token and nothing else`,
+  });
+});
+
+// kafkajs tries for some seconds before it gives a connection up.
+describe.concurrent('one line says what is wrong:', () => {
   test('an unknown authority', async () => {
-    expect(await failure(kafka(), 'security.protocol=SASL_SSL', ...plain('x'))).toMatchObject({
-      code: 'UNREACHABLE',
-      message:
-        `cannot reach Kafka at ${kafka()}: self-signed certificate in certificate chain; ` +
-        "check that ssl.truststore.location holds the authority of the broker's certificate",
+    expect(await failure(await secured(protocol, ...login('SCRAM-SHA-256', 'x')))).toEqual(
+      unreachable(
+        'self-signed certificate in certificate chain; ' +
+          "check that ssl.truststore.location holds the authority of the broker's certificate",
+      ),
+    );
+  });
+
+  test('a host that the certificate does not name', async () => {
+    // Another name of 127.0.0.1.
+    const servers = kafka.bootstrapServers.replace('127.0.0.1', '127.1');
+    const { code, message } = await failure(
+      await client(folder(), servers, protocol, trust(), ...login('SCRAM-SHA-256', 'x')),
+    );
+    expect(code).toBe('UNREACHABLE');
+    expect(message).toMatch(
+      /Host: 127.1. is not in .*localhost.*; use a host in --bootstrap-servers that the/,
+    );
+  });
+
+  test('a client certificate of an authority that the broker does not know', async () => {
+    const settings = [protocol, trust(), ...login('SCRAM-SHA-256', 'x'), ...keystore(stranger)];
+    expect(await failure(await secured(...settings))).toEqual({
+      code: 'AUTHENTICATION_FAILED',
+      message: expect.stringMatching(
+        /the broker refused the client's certificate .*the broker's trust store holds its authority$/,
+      ) as string,
     });
   });
 
   test.each([
     ['neither TLS nor SASL', () => []],
-    ['SASL without TLS', () => ['security.protocol=SASL_PLAINTEXT', ...plain('x')]],
+    ['SASL without TLS', () => ['security.protocol=SASL_PLAINTEXT', ...login('SCRAM-SHA-256', 'x')]],
     ['TLS without SASL', () => ['security.protocol=SSL', trust()]],
   ])('%s', async (_case, lines) => {
-    expect(await failure(kafka(), ...lines())).toMatchObject({
-      code: 'UNREACHABLE',
-      message:
-        `cannot reach Kafka at ${kafka()}: the server closed the connection, as it does when it expects ` +
-        'TLS or SASL; check security.protocol and the port',
-    });
-  });
-});
-
-describe('SSL with client authentication', () => {
-  const kafka = cluster(() => ({ securityProtocol: 'SSL', certificates, clientAuth: 'required' }));
-  const trust = (): string[] => ['security.protocol=SSL', `ssl.truststore.location=${certificates.ca}`];
-
-  test('a PEM key store', async () => {
-    const keystore = join(directory, 'keystore.pem');
-    const parts = [certificates.clientKey, certificates.clientCertificate];
-    await writeFile(keystore, (await Promise.all(parts.map((file) => readFile(file)))).join(''));
-    await connect(kafka(), ...trust(), 'ssl.keystore.type=PEM', `ssl.keystore.location=${keystore}`);
-  });
-
-  test('PEM in the file itself', async () => {
-    const line = async (file: string): Promise<string> =>
-      (await readFile(file, 'utf8')).trim().split(/\r?\n/).join(' \\\n  ');
-    await connect(
-      kafka(),
-      'security.protocol=SSL',
-      `ssl.truststore.certificates=${await line(certificates.ca)}`,
-      `ssl.keystore.certificate.chain=${await line(certificates.clientCertificate)}`,
-      `ssl.keystore.key=${await line(certificates.clientKey)}`,
-    );
-  });
-
-  test('a PKCS #12 key store', async () => {
-    await connect(
-      kafka(),
-      ...trust(),
-      'ssl.keystore.type=PKCS12',
-      `ssl.keystore.location=${certificates.clientKeystore}`,
-      `ssl.keystore.password=${certificates.password}`,
-    );
-  });
-
-  test('no certificate', async () => {
-    const error = await failure(kafka(), ...trust());
-    expect(error).toMatchObject({ code: 'AUTHENTICATION_FAILED' });
-    expect(error.message).toMatch(
-      /the broker refused the client's certificate .*check ssl.keystore.location$/,
+    expect(await failure(await secured(...lines()))).toEqual(
+      unreachable(
+        'the server closed the connection, as it does when it expects TLS or SASL; check security.protocol and the port',
+      ),
     );
   });
 });
 
-/** Starts a broker for the tests of a group. @returns its address, once it runs */
-function cluster(options: () => KafkaOptions): () => string {
-  let kafka: KafkaCluster;
-  beforeAll(async () => {
-    kafka = await startKafka(options());
-  });
-  afterAll(() => kafka.stop());
-  return () => kafka.bootstrapServers;
-}
-
-/** Connects with a properties file of these lines, and asks for something. */
-async function connect(servers: string, ...lines: string[]): Promise<void> {
-  const file = join(directory, 'client.properties');
-  await writeFile(file, [`bootstrap.servers=${servers}`, ...lines, ''].join('\n'));
-  const properties = await loadProperties({ file });
-  const admin = new kafkajs.Kafka(await clientConfig(properties, { debug: () => {} })).admin();
-  await connectAdmin(admin, properties['bootstrap.servers']!);
-  expect(await admin.listTopics()).toEqual([]);
-  await admin.disconnect();
-}
-
-async function failure(servers: string, ...lines: string[]): Promise<Error> {
-  const error = await connect(servers, ...lines).then(
-    () => new Error('it connected'),
-    (thrown: unknown) => thrown as Error,
-  );
-  expect(error.message).not.toContain('\n');
-  return error;
+/** A token without a signature for alice, which expires so many seconds from now. */
+function token(expiresIn: number): string {
+  const now = Math.floor(Date.now() / 1000);
+  const claims = { sub: 'alice', iat: now - 7200, exp: now + expiresIn };
+  return `${[{ alg: 'none' }, claims].map((part) => Buffer.from(JSON.stringify(part)).toString('base64url')).join('.')}.`;
 }

@@ -22,12 +22,13 @@ beforeAll(async () => {
 });
 afterAll(() => rm(directory, { recursive: true }));
 
-async function configure(...overrides: string[]) {
-  return await clientConfig(await loadProperties({ overrides }), { debug: () => {} });
+async function configure(...settings: string[]) {
+  const defaults = Object.fromEntries(settings.map((setting) => setting.split(/=(.*)/s, 2)));
+  return await clientConfig(await loadProperties({ defaults }), { debug: () => {} });
 }
 
-async function tls(...overrides: string[]): Promise<ConnectionOptions> {
-  return (await configure('security.protocol=SSL', ...overrides)).ssl as ConnectionOptions;
+async function tls(...settings: string[]): Promise<ConnectionOptions> {
+  return (await configure('security.protocol=SSL', ...settings)).ssl as ConnectionOptions;
 }
 
 async function store(name: string, content: string): Promise<string> {
@@ -112,25 +113,52 @@ describe('PKCS #12', () => {
   });
 });
 
-test.each(['JKS', 'PKCS12'])(
-  'a %s trust store is refused with the command that converts it',
-  async (type) => {
-    const file = join(directory, `trust.${type}`);
-    const password = ['-storepass', 'changeit'];
+describe.each(['JKS', 'PKCS12'])('a %s trust store', (type) => {
+  const command = /convert it with: (keytool .* > truststore\.pem)$/;
+
+  test('is refused with the command that converts it', async () => {
+    const file = join(directory, `the user's trust.${type}`);
     execFileSync('keytool', [
       ...['-importcert', '-noprompt', '-alias', 'ca', '-file', certificates.ca],
-      ...['-keystore', file, '-storetype', type, ...password],
+      ...['-keystore', file, '-storetype', type, '-storepass', 'changeit'],
     ]);
-    const error = (await tls(`ssl.truststore.location=${file}`).catch((thrown: unknown) => thrown)) as Error;
-    expect(error).toMatchObject({ code: 'UNREADABLE_FILE' });
+    const location = `ssl.truststore.location=${file}`;
+    const error = (await tls(location).catch((thrown: unknown) => thrown)) as Error;
+    expect(error).toMatchObject({
+      code: 'UNREADABLE_FILE',
+      message: expect.stringMatching(command) as string,
+    });
+    // As in a properties file of Kafka, which has the password too.
+    await expect(tls(location, 'ssl.truststore.password=changeit')).rejects.toMatchObject({
+      code: 'CONTRADICTION',
+      message: expect.stringMatching(command) as string,
+    });
 
-    const [, command] = /convert it with: keytool (.*) > truststore\.pem$/.exec(error.message) ?? [];
-    const converted = execFileSync('keytool', [...command!.replaceAll("'", '').split(' '), ...password]);
-    const location = await store(`${type}.pem`, String(converted));
-    const { ca } = await tls(`ssl.truststore.location=${location}`);
+    // As printed: a shell runs it, and keytool asks for the password.
+    const printed = command.exec(error.message)![1]!;
+    execFileSync('sh', ['-c', printed], { cwd: directory, input: 'changeit\n', stdio: 'pipe' });
+    const { ca } = await tls(`ssl.truststore.location=${join(directory, 'truststore.pem')}`);
     expect(unix(String(ca))).toContain(unix(pem.ca).trim());
-  },
-);
+  });
+});
+
+test('a JKS key store is refused with the command that converts it', async () => {
+  const { password } = certificates;
+  const jks = join(directory, 'client.jks');
+  execFileSync('keytool', [
+    ...['-importkeystore', '-srckeystore', certificates.clientKeystore, '-srcstorepass', password],
+    ...['-destkeystore', jks, '-deststoretype', 'JKS', '-deststorepass', password],
+  ]);
+  const error = await tls('ssl.keystore.type=JKS').catch((thrown: unknown) => thrown);
+  const [, command] = /to convert a store: (keytool .*)\), not 'JKS'/.exec((error as Error).message) ?? [];
+  const input = `${password}\n${password}\n${password}\n`;
+  const printed = command!.replace('STORE', jks);
+  execFileSync('sh', ['-c', printed], { cwd: directory, input, stdio: 'pipe' });
+  const converted = `ssl.keystore.location=${join(directory, 'keystore.p12')}`;
+  expect(
+    await tls('ssl.keystore.type=PKCS12', converted, `ssl.keystore.password=${password}`),
+  ).toHaveProperty('pfx');
+});
 
 test.each(['ssl.truststore.location', 'ssl.keystore.location'])('%s that is not there', async (name) => {
   await expect(tls(`${name}=/missing/store.pem`)).rejects.toMatchObject({

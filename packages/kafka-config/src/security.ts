@@ -1,10 +1,11 @@
 import { readFile } from 'node:fs/promises';
 import { createSecureContext } from 'node:tls';
 import type { ConnectionOptions } from 'node:tls';
-import type { KafkaConfig, SASLOptions } from 'kafkajs';
+import type { KafkaConfig } from 'kafkajs';
 import { KafkaConfigError } from './errors.ts';
 import { toPem } from './known-properties.ts';
 import type { KafkaProperties } from './known-properties.ts';
+import { saslOptions } from './sasl.ts';
 
 /** What `security.protocol`, `ssl.*` and `sasl.*` say, as kafkajs takes it. */
 export async function securityConfig(
@@ -13,7 +14,7 @@ export async function securityConfig(
   const { 'security.protocol': protocol = 'PLAINTEXT' } = properties;
   return {
     ssl: protocol.endsWith('SSL') ? await tlsOptions(properties) : false,
-    ...(protocol.startsWith('SASL') && { sasl: saslOptions(properties) }),
+    ...(protocol.startsWith('SASL') && { sasl: await saslOptions(properties) }),
   };
 }
 
@@ -83,33 +84,4 @@ async function readStore(
     );
   }
   return content;
-}
-
-function saslOptions(properties: KafkaProperties): SASLOptions {
-  const options = jaasOptions(properties['sasl.jaas.config'] ?? '');
-  const [username, password] = ['username', 'password'].map((name) => {
-    const value = options.get(name);
-    if (value === undefined) {
-      throw new KafkaConfigError('INVALID_PROPERTY', `sasl.jaas.config must contain ${name}="..."`);
-    }
-    return value;
-  }) as [string, string];
-  const mechanism = properties['sasl.mechanism']!.toLowerCase() as
-    | 'plain'
-    | 'scram-sha-256'
-    | 'scram-sha-512';
-  return { mechanism, username, password };
-}
-
-/**
- * The options of `...LoginModule required username="..." password='...';`. A backslash stands for the character after it; all options are read in turn, so that none is found in another's value.
- */
-function jaasOptions(jaas: string): Map<string, string> {
-  const option = /(\w+)\s*=\s*(?:"((?:[^"\\]|\\.)*)"|'((?:[^'\\]|\\.)*)'|([^\s;"']+))/gs;
-  return new Map(
-    [...jaas.matchAll(option)].map(([, name, double, single, bare]) => [
-      name!,
-      (double ?? single ?? bare!).replaceAll(/\\(.)/gs, '$1'),
-    ]),
-  );
 }

@@ -1,6 +1,11 @@
+/** True where a property's value must not be seen. */
+export function isSecret(name: string): boolean {
+  return /password|jaas|ssl\.keystore\.key/i.test(name);
+}
+
 /** A property's value for a message. A secret is never shown, not even a mistyped one. */
 export function shownValue(name: string, value: string): string {
-  return /password|jaas|ssl\.keystore\.key/i.test(name) ? 'a value that is not shown' : `'${value}'`;
+  return isSecret(name) ? 'a value that is not shown' : `'${value}'`;
 }
 
 /**

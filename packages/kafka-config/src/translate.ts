@@ -15,17 +15,27 @@ export function translate(
   attempt = 'the cluster refused',
 ): unknown {
   const cause = rootCause(error);
-  if (error instanceof KafkaConfigError || !(cause instanceof Error)) {
+  if (cause instanceof KafkaConfigError) {
+    return cause;
+  }
+  if (!(cause instanceof Error)) {
     return error;
   }
   const failure = (code: KafkaConfigErrorCode, message: string): KafkaConfigError =>
     new KafkaConfigError(code, message.replaceAll(/\s+/g, ' '), { cause: error });
 
   const { name, type, message } = cause as Partial<KafkaJSError> & Error & { type?: string };
-  if (name === 'KafkaJSSASLAuthenticationError' || type === 'UNSUPPORTED_SASL_MECHANISM') {
+  if (type === 'UNSUPPORTED_SASL_MECHANISM') {
     return failure(
       'AUTHENTICATION_FAILED',
-      `authentication failed: ${message}; check sasl.mechanism and sasl.jaas.config`,
+      'authentication failed: the broker does not have this SASL mechanism; check sasl.mechanism',
+    );
+  }
+  if (name === 'KafkaJSSASLAuthenticationError') {
+    return failure(
+      'AUTHENTICATION_FAILED',
+      `authentication failed: ${message}; check the user name and password in sasl.jaas.config, ` +
+        'and that the broker has them for sasl.mechanism',
     );
   }
   if (type === 'ILLEGAL_SASL_STATE') {
@@ -35,14 +45,15 @@ export function translate(
     );
   }
   if (type?.endsWith('AUTHORIZATION_FAILED')) {
-    return failure('NOT_AUTHORIZED', `${attempt}: ${message}; ask for the ACL`);
+    return failure('NOT_AUTHORIZED', `${attempt}: ${message}; ${aclAdvice(type)}`);
   }
   if (type !== undefined) {
     return failure('REFUSED', `${attempt}: ${message}`);
   }
   if (name === 'KafkaJSGroupCoordinatorNotFound') {
     // The client hides the broker's answer, which is nearly always that this user may not.
-    return failure('NOT_AUTHORIZED', `${attempt}: no coordinator was found; check the ACL of the group`);
+    const problem = 'the broker names no coordinator for the group';
+    return failure('NOT_AUTHORIZED', `${attempt}: ${problem}; ${aclAdvice('GROUP')}`);
   }
   if (servers.length > 0) {
     const { code, problem, advice } = connectionProblem(cause);
@@ -51,8 +62,17 @@ export function translate(
   return error;
 }
 
+/** Only the broker's side can mend this; SECURITY.md has the commands. */
+function aclAdvice(type: string): string {
+  const resource = type.startsWith('GROUP') ? 'group' : type.startsWith('TOPIC') ? 'topic' : 'cluster';
+  return `this user needs an ACL for the ${resource} on the broker (kafka-acls.sh --add --${resource})`;
+}
+
 /** The client wraps errors in "retries exceeded" and aggregates; what happened is inside. */
 export function rootCause(error: unknown): unknown {
+  if (error instanceof KafkaConfigError) {
+    return error;
+  }
   const { cause, errors } = error as { cause?: unknown; errors?: unknown[] };
   if (Array.isArray(errors) && errors.length > 0) {
     return rootCause(errors[0]);

@@ -74,7 +74,7 @@ describe('ensureTopic', () => {
     await expect(ensureTopic(admin, topic, wanted)).rejects.toMatchObject({
       code: 'REFUSED',
       message: expect.stringMatching(
-        new RegExp(`^topic '${topic}' cannot be created: .*[Rr]eplication.factor`),
+        new RegExp(`^topic '${topic}' was not found and cannot be created: .*[Rr]eplication.factor`),
       ) as string,
     });
   });

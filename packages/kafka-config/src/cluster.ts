@@ -62,7 +62,8 @@ export async function ensureTopic(admin: Admin, topic: string, wanted: NewTopic)
     await untilServed(() => admin.fetchTopicMetadata({ topics: [topic] }));
     return created;
   } catch (error) {
-    throw translate(error, [], `topic '${topic}' cannot be created`);
+    // Kafka does not tell a topic that is not there from one that this user may not see.
+    throw translate(error, [], `topic '${topic}' was not found and cannot be created`);
   }
 }
 

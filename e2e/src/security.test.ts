@@ -1,0 +1,220 @@
+import { writeFileSync } from 'node:fs';
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { createCertificates, startKafka } from '@image-stream/local-kafka';
+import type { Certificates, KafkaCluster } from '@image-stream/local-kafka';
+import kafkajs from 'kafkajs';
+import type { Admin } from 'kafkajs';
+import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
+import { filesIn, temporaryFolder } from './files.test-support.ts';
+import { start, summaryOf } from './programs.test-support.ts';
+
+const topic = 'data-stream';
+const secret = 'hunter2 "and" more';
+const users = {
+  admin: 'a',
+  'image-producer': secret,
+  'image-consumer': secret,
+  watcher: secret,
+  stranger: secret,
+};
+
+let folder: string;
+let certificates: Certificates;
+let kafka: KafkaCluster;
+let admin: Admin;
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'image-stream-e2e-security-'));
+  certificates = await createCertificates(join(folder, 'certificates'));
+  const config = {
+    'authorizer.class.name': 'org.apache.kafka.metadata.authorizer.StandardAuthorizer',
+    'super.users': 'User:admin',
+  };
+  kafka = await startKafka({ securityProtocol: 'SASL_SSL', certificates, users, config });
+  admin = (await clientOf('admin')).admin();
+  await admin.connect();
+  await admin.createTopics({ topics: [{ topic }, { topic: `${topic}.dead-letter` }] });
+  const acl = [...(await documentedAcls()), ...aclsOfWatcher()];
+  await admin.createAcls({ acl });
+  await vi.waitFor(async () => expect(await aclCount()).toBe(acl.length));
+});
+afterAll(async () => {
+  await admin.disconnect();
+  await kafka.stop();
+  await rm(folder, { recursive: true });
+});
+
+const produce = (user: string, ...args: string[]) =>
+  program('producer', user, ['-n', '2', '--width', '16', '--height', '16', '--acks', 'all', ...args]);
+const consume = (user: string, ...args: string[]) =>
+  program('consumer', user, ['-o', temporaryFolder(), '--exit-at-end', ...args]);
+
+describe('the ACLs of SECURITY.md', () => {
+  test('suffice for the producer, the consumer, a selection and dead letters', async () => {
+    expect(await produce('image-producer')).toMatchObject({ exitCode: 0 });
+
+    const output = temporaryFolder();
+    expect(await consume('image-consumer', '-o', output)).toMatchObject({ exitCode: 0 });
+    expect(filesIn(output)).toHaveLength(2);
+
+    const { exitCode, stdout, stderr } = await consume('image-consumer', '--since', '1h', '--json');
+    expect({ exitCode, stderr }).toMatchObject({ exitCode: 0 });
+    expect(summaryOf(stdout)).toMatchObject({ images: 2, failed: 0 });
+    const { groups } = await admin.listGroups();
+    expect(groups.map(({ groupId }) => groupId)).toEqual(['image-consumer']);
+
+    const producer = (await clientOf('image-consumer')).producer();
+    await producer.connect();
+    await producer.send({ topic: `${topic}.dead-letter`, messages: [{ value: 'bad' }] });
+    await producer.disconnect();
+  });
+});
+
+describe('one line says which ACL a user lacks, who', () => {
+  const advice = (resource: string): string =>
+    `this user needs an ACL for the ${resource} on the broker (kafka-acls.sh --add --${resource})\n`;
+
+  test.each([
+    ['may nothing, and sends', () => produce('stranger'), 'topic'],
+    ['may nothing, and reads', () => consume('stranger'), 'topic'],
+    ['sees the topic only, and sends', () => produce('watcher', '-n', '1', '--quiet'), 'topic'],
+    ['has a group only, and reads', () => consume('watcher', '-gid', 'watcher'), 'topic'],
+    ['reads the topic as another group', () => consume('image-consumer', '-gid', 'other'), 'group'],
+  ])('%s', async (_case, run, resource) => {
+    const { exitCode, stderr } = await run();
+    expect({ exitCode, lines: stderr.split('\n').length - 1 }).toEqual({ exitCode: 1, lines: 1 });
+    expect(stderr.endsWith(advice(resource)), stderr).toBe(true);
+  });
+});
+
+describe.each(['producer', 'consumer'] as const)('the secrets of the %s', (name) => {
+  const run = (user: string, password: string, ...args: string[]) =>
+    program(
+      name,
+      user,
+      [...(name === 'producer' ? ['-n', '1'] : ['-o', temporaryFolder(), '-n', '1']), ...args],
+      password,
+    );
+
+  test.each([
+    ['right', secret, 0, / (INFO|DEBUG): /],
+    // What the client itself logs is there, too.
+    ['wrong', 'wrong "and" more', 1, / DEBUG: SASL SCRAM SHA512 authentication failed.*"logger":"kafkajs"/],
+  ])('are in no output at trace level, with a %s password', async (_case, password, code, log) => {
+    const { exitCode, stdout, stderr } = await run(`image-${name}`, password, '--log-level', 'trace');
+    expect({ exitCode, stderr }).toMatchObject({ exitCode: code });
+    expect(stderr).toMatch(log);
+    for (const shown of [password, escaped(password), certificates.password]) {
+      expect(stdout + stderr).not.toContain(shown);
+    }
+  });
+
+  test('are refused on the command line, which everybody on the machine sees', async () => {
+    const { exitCode, stderr } = await run(`image-${name}`, secret, '-X', 'ssl.key.password=hunter2');
+    expect({ exitCode, stderr }).toEqual({
+      exitCode: 2,
+      stderr:
+        `${name}: -X must not hold 'ssl.key.password', which others would see in the list of processes; ` +
+        'set it in the file of --command-config, or in IMAGE_STREAM_X\n',
+    });
+  });
+
+  test('do not help where the broker does not have the mechanism', async () => {
+    const token = join(folder, 'token');
+    writeFileSync(token, 'a.b.c');
+    const mechanism = ['-X', 'sasl.mechanism=OAUTHBEARER'];
+    const url = ['-X', `sasl.oauthbearer.token.endpoint.url=file://${token}`];
+    expect(await run(`image-${name}`, secret, ...mechanism, ...url)).toMatchObject({
+      exitCode: 1,
+      stderr: `${name}: authentication failed: the broker does not have this SASL mechanism; check sasl.mechanism\n`,
+    });
+  });
+});
+
+async function program(
+  name: 'producer' | 'consumer',
+  user: string,
+  args: readonly string[],
+  password = secret,
+) {
+  const environment = { KAFKA_BOOTSTRAP_SERVERS: kafka.bootstrapServers, PASSWORD: escaped(password) };
+  return await start(name, ['-F', propertiesOf(user), ...args], environment).ended;
+}
+
+/** A properties file as SECURITY.md shows it. */
+function propertiesOf(user: string): string {
+  const file = join(folder, `${user}.properties`);
+  writeFileSync(
+    file,
+    `
+security.protocol=SASL_SSL
+ssl.truststore.location=${certificates.ca}
+ssl.keystore.type=PKCS12
+ssl.keystore.location=${certificates.clientKeystore}
+ssl.keystore.password=${certificates.password}
+sasl.mechanism=SCRAM-SHA-512
+sasl.jaas.config=org.apache.kafka.common.security.scram.ScramLoginModule required \\
+  username="${user}" password="\${env:PASSWORD}";
+config.providers=env
+config.providers.env.class=org.apache.kafka.common.config.provider.EnvVarConfigProvider
+`,
+  );
+  return file;
+}
+
+/** As it stands between the quotes of JAAS. */
+function escaped(password: string): string {
+  return password.replaceAll('"', String.raw`\"`);
+}
+
+/** A client that is none of ours. */
+async function clientOf(username: keyof typeof users): Promise<kafkajs.Kafka> {
+  return new kafkajs.Kafka({
+    brokers: kafka.bootstrapServers.split(','),
+    ssl: { ca: await readFile(certificates.ca) },
+    sasl: { mechanism: 'scram-sha-512', username, password: users[username] },
+    logLevel: kafkajs.logLevel.NOTHING,
+  });
+}
+
+/** The commands of SECURITY.md, as kafka-acls.sh understands them. */
+async function documentedAcls() {
+  const text = await readFile(new URL('../../SECURITY.md', import.meta.url), 'utf8');
+  const commands = text.replaceAll('\\\n', '').matchAll(/^kafka-acls\.sh .*$/gm);
+  return [...commands].flatMap(([command]) => {
+    const argument = (name: string) => new RegExp(`--${name} (\\S+)`).exec(command)?.[1];
+    const isPrefix = argument('resource-pattern-type') === 'prefixed';
+    return [...command.matchAll(/--operation (\S+)/g)].map(([, operation]) => ({
+      ...allow(argument('allow-principal')!, operation!, argument('topic'), argument('group')),
+      ...(isPrefix && { resourcePatternType: kafkajs.ResourcePatternTypes.PREFIXED }),
+    }));
+  });
+}
+
+/** Who sees the topic, but may not read it, and has a group. */
+function aclsOfWatcher() {
+  return [allow('User:watcher', 'Describe', topic), allow('User:watcher', 'Read', undefined, 'watcher')];
+}
+
+function allow(principal: string, operation: string, topicName?: string, group?: string) {
+  return {
+    resourceType: kafkajs.AclResourceTypes[group === undefined ? 'TOPIC' : 'GROUP'],
+    resourceName: (group ?? topicName)!,
+    resourcePatternType: kafkajs.ResourcePatternTypes.LITERAL,
+    principal,
+    host: '*',
+    operation: kafkajs.AclOperationTypes[operationOf(operation)],
+    permissionType: kafkajs.AclPermissionTypes.ALLOW,
+  };
+}
+
+function operationOf(name: string): keyof typeof kafkajs.AclOperationTypes {
+  return name.replaceAll(/(?<=[a-z])(?=[A-Z])/g, '_').toUpperCase() as keyof typeof kafkajs.AclOperationTypes;
+}
+
+async function aclCount(): Promise<number> {
+  const any = { resourceType: 1, resourcePatternType: 1, operation: 1, permissionType: 1 };
+  const { resources } = await admin.describeAcls(any);
+  return resources.reduce((count, { acls }) => count + acls.length, 0);
+}

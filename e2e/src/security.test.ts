@@ -53,14 +53,18 @@ const consume = (user: string, ...args: string[]) =>
 describe('the ACLs of SECURITY.md', () => {
   test('suffice for the producer, the consumer, a selection and dead letters', async () => {
     expect(await produce('image-producer')).toMatchObject({ exitCode: 0 });
+    // More than a record may hold, so that the producer has to know the limit.
+    expect(await produce('image-producer', '-n', '1', '--width', '800', '--height', '800')).toMatchObject({
+      exitCode: 0,
+    });
 
     const output = temporaryFolder();
     expect(await consume('image-consumer', '-o', output)).toMatchObject({ exitCode: 0 });
-    expect(filesIn(output)).toHaveLength(2);
+    expect(filesIn(output)).toHaveLength(3);
 
     const { exitCode, stdout, stderr } = await consume('image-consumer', '--since', '1h', '--json');
     expect({ exitCode, stderr }).toMatchObject({ exitCode: 0 });
-    expect(summaryOf(stdout)).toMatchObject({ images: 2, failed: 0 });
+    expect(summaryOf(stdout)).toMatchObject({ images: 3, failed: 0 });
     const { groups } = await admin.listGroups();
     expect(groups.map(({ groupId }) => groupId)).toEqual(['image-consumer']);
 
@@ -89,13 +93,10 @@ describe('one line says which ACL a user lacks, who', () => {
 });
 
 describe.each(['producer', 'consumer'] as const)('the secrets of the %s', (name) => {
-  const run = (user: string, password: string, ...args: string[]) =>
-    program(
-      name,
-      user,
-      [...(name === 'producer' ? ['-n', '1'] : ['-o', temporaryFolder(), '-n', '1']), ...args],
-      password,
-    );
+  const run = (user: string, password: string, ...args: string[]) => {
+    const task = name === 'producer' ? ['-n', '1'] : ['-o', temporaryFolder(), '--exit-at-end'];
+    return program(name, user, [...task, ...args], password);
+  };
 
   test.each([
     ['right', secret, 0, / (INFO|DEBUG): /],

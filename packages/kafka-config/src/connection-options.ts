@@ -40,7 +40,7 @@ export function connectionOptions(defaults: { readonly requestTimeoutMs: string 
       string: true,
       requiresArg: true,
       nargs: 1,
-      describe: 'One such property, as name=value; may be repeated',
+      describe: 'One such property, as name=value; may be repeated; not for secrets',
       group: 'Kafka:',
     },
   } as const;

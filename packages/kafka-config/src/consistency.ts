@@ -27,6 +27,7 @@ export function assertConsistent(properties: KafkaProperties): void {
   if (properties['ssl.truststore.password'] !== undefined) {
     throw contradiction(`a trust store must be PEM, which has no password; convert it with: ${toPem(store)}`);
   }
+  assertTogether(properties, 'ssl.keystore.certificate.chain', 'ssl.keystore.key');
   assertNotBoth(properties, 'ssl.keystore.location', 'ssl.keystore.key');
   assertNotBoth(properties, 'ssl.truststore.location', 'ssl.truststore.certificates');
   assertLess(properties, 'heartbeat.interval.ms', 'session.timeout.ms');
@@ -45,6 +46,13 @@ function assertLogin(properties: KafkaProperties, protocol: string): void {
   }
   if (mechanism !== 'OAUTHBEARER' && properties[tokenUrl] !== undefined) {
     throw contradiction(`${tokenUrl} has no effect with sasl.mechanism=${mechanism}; set it to OAUTHBEARER`);
+  }
+}
+
+function assertTogether(properties: KafkaProperties, one: PropertyName, other: PropertyName): void {
+  const [set, missing] = properties[one] === undefined ? [other, one] : [one, other];
+  if (properties[set] !== undefined && properties[missing] === undefined) {
+    throw contradiction(`${set} needs ${missing}`);
   }
 }
 

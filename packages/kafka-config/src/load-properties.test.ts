@@ -175,8 +175,13 @@ describe('properties that contradict one another', () => {
     [sasl.slice(0, 2), 'sasl.mechanism=PLAIN needs sasl.jaas.config'],
     [[sasl[0]!, 'sasl.mechanism=OAUTHBEARER'], `sasl.mechanism=OAUTHBEARER needs ${token}`],
     [[...sasl, `${token}=file:///a`], `${token} has no effect with sasl.mechanism=PLAIN`],
+    [[...sasl, 'ssl.keystore.key=a'], 'ssl.keystore.key needs ssl.keystore.certificate.chain'],
+    [[...sasl, 'ssl.keystore.certificate.chain=a'], 'ssl.keystore.certificate.chain needs ssl.keystore.key'],
     [[...sasl, 'ssl.truststore.password=a'], 'must be PEM, which has no password; convert it with: keytool'],
-    [[...sasl, 'ssl.keystore.location=a', 'ssl.keystore.key=b'], 'exclude one another'],
+    [
+      [...sasl, 'ssl.keystore.location=a', 'ssl.keystore.key=b', 'ssl.keystore.certificate.chain=c'],
+      'exclude one another',
+    ],
     [[...sasl, 'ssl.truststore.location=a', 'ssl.truststore.certificates=b'], 'exclude one another'],
     [
       ['heartbeat.interval.ms=3000', 'session.timeout.ms=3000'],

@@ -118,10 +118,14 @@ describe.each(['JKS', 'PKCS12'])('a %s trust store', (type) => {
 
   test('is refused with the command that converts it', async () => {
     const file = join(directory, `the user's trust.${type}`);
-    execFileSync('keytool', [
-      ...['-importcert', '-noprompt', '-alias', 'ca', '-file', certificates.ca],
-      ...['-keystore', file, '-storetype', type, '-storepass', 'changeit'],
-    ]);
+    execFileSync(
+      'keytool',
+      [
+        ...['-importcert', '-noprompt', '-alias', 'ca', '-file', certificates.ca],
+        ...['-keystore', file, '-storetype', type, '-storepass', 'changeit'],
+      ],
+      { stdio: 'pipe' },
+    );
     const location = `ssl.truststore.location=${file}`;
     const error = (await tls(location).catch((thrown: unknown) => thrown)) as Error;
     expect(error).toMatchObject({
@@ -145,10 +149,14 @@ describe.each(['JKS', 'PKCS12'])('a %s trust store', (type) => {
 test('a JKS key store is refused with the command that converts it', async () => {
   const { password } = certificates;
   const jks = join(directory, 'client.jks');
-  execFileSync('keytool', [
-    ...['-importkeystore', '-srckeystore', certificates.clientKeystore, '-srcstorepass', password],
-    ...['-destkeystore', jks, '-deststoretype', 'JKS', '-deststorepass', password],
-  ]);
+  execFileSync(
+    'keytool',
+    [
+      ...['-importkeystore', '-srckeystore', certificates.clientKeystore, '-srcstorepass', password],
+      ...['-destkeystore', jks, '-deststoretype', 'JKS', '-deststorepass', password],
+    ],
+    { stdio: 'pipe' },
+  );
   const error = await tls('ssl.keystore.type=JKS').catch((thrown: unknown) => thrown);
   const [, command] = /to convert a store: (keytool .*)\), not 'JKS'/.exec((error as Error).message) ?? [];
   const input = `${password}\n${password}\n${password}\n`;

@@ -12,6 +12,7 @@ import {
   ends,
   receive,
   send,
+  sendCompressed,
   setTopicLimit,
   uniqueName,
   withAdmin,
@@ -164,6 +165,28 @@ describe('an upload', () => {
     expect(await succeed('consumer', args)).toMatchObject({ images: 0, deadLettered: 1, failed: 0 });
     expect(await ends(`${topic}.dead-letter`)).toBe(records.length);
   });
+});
+
+test('batches that are made to harm are put aside, and what follows them is saved', async () => {
+  const topic = await createTopic();
+  const output = temporaryFolder();
+  const png = await picture('teal');
+  // A thousand times larger once decompressed, first beyond what is read at all, then beyond what the topic takes.
+  await sendCompressed(topic, { key: 'bomb', value: Buffer.alloc(300_000_000) });
+  await sendCompressed(topic, { key: 'large', value: Buffer.alloc(30_000_000) });
+  const headers = Object.fromEntries(Array.from({ length: 80_000 }, (_one, index) => [`h${index}`, 'x']));
+  Object.defineProperty(headers, '__proto__', { value: 'evil', enumerable: true });
+  await send(topic, { key: 'headers', value: 'x', headers }, { key: 'plain', value: png });
+
+  const summary = await succeed('consumer', ['-t', topic, '-gid', topic, '-o', output, '--exit-at-end']);
+  expect(summary).toMatchObject({ images: 1, deadLettered: 3, failed: 0 });
+  expect(await committed(topic, topic)).toEqual([4]);
+  const letters = (await receive(`${topic}.dead-letter`, 3)).toSorted((a, b) => offsetOf(a) - offsetOf(b));
+  expect(reasonOf(letters[0]!)).toContain('batch of records cannot be decompressed');
+  expect(letters.map(({ value }) => value!.length)).toEqual([expect.any(Number), 30_000_000, 1]);
+  expect(letters[0]!.value!.length).toBeLessThan(1_000_000);
+  expect(Object.keys(letters[2]!.headers)).toHaveLength(80_001 + 6);
+  expect(letters[2]!.headers['__proto__']).toEqual(Buffer.from('evil'));
 });
 
 test('dead letters are read again: what was mended is saved under its first name, what is bad again stays', async () => {

@@ -54,6 +54,14 @@ export async function removeBefore(topic: string, offset: number): Promise<void>
   });
 }
 
+/** Sends a record in a batch that is compressed with gzip. */
+export async function sendCompressed(topic: string, message: Message): Promise<void> {
+  const producer = kafka.producer({ createPartitioner: kafkajs.Partitioners.DefaultPartitioner });
+  await producer.connect();
+  await producer.send({ topic, compression: kafkajs.CompressionTypes.GZIP, messages: [message] });
+  await producer.disconnect();
+}
+
 /** A record as another program sees it. */
 export interface Received {
   readonly key: Buffer | null;

@@ -104,7 +104,7 @@ function createSystem(
   let isSent = false;
   const sending = keepSending();
 
-  const join = (): void => void consumers.push(start('consumer', args.consumer));
+  const joinGroup = (): void => void consumers.push(start('consumer', args.consumer));
   const pick = <T>(items: readonly T[], random: () => number): T =>
     items[Math.floor(random() * items.length)]!;
   const leave = async (signal: NodeJS.Signals, random: () => number): Promise<void> => {
@@ -113,7 +113,7 @@ function createSystem(
     one.process.kill(signal);
     await one.ended;
     if (consumers.length === 0) {
-      join();
+      joinGroup();
     }
   };
   const freeze = async ({ process: child }: Running, ms: number): Promise<void> => {
@@ -121,8 +121,8 @@ function createSystem(
     await sleep(ms);
     child.kill('SIGCONT');
   };
-  join();
-  join();
+  joinGroup();
+  joinGroup();
 
   /** A producer that was killed is run again over the same files. */
   async function keepSending(): Promise<void> {
@@ -144,7 +144,7 @@ function createSystem(
     faults: {
       'kill a consumer': (random) => leave('SIGKILL', random),
       'stop a consumer': (random) => leave('SIGTERM', random),
-      'start a consumer': (random) => (consumers.length < 4 ? join() : leave('SIGTERM', random)),
+      'start a consumer': (random) => (consumers.length < 4 ? joinGroup() : leave('SIGTERM', random)),
       'freeze a consumer past its session': (random) =>
         freeze(pick(consumers, random), 2500 + 2000 * random()),
       'kill the producer': () => void producer.process.kill('SIGKILL'),

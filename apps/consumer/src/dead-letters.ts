@@ -69,7 +69,8 @@ export function createDeadLetters(options: DeadLettersOptions): DeadLetters {
     const limit = (await topicLimit(admin, source.topic)) ?? source.maxMessageBytes;
     await ensureTopic(admin, topic, { maxMessageBytes: limit + headroomBytes });
     const request = { topic, acks: -1, timeout: deliveryTimeoutMs };
-    return createSender({ connect, request, deliveryTimeoutMs, logger });
+    // What was inflated from a compressed batch may only fit when it is compressed again.
+    return createSender({ connect, request, deliveryTimeoutMs, compressAbove: limit, logger });
   }
 
   return {

@@ -26,6 +26,9 @@ const openingBrace = 0x7b;
  */
 export async function decodeRecord(record: ReceivedRecord, limits?: Limits): Promise<Decoded> {
   const resolved = resolveLimits(limits);
+  if (record.batchError !== undefined) {
+    throw new CodecError('LIMIT_EXCEEDED', `batch of records cannot be decompressed: ${record.batchError}`);
+  }
   return isChunk(record)
     ? { kind: 'chunk', chunk: decodeChunk(record, resolved) }
     : { kind: 'image', image: await decodeImage(record, resolved) };

@@ -12,6 +12,8 @@ export interface ReceivedRecord {
   readonly key: Uint8Array | null;
   readonly value: Uint8Array | null;
   readonly headers?: Readonly<Record<string, HeaderValue>> | undefined;
+  /** Where one record stands for a batch that the client could not decompress: why. Its value is the compressed bytes. */
+  readonly batchError?: string | undefined;
 }
 
 /** A Kafka record to send. A kafkajs producer takes it as it is. */

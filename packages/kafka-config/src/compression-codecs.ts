@@ -11,8 +11,8 @@ interface CompressionCodec {
 /** The ids of Kafka's record format: https://kafka.apache.org/documentation/#recordbatch */
 const types = { gzip: 1, snappy: 2, lz4: 3, zstd: 4 } as const;
 
-/** Far more than a batch has; it only keeps a few hostile bytes from taking all memory. */
-const defaultMaxBatchBytes = 1024 ** 3;
+/** Ten times a batch of the usual limit; it keeps a few hostile bytes from taking all memory. */
+const defaultMaxBatchBytes = 128 * 1024 ** 2;
 
 /**
  * What `Object.assign(CompressionCodecs, compressionCodecs())` needs so that a kafkajs client reads

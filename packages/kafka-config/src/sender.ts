@@ -4,12 +4,17 @@ import { translate } from './translate.ts';
 
 const backoffMs = 500;
 
+/** CompressionTypes.GZIP of kafkajs, spelled out so that this module loads without the client. */
+const gzip = 1;
+
 export interface SenderOptions {
   /** A new client. */
   readonly connect: () => Producer;
   readonly request: Omit<ProducerRecord, 'messages'>;
   /** How long to try before an image is given up, in milliseconds; Kafka's `delivery.timeout.ms`. */
   readonly deliveryTimeoutMs: number;
+  /** Bytes of a value above which a record is sent compressed. Default: none is. */
+  readonly compressAbove?: number;
   /** Told of each time that records have to be sent again. */
   readonly logger: { warn(message: string): void };
 }
@@ -38,6 +43,7 @@ export async function createSender({
   connect,
   request,
   deliveryTimeoutMs,
+  compressAbove = Number.POSITIVE_INFINITY,
   logger,
 }: SenderOptions): Promise<Sender> {
   const connected = async (): Promise<Producer> => {
@@ -69,6 +75,7 @@ export async function createSender({
           // One record a request: with several, kafkajs can lose one and report success.
           const sent = client.send({
             ...request,
+            ...((record.value?.length ?? 0) > compressAbove && { compression: gzip }),
             messages: [{ ...record, ...(partition !== undefined && { partition }) }],
           });
           const results = await within(deadline, sent);

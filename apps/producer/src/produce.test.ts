@@ -102,6 +102,25 @@ describe('several are in flight', () => {
   });
 });
 
+test('what is on its way is known by name, until it is acknowledged or given up', async () => {
+  const { options } = parts(2);
+  const { undelivered } = options;
+  const seen: string[][] = [];
+  await produce({
+    ...options,
+    budget: createBudget(1_000_000, 1),
+    send: async ({ key }) => {
+      seen.push([...undelivered]);
+      if (key === 'image-1') {
+        throw new Error('timed out');
+      }
+      return 0;
+    },
+  });
+  expect(seen).toEqual([['image image-0'], ['image image-1']]);
+  expect([...undelivered]).toEqual([]);
+});
+
 test('no image: nothing sent, no rate', async () => {
   const { options } = parts(0);
   expect(await produce(options)).toMatchObject({ images: 0, seconds: 0, imagesPerSecond: 0 });
@@ -122,6 +141,7 @@ function parts(count: number) {
       return 0;
     },
     budget: createBudget(1_000_000, 100),
+    undelivered: new Set(),
     logger: { info: () => {}, error: (message: unknown) => void errors.push(String(message)) },
     progress: { start: () => {} },
   };

@@ -14,6 +14,8 @@ export interface ProduceOptions {
   /** Resolves once the record is acknowledged, to its partition where the broker says it. */
   readonly send: (record: OutgoingRecord, partition: number | undefined) => Promise<number | undefined>;
   readonly budget: ByteBudget;
+  /** The names of images that are on their way, for whoever has to end it at once. */
+  readonly undelivered: Set<string>;
   readonly logger: Pick<Logger, 'info' | 'error'>;
   readonly progress: Pick<Progress, 'start'>;
 }
@@ -28,6 +30,7 @@ export async function produce({
   encode,
   send,
   budget,
+  undelivered,
   logger,
   progress,
 }: ProduceOptions): Promise<Summary> {
@@ -42,7 +45,9 @@ export async function produce({
 
   for await (const pending of images) {
     const release = await budget.reserve(pending.bytes);
+    undelivered.add(pending.name);
     const delivery = deliver(pending).finally(() => {
+      undelivered.delete(pending.name);
       release();
       inFlight.delete(delivery);
     });

@@ -72,6 +72,8 @@ export async function run({
   });
   const source =
     inputs.length > 0 ? inputImages(inputs, values, { path, destination, signal }) : generatedImages(values);
+  const undelivered = new Set<string>();
+  process.once('exit', () => nameUndelivered(undelivered));
   const encoding = values.encoding ?? (inputs.length > 0 ? 'original' : 'png');
 
   try {
@@ -82,6 +84,7 @@ export async function run({
       send: (record, partition) => sender.send(record, partition),
       // Twice the processors: while one image is on the network, another is encoded.
       budget: createBudget(maxInFlightBytes, 2 * availableParallelism()),
+      undelivered,
       logger,
       progress,
     });
@@ -91,6 +94,13 @@ export async function run({
     return summary;
   } finally {
     await sender.close();
+  }
+}
+
+/** Whatever ends the program: a second signal, or an error that nobody foresaw. */
+function nameUndelivered(undelivered: ReadonlySet<string>): void {
+  for (const name of undelivered) {
+    process.stderr.write(`${name} was not sent, or not acknowledged yet\n`);
   }
 }
 

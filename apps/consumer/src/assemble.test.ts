@@ -218,6 +218,18 @@ describe('an image that never completes', () => {
     await images.close();
   });
 
+  test('is not given up while its first chunk is written', async () => {
+    const images = assembler();
+    await images.add(chunksOf('new', [10, 10])[0]!, delivery(0, { timestamp: 100_000 }));
+    const adding = images.add(chunksOf('old', [10, 10])[0]!, delivery(1, { timestamp: 1000 }));
+    expect(images.giveUp(Date.now())).toBeUndefined();
+    await adding;
+    const given = images.giveUp(Date.now());
+    expect(given?.upload).toMatchObject({ id: 'old', have: 1 });
+    await given?.upload.remove();
+    await images.close();
+  });
+
   test('is given up when nothing comes any more', async () => {
     const images = assembler();
     await images.add(chunksOf('old', [10, 10])[0]!, delivery(0));

@@ -57,6 +57,8 @@ export function createAssembler(options: AssemblerOptions): Assembler {
   const remembered = new Set<string>();
   /** Per partition, the newest timestamp of any chunk. */
   const clocks = new Map<number, number>();
+  /** Which one is taking a chunk at the moment; it must not be given up meanwhile. */
+  let taking: Upload | undefined;
   let bytesOnDisk = 0;
   let waiting = 0;
 
@@ -98,7 +100,10 @@ export function createAssembler(options: AssemblerOptions): Assembler {
         return undefined;
       }
       const before = { bytesOnDisk: upload.bytesOnDisk, waiting: upload.waiting };
-      await upload.add(chunk, delivery);
+      taking = upload;
+      await upload.add(chunk, delivery).finally(() => {
+        taking = undefined;
+      });
       bytesOnDisk += upload.bytesOnDisk - before.bytesOnDisk;
       waiting += upload.waiting - before.waiting;
       if (upload.hasEnded) {
@@ -136,7 +141,7 @@ export function createAssembler(options: AssemblerOptions): Assembler {
   };
 
   function incomplete(): Upload[] {
-    return [...uploads.values()].filter(({ hasEnded }) => !hasEnded);
+    return [...uploads.values()].filter((upload) => !upload.hasEnded && upload !== taking);
   }
 
   /** The uploads are in the order in which they began. */

@@ -104,7 +104,7 @@ export function createUpload(first: Chunk, { record }: Delivery, temporaryFile: 
   let payloadBytes = 0;
   let envelopeBytes = 0;
   let newest = placeOf(record);
-  let newestTimestamp = 0;
+  let newestTimestamp = Number(record.timestamp);
   let receivedAt = Date.now();
   let assembled: AssembledImage | undefined;
 

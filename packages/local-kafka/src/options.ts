@@ -10,6 +10,11 @@ export interface KafkaOptions {
   readonly brokers?: 1 | 3;
   /** The clients' port on 127.0.0.1, one for each broker. Default: free ports. */
   readonly ports?: readonly number[];
+  /**
+   * The port on 127.0.0.1 that each broker tells clients to connect to, such as that of a proxy in front of it. Default: the
+   * one on which it listens.
+   */
+  readonly advertisedPorts?: readonly number[];
   /** How clients connect. Default: `PLAINTEXT`. */
   readonly securityProtocol?: SecurityProtocol;
   /** Required for `SSL` and `SASL_SSL`: what `createCertificates` made. */
@@ -33,9 +38,12 @@ export interface KafkaOptions {
 
 /** Throws `INVALID_OPTIONS` for what would otherwise show up as a puzzling failure of the broker. */
 export function checkOptions(options: KafkaOptions): void {
-  const { brokers = 1, ports, securityProtocol = 'PLAINTEXT', certificates, clientAuth, users } = options;
-  if (ports !== undefined && ports.length !== brokers) {
-    throw invalid(`ports names ${ports.length} port(s) for ${brokers} broker(s); name one for each broker`);
+  const { brokers = 1, securityProtocol = 'PLAINTEXT', certificates, clientAuth, users } = options;
+  for (const name of ['ports', 'advertisedPorts'] as const) {
+    const count = options[name]?.length ?? brokers;
+    if (count !== brokers) {
+      throw invalid(`${name} names ${count} port(s) for ${brokers} broker(s); name one for each broker`);
+    }
   }
   if (securityProtocol.endsWith('SSL') !== (certificates !== undefined)) {
     throw invalid(

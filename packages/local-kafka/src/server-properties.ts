@@ -36,15 +36,17 @@ function quorumProperties(
   id: number,
   nodes: readonly NodePorts[],
   dataDirectory: string,
-  { securityProtocol = 'PLAINTEXT' }: KafkaOptions,
+  { securityProtocol = 'PLAINTEXT', advertisedPorts }: KafkaOptions,
 ): Record<string, string> {
   const { client, internal, controller } = nodes[id - 1]!;
+  const advertised = advertisedPorts?.[id - 1] ?? client;
   const voters = nodes.map((node, index) => `${index + 1}@127.0.0.1:${node.controller}`);
   return {
     'process.roles': 'broker,controller',
     'node.id': `${id}`,
     'controller.quorum.voters': voters.join(','),
     listeners: `CLIENT://127.0.0.1:${client},INTERNAL://127.0.0.1:${internal},CONTROLLER://127.0.0.1:${controller}`,
+    'advertised.listeners': `CLIENT://127.0.0.1:${advertised},INTERNAL://127.0.0.1:${internal}`,
     'listener.security.protocol.map': `CLIENT:${securityProtocol},INTERNAL:PLAINTEXT,CONTROLLER:PLAINTEXT`,
     'inter.broker.listener.name': 'INTERNAL',
     'controller.listener.names': 'CONTROLLER',

@@ -1,7 +1,7 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtemp, readdir, rm } from 'node:fs/promises';
-import { createServer } from 'node:net';
+import { connect as connectTo, createServer } from 'node:net';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -75,6 +75,7 @@ test('a port that another process listens on is named', async () => {
 
 test.for([
   { problem: 'ports names 1 port(s) for 3 broker(s)', options: { brokers: 3, ports: [1] } },
+  { problem: 'advertisedPorts names 2 port(s) for 1 broker(s)', options: { advertisedPorts: [1, 2] } },
   { problem: 'certificates are needed', options: { securityProtocol: 'SSL' } },
   { problem: 'users are needed', options: { securityProtocol: 'SASL_PLAINTEXT' } },
   { problem: "clientAuth 'required' needs SSL", options: { clientAuth: 'required' } },
@@ -83,6 +84,30 @@ test.for([
     code: 'INVALID_OPTIONS',
     message: expect.stringContaining(problem),
   });
+});
+
+test('clients are sent to the port that is advertised', async () => {
+  const proxy = createServer().listen(0, '127.0.0.1');
+  await once(proxy, 'listening');
+  const { port } = proxy.address() as AddressInfo;
+  await using cluster = await startKafka({ advertisedPorts: [port] });
+  const broker = cluster.brokers[0]!;
+  expect(broker.port).not.toBe(port);
+  expect(cluster.bootstrapServers).toBe(`127.0.0.1:${broker.port}`);
+  let connections = 0;
+  proxy.on('connection', (client) => {
+    connections += 1;
+    const server = connectTo(broker.port, '127.0.0.1');
+    client.pipe(server).pipe(client);
+    for (const socket of [client, server]) {
+      socket.on('error', () => {});
+    }
+  });
+  await createTopic(cluster, 'images');
+  await produce(cluster, 'images', 'a picture');
+  expect(await consume(cluster, 'images')).toBe('a picture');
+  expect(connections).toBeGreaterThan(0);
+  proxy.close();
 });
 
 test('a process killed with SIGKILL leaves no broker and no data', async () => {

@@ -90,14 +90,15 @@ export async function lag(group: string, topic: string): Promise<number> {
   return offsets.reduce((sum, { partition, high }) => sum + Number(high) - Math.max(done[partition]!, 0), 0);
 }
 
+/** SHA-256 of a file, in hex. */
+export function sha256Of(file: string): string {
+  return createHash('sha256').update(readFileSync(file)).digest('hex');
+}
+
 /** The SHA-256 of each finished file, in their order. */
 export function hashesOf(folder: string): string[] {
   return finishedFiles(folder)
-    .map((file) =>
-      createHash('sha256')
-        .update(readFileSync(join(folder, file)))
-        .digest('hex'),
-    )
+    .map((file) => sha256Of(join(folder, file)))
     .toSorted();
 }
 

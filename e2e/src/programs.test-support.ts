@@ -24,8 +24,11 @@ export interface Running {
 
 type Program = 'producer' | 'consumer';
 
-const mainOf = (program: Program): string =>
-  fileURLToPath(new URL(`../../apps/${program}/dist/main.js`, import.meta.url));
+/** A program's command line, for what runs it in another way. */
+export function commandOf(program: Program, args: readonly string[]): string[] {
+  const main = fileURLToPath(new URL(`../../apps/${program}/dist/main.js`, import.meta.url));
+  return [process.execPath, main, ...args];
+}
 
 /** Starts a program as users do, with only what a shell would give it. */
 export function start(
@@ -33,10 +36,8 @@ export function start(
   args: readonly string[],
   environment: NodeJS.ProcessEnv = {},
 ): Running {
-  return run(process.execPath, [mainOf(program), ...args], {
-    KAFKA_BOOTSTRAP_SERVERS: bootstrapServers,
-    ...environment,
-  });
+  const [command, ...rest] = commandOf(program, args);
+  return run(command!, rest, environment);
 }
 
 /** Starts any command, in the folder where a user would stand. */
@@ -50,12 +51,19 @@ export function run(
   const child = spawn(command, args, {
     cwd,
     stdio: ['ignore', 'pipe', 'pipe'],
-    env: { PATH, HOME, ...environment },
+    env: { PATH, HOME, KAFKA_BOOTSTRAP_SERVERS: bootstrapServers, ...environment },
   });
   const ended = Promise.all([once(child, 'close'), text(child.stdout), text(child.stderr)]).then(
     ([[exitCode], stdout, stderr]) => ({ exitCode: exitCode as number | null, stdout, stderr }),
   );
   return { process: child, ended };
+}
+
+/** What a program has logged so far. */
+export function logOf({ process: child }: Running): () => string {
+  let log = '';
+  child.stderr.on('data', (text: Buffer) => (log += String(text)));
+  return () => log;
 }
 
 /** Runs a program that has to succeed. @returns its summary */
@@ -70,4 +78,10 @@ export async function succeed(program: Program, args: readonly string[]): Promis
 /** What `--json` printed. */
 export function summaryOf(stdout: string): Summary {
   return JSON.parse(stdout.trimEnd().split('\n').at(-1)!) as Summary;
+}
+
+/** The environment in which a program's calls of the file system go wrong below a folder; see the file that it names. */
+export function fileFaults(folder: string, faults: Record<`FAULT_${string}`, string>): NodeJS.ProcessEnv {
+  const preload = new URL('file-faults.preload.mjs', import.meta.url).href;
+  return { NODE_OPTIONS: `--import ${preload}`, FAULT_FOLDER: folder, ...faults };
 }

@@ -1,0 +1,134 @@
+import { spawnSync } from 'node:child_process';
+import { readdirSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
+import { expect, onTestFinished, test } from 'vitest';
+import { committed, receive } from './kafka.test-support.ts';
+import {
+  consumerArgs,
+  expectLedger,
+  finishedFiles,
+  lag,
+  openLedger,
+  paintFiles,
+  recordsIn,
+  sendFiles,
+  sha256Of,
+} from './ledger.test-support.ts';
+import type { Ledger } from './ledger.test-support.ts';
+import { commandOf, logOf, run, start, succeed } from './programs.test-support.ts';
+import type { Running } from './programs.test-support.ts';
+
+const patience = { timeout: 30_000, interval: 50 };
+
+const hasNamespaces = spawnSync('unshare', ['-rm', 'mount', '-t', 'tmpfs', 'none', '/mnt']).status === 0;
+const hasLimits = spawnSync('prlimit', ['--version']).status === 0;
+
+/** A consumer whose output is on a disk of 1 MiB of its own. Most of it is taken, until `makeRoom`. */
+function startOnSmallDisk({ output: disk, ...ledger }: Ledger) {
+  const fill = 'mkdir "$1" && mount -t tmpfs -o size=1m none "$1" && head -c 900k /dev/zero >"$1/filler"';
+  const output = join(disk, 'output');
+  const command = commandOf('consumer', consumerArgs({ ...ledger, output }));
+  const consumer = run('unshare', [
+    '-rm',
+    'sh',
+    '-c',
+    `${fill} && shift && exec "$@"`,
+    'sh',
+    disk,
+    ...command,
+  ]);
+  // Nobody else sees that disk, except through the process.
+  const root = `/proc/${consumer.process.pid}/root`;
+  const makeRoom = (): void => rmSync(join(root, disk, 'filler'));
+  return { consumer, output: join(root, output), log: logOf(consumer), makeRoom };
+}
+
+/** Nothing on disk is cut off, nothing was put aside, and whatever was committed is on disk. */
+async function expectNothingSkipped({ folder, topic, group }: Ledger, output: string): Promise<void> {
+  const sent = new Set(readdirSync(folder).map((name) => sha256Of(join(folder, name))));
+  const saved = finishedFiles(output);
+  expect(saved.filter((file) => !sent.has(sha256Of(join(output, file))))).toEqual([]);
+  expect(await recordsIn(`${topic}.dead-letter`)).toBe(0);
+  const [offset] = await committed(group, topic);
+  const records = offset! > 0 ? await receive(topic, offset!) : [];
+  for (const { key } of records.slice(0, offset)) {
+    expect(saved.join('\n')).toContain(`/${key!.toString()}.png`);
+  }
+}
+
+test.skipIf(!hasNamespaces).each([
+  { what: 'images', count: 20, side: 64, maxMessageBytes: '1000000' },
+  { what: 'the chunks of an image', count: 1, side: 300, maxMessageBytes: '20000' },
+])('a disk that is full of $what pauses the consumer until there is room', async (given) => {
+  const ledger = await openLedger(1, given.maxMessageBytes);
+  await paintFiles(ledger.folder, given.count, given.side);
+  await sendFiles(ledger.folder, ledger.topic);
+  const { consumer, output, log, makeRoom } = startOnSmallDisk(ledger);
+  await expect.poll(log, patience).toContain('paused, nothing is skipped');
+  expect(log()).toContain('ENOSPC');
+  await expectNothingSkipped(ledger, output);
+  expect(await lag(ledger.group, ledger.topic)).toBeGreaterThan(0);
+
+  makeRoom();
+  await expect.poll(() => lag(ledger.group, ledger.topic), patience).toBe(0);
+  expect(log()).toContain('goes on after a pause');
+  await expectLedger({ ...ledger, output });
+  consumer.process.kill('SIGTERM');
+  expect(await consumer.ended).toMatchObject({ exitCode: 0 });
+});
+
+test.skipIf(!hasNamespaces)(
+  'a full disk does not keep the consumer from ending, and what it leaves comes again',
+  async () => {
+    const ledger = await openLedger();
+    await paintFiles(ledger.folder, 20, 64);
+    await sendFiles(ledger.folder, ledger.topic);
+    const { consumer, output, log } = startOnSmallDisk(ledger);
+    await expect.poll(log, patience).toContain('paused, nothing is skipped');
+    await expectNothingSkipped(ledger, output);
+    consumer.process.kill('SIGTERM');
+    expect(await consumer.ended).toMatchObject({ exitCode: 1 });
+    expect(log()).toMatch(/record \S+\[0\]@\d+ is not saved: ENOSPC.*It stays uncommitted and comes again/);
+
+    // Whatever was committed is on the disk that is gone, and only that.
+    const [offset] = await committed(ledger.group, ledger.topic);
+    const rest = await succeed('consumer', [...consumerArgs(ledger), '--exit-at-end']);
+    expect(rest).toMatchObject({ images: 20 - Math.max(offset!, 0), failed: 0, deadLettered: 0 });
+  },
+);
+
+test.skipIf(!hasNamespaces)('an output that can only be read is refused at once, in one line', async () => {
+  const ledger = await openLedger();
+  const mount = 'mkdir "$1" && mount -t tmpfs -o ro none "$1" && shift && exec "$@"';
+  const command = commandOf('consumer', consumerArgs(ledger));
+  const ended = await run('unshare', ['-rm', 'sh', '-c', mount, 'sh', ledger.output, ...command]).ended;
+  expect(ended.exitCode).toBe(1);
+  expect(ended.stderr).toMatch(/^consumer: cannot write to the output directory [^\n]*EROFS[^\n]*\n$/);
+});
+
+test.skipIf(!hasLimits)('without a file descriptor the consumer pauses until there is one', async () => {
+  const ledger = await openLedger();
+  const consumer = start('consumer', consumerArgs(ledger));
+  onTestFinished(() => void consumer.process.kill('SIGKILL'));
+  const log = logOf(consumer);
+  await paintFiles(ledger.folder, 5);
+  await sendFiles(ledger.folder, ledger.topic);
+  await expect.poll(() => lag(ledger.group, ledger.topic), patience).toBe(0);
+
+  // As many as it has at rest, and not one more.
+  setDescriptorLimit(consumer, readdirSync(`/proc/${consumer.process.pid}/fd`).length);
+  await paintFiles(ledger.folder, 5);
+  await sendFiles(ledger.folder, ledger.topic);
+  await expect.poll(log, patience).toContain('paused, nothing is skipped');
+  expect(log()).toContain('EMFILE');
+  await expectNothingSkipped(ledger, ledger.output);
+  setDescriptorLimit(consumer, 1024);
+  await expect.poll(() => lag(ledger.group, ledger.topic), patience).toBe(0);
+  consumer.process.kill('SIGTERM');
+  expect(await consumer.ended).toMatchObject({ exitCode: 0 });
+  await expectLedger(ledger);
+});
+
+function setDescriptorLimit({ process: { pid } }: Running, count: number): void {
+  expect(spawnSync('prlimit', [`--pid=${pid}`, `--nofile=${count}:`]).status).toBe(0);
+}

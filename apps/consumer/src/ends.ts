@@ -57,7 +57,7 @@ export async function committedOffsets(
   topic: string,
   groupId: string,
 ): Promise<Map<number, bigint>> {
-  const [answer] = await admin.fetchOffsets({ groupId, topics: [topic] });
+  const [answer] = await untilServed(() => admin.fetchOffsets({ groupId, topics: [topic] }));
   const positions = (answer?.partitions ?? []).map((one) => [one.partition, BigInt(one.offset)] as const);
   return new Map(positions.filter(([, offset]) => offset >= 0n));
 }
@@ -69,7 +69,7 @@ export async function committedOffsets(
  */
 export async function rewind(admin: Admin, topic: string, groupId: string): Promise<void> {
   try {
-    await admin.resetOffsets({ groupId, topic, earliest: true });
+    await untilServed(() => admin.resetOffsets({ groupId, topic, earliest: true }));
   } catch (error) {
     const advice = 'stop its other consumers first, or choose another --group-id';
     const message = `group '${groupId}' cannot be set back to the beginning: ${(error as Error).message}; ${advice}`;

@@ -85,11 +85,20 @@ async function newTopic(admin: Admin, topic: string, wanted: NewTopic): Promise<
   };
 }
 
-/** How long the brokers may take to hear of a new topic and to choose its leaders. */
+/** How long the brokers may take to hear of a new topic, and to choose its leaders and who serves a group. */
 const servedTimeoutMs = 10_000;
 
+/** What a broker says in the meantime. */
+const notYet = new Set([
+  'UNKNOWN_TOPIC_OR_PARTITION',
+  'LEADER_NOT_AVAILABLE',
+  'GROUP_COORDINATOR_NOT_AVAILABLE',
+  'NOT_COORDINATOR_FOR_GROUP',
+  'GROUP_LOAD_IN_PROGRESS',
+]);
+
 /**
- * Asks about a topic until the broker knows it: each broker learns of a new topic by itself, so that one can still
+ * Asks about a topic or a group until the broker knows it: each broker learns of a new topic by itself, so that one can still
  * deny what another one has confirmed. What kafkajs offers, `waitForLeaders`, fails at the first denial.
  *
  * @throws what `ask` throws for any other reason, or for this one after ten seconds
@@ -101,8 +110,7 @@ export async function untilServed<T>(ask: () => Promise<T>): Promise<T> {
       return await ask();
     } catch (error) {
       const { type = '' } = rootCause(error) as { type?: string };
-      const soon = ['UNKNOWN_TOPIC_OR_PARTITION', 'LEADER_NOT_AVAILABLE'].includes(type);
-      if (!soon || Date.now() > deadline) {
+      if (!notYet.has(type) || Date.now() > deadline) {
         throw error;
       }
     }

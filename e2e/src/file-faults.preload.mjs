@@ -1,7 +1,7 @@
 // Loaded into a program with --import: its calls of node:fs/promises below FAULT_FOLDER go wrong, as one of these says.
 //   FAULT_KILL_AT     the process is killed at the call of this number, counted from 1; a write is cut in half
-//   FAULT_LINK_DELAY  milliseconds that each link takes longer
-//   FAULT_LINK_BUG    each link throws a TypeError with this message
+//   FAULT_LINK_DELAY  milliseconds that each link to a final name takes longer
+//   FAULT_LINK_BUG    each of these throws a TypeError with this message
 import fs from 'node:fs/promises';
 import { syncBuiltinESMExports } from 'node:module';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -30,7 +30,7 @@ for (const name of ['open', 'mkdir', 'link', 'rename', 'rm', 'appendFile']) {
     if (step(path)) {
       die();
     }
-    if (name === 'link' && String(path).startsWith(FAULT_FOLDER)) {
+    if (name === 'link' && String(rest[0]).startsWith(`${FAULT_FOLDER}/customer=`)) {
       await sleep(Number(FAULT_LINK_DELAY ?? 0));
       if (FAULT_LINK_BUG !== undefined) {
         throw new TypeError(FAULT_LINK_BUG);

@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { compressionCodecs } from '@image-stream/kafka-config';
+import { compressionCodecs, untilServed } from '@image-stream/kafka-config';
 import kafkajs from 'kafkajs';
 import type { Admin, IHeaders, Message } from 'kafkajs';
 import { onTestFinished } from 'vitest';
@@ -95,7 +95,9 @@ export async function receive(topic: string, count: number): Promise<Received[]>
 
 /** What a group has committed, by partition; -1 where nothing. */
 export async function committed(group: string, topic: string): Promise<number[]> {
-  const [offsets] = await withAdmin((admin) => admin.fetchOffsets({ groupId: group, topics: [topic] }));
+  const [offsets] = await withAdmin((admin) =>
+    untilServed(() => admin.fetchOffsets({ groupId: group, topics: [topic] })),
+  );
   return offsets!.partitions
     .toSorted((one, other) => one.partition - other.partition)
     .map(({ offset }) => Number(offset));

@@ -62,15 +62,15 @@ test.skipIf(!hasNamespaces).each([
 ])('a disk that is full of $what pauses the consumer until there is room', async (given) => {
   const ledger = await openLedger(1, given.maxMessageBytes);
   await paintFiles(ledger.folder, given.count, given.side);
-  await sendFiles(ledger.folder, ledger.topic);
+  await sendFiles(ledger);
   const { consumer, output, log, makeRoom } = startOnSmallDisk(ledger);
   await expect.poll(log, patience).toContain('paused, nothing is skipped');
   expect(log()).toContain('ENOSPC');
   await expectNothingSkipped(ledger, output);
-  expect(await lag(ledger.group, ledger.topic)).toBeGreaterThan(0);
+  expect(await lag(ledger)).toBeGreaterThan(0);
 
   makeRoom();
-  await expect.poll(() => lag(ledger.group, ledger.topic), patience).toBe(0);
+  await expect.poll(() => lag(ledger), patience).toBe(0);
   expect(log()).toContain('goes on after a pause');
   await expectLedger({ ...ledger, output });
   consumer.process.kill('SIGTERM');
@@ -82,7 +82,7 @@ test.skipIf(!hasNamespaces)(
   async () => {
     const ledger = await openLedger();
     await paintFiles(ledger.folder, 20, 64);
-    await sendFiles(ledger.folder, ledger.topic);
+    await sendFiles(ledger);
     const { consumer, output, log } = startOnSmallDisk(ledger);
     await expect.poll(log, patience).toContain('paused, nothing is skipped');
     await expectNothingSkipped(ledger, output);
@@ -112,18 +112,18 @@ test.skipIf(!hasLimits)('without a file descriptor the consumer pauses until the
   onTestFinished(() => void consumer.process.kill('SIGKILL'));
   const log = logOf(consumer);
   await paintFiles(ledger.folder, 5);
-  await sendFiles(ledger.folder, ledger.topic);
-  await expect.poll(() => lag(ledger.group, ledger.topic), patience).toBe(0);
+  await sendFiles(ledger);
+  await expect.poll(() => lag(ledger), patience).toBe(0);
 
   // As many as it has at rest, and not one more.
   setDescriptorLimit(consumer, readdirSync(`/proc/${consumer.process.pid}/fd`).length);
   await paintFiles(ledger.folder, 5);
-  await sendFiles(ledger.folder, ledger.topic);
+  await sendFiles(ledger);
   await expect.poll(log, patience).toContain('paused, nothing is skipped');
   expect(log()).toContain('EMFILE');
   await expectNothingSkipped(ledger, ledger.output);
   setDescriptorLimit(consumer, 1024);
-  await expect.poll(() => lag(ledger.group, ledger.topic), patience).toBe(0);
+  await expect.poll(() => lag(ledger), patience).toBe(0);
   consumer.process.kill('SIGTERM');
   expect(await consumer.ended).toMatchObject({ exitCode: 0 });
   await expectLedger(ledger);

@@ -8,15 +8,21 @@ import { bootstrapServers } from './programs.test-support.ts';
 Object.assign(kafkajs.CompressionCodecs, compressionCodecs());
 
 /** A client that is none of ours. */
-const kafka = new kafkajs.Kafka({ brokers: bootstrapServers.split(','), logLevel: kafkajs.logLevel.NOTHING });
+const clientOf = (servers: string) =>
+  new kafkajs.Kafka({ brokers: servers.split(','), logLevel: kafkajs.logLevel.NOTHING });
+const kafka = clientOf(bootstrapServers);
 
 /** A name for a topic or group that no other test has. */
 export function uniqueName(): string {
   return `e2e-${randomUUID()}`;
 }
 
-export async function withAdmin<T>(use: (admin: Admin) => Promise<T>): Promise<T> {
-  const admin = kafka.admin();
+/** @param servers of a cluster of the test's own. Default: the broker that all tests share */
+export async function withAdmin<T>(
+  use: (admin: Admin) => Promise<T>,
+  servers = bootstrapServers,
+): Promise<T> {
+  const admin = clientOf(servers).admin();
   await admin.connect();
   try {
     return await use(admin);
@@ -26,11 +32,17 @@ export async function withAdmin<T>(use: (admin: Admin) => Promise<T>): Promise<T
 }
 
 /** A topic that no other test has; by default, for records as large as the Python application's. */
-export async function createTopic(numPartitions = 1, maxMessageBytes = '13772512'): Promise<string> {
+export async function createTopic(
+  numPartitions = 1,
+  maxMessageBytes = '13772512',
+  servers = bootstrapServers,
+): Promise<string> {
   const topic = uniqueName();
   const configEntries = [{ name: 'max.message.bytes', value: maxMessageBytes }];
-  await withAdmin((admin) =>
-    admin.createTopics({ topics: [{ topic, numPartitions, configEntries }], waitForLeaders: true }),
+  await withAdmin(
+    (admin) =>
+      admin.createTopics({ topics: [{ topic, numPartitions, configEntries }], waitForLeaders: true }),
+    servers,
   );
   return topic;
 }
@@ -94,9 +106,10 @@ export async function receive(topic: string, count: number): Promise<Received[]>
 }
 
 /** What a group has committed, by partition; -1 where nothing. */
-export async function committed(group: string, topic: string): Promise<number[]> {
-  const [offsets] = await withAdmin((admin) =>
-    untilServed(() => admin.fetchOffsets({ groupId: group, topics: [topic] })),
+export async function committed(group: string, topic: string, servers = bootstrapServers): Promise<number[]> {
+  const [offsets] = await withAdmin(
+    (admin) => untilServed(() => admin.fetchOffsets({ groupId: group, topics: [topic] })),
+    servers,
   );
   return offsets!.partitions
     .toSorted((one, other) => one.partition - other.partition)
@@ -104,8 +117,8 @@ export async function committed(group: string, topic: string): Promise<number[]>
 }
 
 /** How many records the topic's partitions hold. */
-export async function ends(topic: string): Promise<number> {
-  const offsets = await withAdmin((admin) => admin.fetchTopicOffsets(topic));
+export async function ends(topic: string, servers = bootstrapServers): Promise<number> {
+  const offsets = await withAdmin((admin) => admin.fetchTopicOffsets(topic), servers);
   return offsets.reduce((total, { low, high }) => total + Number(high) - Number(low), 0);
 }
 

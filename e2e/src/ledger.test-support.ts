@@ -6,7 +6,7 @@ import sharp from 'sharp';
 import { expect, onTestFinished } from 'vitest';
 import { filesIn, temporaryFolder } from './files.test-support.ts';
 import { committed, createTopic, ends, withAdmin } from './kafka.test-support.ts';
-import { succeed } from './programs.test-support.ts';
+import { bootstrapServers, succeed } from './programs.test-support.ts';
 
 /** What a test sends, and where all of it has to be in the end, whatever happens on the way. */
 export interface Ledger {
@@ -15,6 +15,8 @@ export interface Ledger {
   readonly output: string;
   readonly topic: string;
   readonly group: string;
+  /** The cluster. */
+  readonly servers: string;
   /** Files of the output that were replaced or removed since they were first seen. */
   readonly changed: () => string[];
 }
@@ -22,18 +24,32 @@ export interface Ledger {
 /** How often to look for new files and changed ones, in milliseconds. */
 const watchIntervalMs = 50;
 
-/** Folders, a topic and a group that no other test has. @param maxMessageBytes makes what is larger travel in chunks */
-export async function openLedger(partitions?: number, maxMessageBytes?: string): Promise<Ledger> {
-  const topic = await createTopic(partitions, maxMessageBytes);
+/**
+ * Folders, a topic and a group that no other test has.
+ *
+ * @param maxMessageBytes makes what is larger travel in chunks
+ * @param servers of a cluster of the test's own. Default: the broker that all tests share
+ */
+export async function openLedger(
+  partitions?: number,
+  maxMessageBytes?: string,
+  servers = bootstrapServers,
+): Promise<Ledger> {
+  const topic = await createTopic(partitions, maxMessageBytes, servers);
   const home = temporaryFolder();
   const [folder, output] = [join(home, 'sent'), join(home, 'output')];
   mkdirSync(folder);
-  return { folder, output, topic, group: topic, changed: watchFiles(output) };
+  return { folder, output, topic, group: topic, servers, changed: watchFiles(output) };
 }
 
 /** The options of a consumer that serves a ledger. */
-export function consumerArgs({ output, topic, group }: Omit<Ledger, 'folder' | 'changed'>): string[] {
-  return ['-t', topic, '-gid', group, '-o', output];
+export function consumerArgs({
+  output,
+  topic,
+  group,
+  servers,
+}: Omit<Ledger, 'folder' | 'changed'>): string[] {
+  return ['-bs', servers, '-t', topic, '-gid', group, '-o', output];
 }
 
 /** Makes PNG files of noise, a little over `3 * side * side` bytes each. */
@@ -49,8 +65,11 @@ export async function paintFiles(folder: string, count: number, side = 16): Prom
 }
 
 /** Sends all files of a folder, and sees that the producer reports each of them as sent. */
-export async function sendFiles(folder: string, topic: string, args: readonly string[] = []): Promise<void> {
-  const summary = await succeed('producer', [folder, '-t', topic, '-a', 'all', ...args]);
+export async function sendFiles(
+  { folder, topic, servers }: Pick<Ledger, 'folder' | 'topic' | 'servers'>,
+  ...args: string[]
+): Promise<void> {
+  const summary = await succeed('producer', [folder, '-bs', servers, '-t', topic, '-a', 'all', ...args]);
   expect(summary).toMatchObject({ images: filesIn(folder).length, failed: 0 });
 }
 
@@ -60,16 +79,14 @@ export async function sendFiles(folder: string, topic: string, args: readonly st
  *
  * @param ledger consumers of which have ended
  */
-export async function expectLedger(
-  ledger: Omit<Ledger, 'changed'> & Partial<Pick<Ledger, 'changed'>>,
-): Promise<void> {
-  const { folder, output, topic, group, changed } = ledger;
+export async function expectLedger(ledger: Ledger): Promise<void> {
+  const { folder, output, topic, servers, changed } = ledger;
   expect(hashesOf(output)).toEqual(hashesOf(folder));
-  expect(changed?.() ?? []).toEqual([]);
+  expect(changed()).toEqual([]);
   // The temporary ones are below `.tmp`, which is no customer's.
   expect(filesIn(output).filter((file) => !file.startsWith('customer='))).toEqual([]);
-  expect(await recordsIn(`${topic}.dead-letter`)).toBe(0);
-  expect(await lag(group, topic)).toBe(0);
+  expect(await recordsIn(`${topic}.dead-letter`, servers)).toBe(0);
+  expect(await lag(ledger)).toBe(0);
 }
 
 /** The files that have their final names, relative to the output. */
@@ -78,15 +95,19 @@ export function finishedFiles(output: string): string[] {
 }
 
 /** How many records of a topic, which may not exist. */
-export async function recordsIn(topic: string): Promise<number> {
-  const topics = await withAdmin((admin) => admin.listTopics());
-  return topics.includes(topic) ? ends(topic) : 0;
+export async function recordsIn(topic: string, servers = bootstrapServers): Promise<number> {
+  const topics = await withAdmin((admin) => admin.listTopics(), servers);
+  return topics.includes(topic) ? ends(topic, servers) : 0;
 }
 
-/** How many records a group has not committed yet. */
-export async function lag(group: string, topic: string): Promise<number> {
-  const offsets = await withAdmin((admin) => admin.fetchTopicOffsets(topic));
-  const done = await committed(group, topic);
+/** How many records the group has not committed yet. */
+export async function lag({
+  group,
+  topic,
+  servers,
+}: Pick<Ledger, 'group' | 'topic' | 'servers'>): Promise<number> {
+  const offsets = await withAdmin((admin) => admin.fetchTopicOffsets(topic), servers);
+  const done = await committed(group, topic, servers);
   return offsets.reduce((sum, { partition, high }) => sum + Number(high) - Math.max(done[partition]!, 0), 0);
 }
 

@@ -39,14 +39,14 @@ test('a consumer that froze past its session finds what another one has saved, a
   await paintFiles(ledger.folder, 30);
   const frozen = startConsumer(ledger, { FAULT_LINK_DELAY: '100' });
   const offsets = watchOffsets(ledger);
-  await sendFiles(ledger.folder, ledger.topic);
+  await sendFiles(ledger);
   // In the middle of saving some, with others saved.
   await expect.poll(() => finishedFiles(ledger.output).length, patience).toBeGreaterThan(5);
   frozen.process.kill('SIGSTOP');
-  expect(await lag(ledger.group, ledger.topic)).toBeGreaterThan(0);
+  expect(await lag(ledger)).toBeGreaterThan(0);
 
   const other = startConsumer(ledger);
-  await expect.poll(() => lag(ledger.group, ledger.topic), patience).toBe(0);
+  await expect.poll(() => lag(ledger), patience).toBe(0);
   expect(await membersOf(ledger.group)).toHaveLength(1);
   frozen.process.kill('SIGCONT');
   await expect.poll(() => membersOf(ledger.group).then(({ length }) => length), patience).toBe(2);
@@ -61,7 +61,7 @@ test('a consumer that froze past its session finds what another one has saved, a
 test('a bug in the program ends it with its stack, and what it was about to save comes again', async () => {
   const ledger = await openLedger();
   await paintFiles(ledger.folder, 5);
-  await sendFiles(ledger.folder, ledger.topic);
+  await sendFiles(ledger);
   const { exitCode, stderr } = await startConsumer(ledger, { FAULT_LINK_BUG: 'a bug of ours' }).ended;
   expect(exitCode).toBe(1);
   expect(stderr).toMatch(/cannot be saved: TypeError: a bug of ours\n\s+at /);
@@ -76,8 +76,8 @@ test('a disk that is slower than the session is long costs no membership', async
   const consumer = startConsumer(ledger, { FAULT_LINK_DELAY: '4000' }, '--concurrency', '1');
   await expect.poll(() => membersOf(ledger.group).then(({ length }) => length), patience).toBe(1);
   const before = await membersOf(ledger.group);
-  await sendFiles(ledger.folder, ledger.topic);
-  await expect.poll(() => lag(ledger.group, ledger.topic), patience).toBe(0);
+  await sendFiles(ledger);
+  await expect.poll(() => lag(ledger), patience).toBe(0);
   expect(await membersOf(ledger.group)).toEqual(before);
   expect(await stop(consumer)).toMatchObject({ images: 2, skipped: 0 });
   await expectLedger(ledger);
@@ -86,11 +86,11 @@ test('a disk that is slower than the session is long costs no membership', async
 test('a group whose offsets were deleted reads again, and writes nothing twice', async () => {
   const ledger = await openLedger(2);
   await paintFiles(ledger.folder, 10);
-  await sendFiles(ledger.folder, ledger.topic);
+  await sendFiles(ledger);
   const consume = [...consumerArgs(ledger), '--exit-at-end'];
   expect(await succeed('consumer', consume)).toMatchObject({ images: 10, skipped: 0 });
   await withAdmin((admin) => admin.deleteGroups([ledger.group]));
-  expect(await lag(ledger.group, ledger.topic)).toBe(10);
+  expect(await lag(ledger)).toBe(10);
   expect(await succeed('consumer', consume)).toMatchObject({ images: 0, skipped: 10 });
   await expectLedger(ledger);
 });
@@ -110,9 +110,9 @@ test('an image whose producer was killed between its chunks is whole once it is 
   const consumer = startConsumer(ledger);
   await sendHalf(ledger);
   const half = await ends(ledger.topic);
-  await sendFiles(ledger.folder, ledger.topic);
+  await sendFiles(ledger);
   expect(await ends(ledger.topic)).toBeGreaterThan(2 * half);
-  await expect.poll(() => lag(ledger.group, ledger.topic), patience).toBe(0);
+  await expect.poll(() => lag(ledger), patience).toBe(0);
   expect(await stop(consumer)).toMatchObject({ images: 1, deadLettered: 0 });
   await expectLedger(ledger);
 });
@@ -122,7 +122,7 @@ test('an image whose producer was killed between its chunks for good expires int
   await paintFiles(ledger.folder, 1, 1500);
   const consumer = startConsumer(ledger, {}, '--chunk-timeout', '2s');
   await sendHalf(ledger);
-  await expect.poll(() => lag(ledger.group, ledger.topic), patience).toBe(0);
+  await expect.poll(() => lag(ledger), patience).toBe(0);
   expect(await recordsIn(`${ledger.topic}.dead-letter`)).toBe(await ends(ledger.topic));
   expect(await stop(consumer)).toMatchObject({ images: 0, deadLettered: 1 });
   expect(filesIn(ledger.output)).toEqual([]);
@@ -132,7 +132,7 @@ test('a group that grows and shrinks meanwhile saves each image once', async () 
   const ledger = await openLedger(4);
   await paintFiles(ledger.folder, 300);
   const members = [startConsumer(ledger)];
-  const sending = sendFiles(ledger.folder, ledger.topic, ['--rate', '30']);
+  const sending = sendFiles(ledger, '--rate', '30');
   const join = async (): Promise<void> => void members.push(startConsumer(ledger));
   const leave = async (): Promise<void> => void (await stop(members.shift()!));
   const die = async (): Promise<void> => {
@@ -147,7 +147,7 @@ test('a group that grows and shrinks meanwhile saves each image once', async () 
     await change();
   }
   await sending;
-  await expect.poll(() => lag(ledger.group, ledger.topic), patience).toBe(0);
+  await expect.poll(() => lag(ledger), patience).toBe(0);
   expect(members).toHaveLength(1);
   await stop(members[0]!);
   // What those that were killed left unfinished goes at the next start.

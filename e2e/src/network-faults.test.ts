@@ -1,0 +1,83 @@
+import { startKafka } from '@image-stream/local-kafka';
+import type { KafkaCluster } from '@image-stream/local-kafka';
+import { beforeAll, beforeEach, expect, test } from 'vitest';
+import { ends } from './kafka.test-support.ts';
+import { consumerArgs, expectLedger, openLedger, paintFiles, sendFiles } from './ledger.test-support.ts';
+import { succeed } from './programs.test-support.ts';
+import { fetchKey, produceKey, startProxy } from './proxy.test-support.ts';
+import type { Frame, Proxy } from './proxy.test-support.ts';
+
+/** More than what comes with a request for records, less than the records. */
+const largeBytes = 20_000;
+
+let kafka: KafkaCluster;
+let proxy: Proxy;
+
+beforeAll(async () => {
+  proxy = await startProxy();
+  kafka = await startKafka({ advertisedPorts: [proxy.port] });
+  proxy.serve(kafka.brokers[0]!.port);
+  return async () => {
+    proxy.close();
+    await kafka.stop();
+  };
+});
+
+beforeEach(() => proxy.setFate(() => true));
+
+test('records whose acknowledgement is lost are sent again, and each image is saved once', async () => {
+  const ledger = await openLedger(2, undefined, kafka.bootstrapServers);
+  await paintFiles(ledger.folder, 20);
+  let lost = 0;
+  let answers = 0;
+  proxy.setFate(({ kind, apiKey }) => {
+    if (kind === 'response' && apiKey === produceKey) {
+      answers += 1;
+      lost += answers % 5 === 0 ? 1 : 0;
+      return answers % 5 !== 0;
+    }
+    return true;
+  });
+  await sendFiles(ledger);
+  expect(lost).toBeGreaterThan(2);
+  const records = await ends(ledger.topic, ledger.servers);
+  expect(records).toBeGreaterThan(20);
+  const saved = await succeed('consumer', [...consumerArgs(ledger), '--exit-at-end']);
+  expect(saved).toMatchObject({ images: 20, skipped: records - 20 });
+  await expectLedger(ledger);
+});
+
+test('records that are damaged on their way from the broker are fetched again', async () => {
+  const ledger = await openLedger(1, undefined, kafka.bootstrapServers);
+  await paintFiles(ledger.folder, 5, 128);
+  await sendFiles(ledger);
+  const flips = flipOnce('response', fetchKey);
+  const saved = await succeed('consumer', [...consumerArgs(ledger), '--exit-at-end']);
+  expect(flips()).toBe(1);
+  expect(saved).toMatchObject({ images: 5, deadLettered: 0 });
+  await expectLedger(ledger);
+});
+
+test('records that are damaged on their way to the broker are refused by it, and sent again', async () => {
+  const ledger = await openLedger(1, undefined, kafka.bootstrapServers);
+  await paintFiles(ledger.folder, 5, 128);
+  const flips = flipOnce('request', produceKey);
+  await sendFiles(ledger);
+  expect(flips()).toBe(1);
+  expect(await ends(ledger.topic, ledger.servers)).toBe(5);
+  await succeed('consumer', [...consumerArgs(ledger), '--exit-at-end']);
+  await expectLedger(ledger);
+});
+
+/** Changes one bit of the first large frame, in the middle of it, where the records are. @returns how many were changed */
+function flipOnce(kind: Frame['kind'], apiKey: number): () => number {
+  let flips = 0;
+  proxy.setFate((frame) => {
+    if (flips === 0 && frame.kind === kind && frame.apiKey === apiKey && frame.bytes.length > largeBytes) {
+      frame.bytes[Math.floor(frame.bytes.length / 2)]! ^= 1;
+      flips += 1;
+    }
+    return true;
+  });
+  return () => flips;
+}

@@ -40,6 +40,11 @@ test('an encoded image travels unchanged under documented headers', async () => 
   });
 });
 
+test('ids that differ by a byte order mark stay distinct', async () => {
+  const marked = { id: '\uFEFFdoor', customerId: '\uFEFFgate' };
+  expect(await decodeImage(delivered(await encode({}, marked)))).toMatchObject(marked);
+});
+
 test('the cloudevents package reads it', async () => {
   const { key, value, headers } = await encode();
   const event = Kafka.toEvent({ key, value, headers } as never) as CloudEvent;

@@ -1,6 +1,10 @@
 import { CodecError } from './errors.ts';
 
-const utf8 = new TextDecoder('utf-8', { fatal: true });
+/** Keeps a byte order mark: without it, two distinct ids would be one. */
+const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
+
+/** Drops it: some writers put one before their JSON, where it means nothing. */
+const utf8WithMark = new TextDecoder('utf-8', { fatal: true });
 
 /** UTF-8 text, or undefined where the bytes are not. */
 export function toText(bytes: Uint8Array): string | undefined {
@@ -14,7 +18,7 @@ export function toText(bytes: Uint8Array): string | undefined {
 /** An object from JSON, or undefined where the bytes hold none. */
 export function toJsonObject(bytes: Uint8Array): Record<string, unknown> | undefined {
   try {
-    const value: unknown = JSON.parse(utf8.decode(bytes));
+    const value: unknown = JSON.parse(utf8WithMark.decode(bytes));
     return typeof value === 'object' && value !== null && !Array.isArray(value)
       ? (value as Record<string, unknown>)
       : undefined;

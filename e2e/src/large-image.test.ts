@@ -1,12 +1,12 @@
 import { createHash, randomBytes } from 'node:crypto';
-import { createReadStream, readFileSync } from 'node:fs';
+import { createReadStream } from 'node:fs';
 import { open } from 'node:fs/promises';
 import { join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import { expect, test } from 'vitest';
 import { filesIn, temporaryFolder } from './files.test-support.ts';
 import { createTopic } from './kafka.test-support.ts';
-import { start } from './programs.test-support.ts';
+import { peakMemoryOf, start } from './programs.test-support.ts';
 
 const MiB = 1024 ** 2;
 const width = 8192;
@@ -58,23 +58,14 @@ async function sha256(path: string): Promise<string> {
   return hash.digest('hex');
 }
 
-/** Runs a program. @returns the most memory that it had, in bytes, as Linux counts it */
+/** Runs a program that has nothing to tell. @returns the most memory that it had, in bytes */
 async function peakMemory(program: 'producer' | 'consumer', args: readonly string[]): Promise<number> {
-  const { process: child, ended } = start(program, [...args, '--quiet']);
-  let peak = 0;
-  const timer = setInterval(() => {
-    try {
-      const status = readFileSync(`/proc/${child.pid}/status`, 'utf8');
-      peak = Math.max(peak, Number(/VmHWM:\s+(\d+) kB/.exec(status)?.[1] ?? 0) * 1024);
-    } catch {
-      // It has just ended.
-    }
-  }, 20);
-  const { exitCode, stderr } = await ended;
-  clearInterval(timer);
+  const running = start(program, [...args, '--quiet']);
+  const peak = peakMemoryOf(running);
+  const { exitCode, stderr } = await running.ended;
   expect(stderr).toBe('');
   expect(exitCode).toBe(0);
-  return peak;
+  return peak();
 }
 
 test.skipIf(process.platform !== 'linux')(

@@ -111,9 +111,10 @@ export async function lag({
   return offsets.reduce((sum, { partition, high }) => sum + Number(high) - Math.max(done[partition]!, 0), 0);
 }
 
-/** SHA-256 of a file, in hex. */
-export function sha256Of(file: string): string {
-  return createHash('sha256').update(readFileSync(file)).digest('hex');
+/** SHA-256 of a file or of bytes, in hex. */
+export function sha256Of(content: string | Buffer): string {
+  const bytes = typeof content === 'string' ? readFileSync(content) : content;
+  return createHash('sha256').update(bytes).digest('hex');
 }
 
 /** The SHA-256 of each finished file, in their order. */

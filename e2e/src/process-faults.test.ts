@@ -158,17 +158,16 @@ test('a group that grows and shrinks meanwhile saves each image once', async () 
 /** Asks again and again what the group has committed. @returns all answers, once it is asked to */
 function watchOffsets({ group, topic }: Ledger): () => Promise<number[]> {
   const seen: number[] = [];
-  let isOver = false;
-  const watching = (async () => {
-    while (!isOver) {
+  const over = new AbortController();
+  const watch = async (): Promise<void> => {
+    while (!over.signal.aborted) {
       seen.push(...(await committed(group, topic)));
     }
-  })();
-  onTestFinished(() => {
-    isOver = true;
-  });
+  };
+  const watching = watch();
+  onTestFinished(() => over.abort());
   return async () => {
-    isOver = true;
+    over.abort();
     await watching;
     return [...seen, ...(await committed(group, topic))];
   };

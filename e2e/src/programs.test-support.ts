@@ -1,6 +1,7 @@
 import { spawn } from 'node:child_process';
 import type { ChildProcessByStdio } from 'node:child_process';
 import { once } from 'node:events';
+import { readFileSync } from 'node:fs';
 import type { Readable } from 'node:stream';
 import { text } from 'node:stream/consumers';
 import { fileURLToPath } from 'node:url';
@@ -62,8 +63,23 @@ export function run(
 /** What a program has logged so far. */
 export function logOf({ process: child }: Running): () => string {
   let log = '';
-  child.stderr.on('data', (text: Buffer) => (log += String(text)));
+  child.stderr.on('data', (chunk: Buffer) => (log += String(chunk)));
   return () => log;
+}
+
+/** The most memory that a program has had so far, in bytes, as Linux counts it. */
+export function peakMemoryOf({ process: child, ended }: Running): () => number {
+  let peak = 0;
+  const timer = setInterval(() => {
+    try {
+      const status = readFileSync(`/proc/${child.pid}/status`, 'utf8');
+      peak = Math.max(peak, Number(/VmHWM:\s+(\d+) kB/.exec(status)?.[1] ?? 0) * 1024);
+    } catch {
+      // It has just ended.
+    }
+  }, 20);
+  void ended.then(() => clearInterval(timer));
+  return () => peak;
 }
 
 /** Runs a program that has to succeed. @returns its summary */

@@ -193,6 +193,18 @@ describe('refused', () => {
     await upload.remove();
   });
 
+  test('a chunk of an image that has too many bytes already', async () => {
+    const [first, second] = chunksOf('image', [10, 10]);
+    const images = assembler();
+    const upload = await ended(images, { ...first!, bytes: Buffer.alloc(21) }, 0);
+    await expect(images.add(second!, delivery(1))).rejects.toMatchObject({
+      code: 'INVALID_IMAGE',
+      message: 'chunk 1 of image image comes on top of chunks that have more bytes than they announce',
+    });
+    await upload.done();
+    expect(done).toEqual(['0']);
+  });
+
   test('an image that is larger than all may be together', async () => {
     await expect(
       assembler({ maxBytes: 19 }).add(chunksOf('one', [10, 10])[0]!, delivery(0)),
@@ -204,6 +216,32 @@ describe('refused', () => {
 });
 
 describe('an image that never completes', () => {
+  test('is not given up while a chunk of it is being written', async () => {
+    const images = assembler();
+    const adding = images.add(chunksOf('image', [10, 10])[0]!, delivery(0, { timestamp: 100_000 }));
+    while (images.incomplete().length === 0) {
+      await Promise.resolve();
+    }
+    expect(images.giveUp(Date.now())).toBeUndefined();
+    expect(images.giveUp(Date.now() + 70_000)).toBeUndefined();
+    await adding;
+    const given = images.giveUp(Date.now() + 70_000);
+    await given?.upload.done();
+    expect(done).toEqual(['0']);
+  });
+
+  test('does not take another one with it that began when it was given up', async () => {
+    const images = assembler();
+    const [chunk] = chunksOf('image', [10, 10]);
+    await images.add(chunk!, delivery(0));
+    const given = images.giveUp(Date.now() + 70_000);
+    await images.add(chunk!, delivery(1));
+    images.settle(given!.upload, false);
+    expect(images.incomplete()).toMatchObject([{ first: { offset: '1' } }]);
+    await given!.upload.remove();
+    await images.close();
+  });
+
   test('is given up by the timestamps of later chunks', async () => {
     const images = assembler();
     await images.add(chunksOf('old', [10, 10])[0]!, delivery(0, { timestamp: 1000 }));

@@ -23,7 +23,8 @@ export interface Assembler {
    *
    * @returns the upload once it has ended; `on disk` for a chunk of an image that is saved already; undefined while
    * others have to come
-   * @throws ImageIoError `LIMIT_EXCEEDED` for an image that is larger than all may be together
+   * @throws ImageIoError `LIMIT_EXCEEDED` for an image that is larger than all may be together, `INVALID_IMAGE` for a chunk
+   * that comes when the others have more bytes than all may have
    */
   add(chunk: Chunk, delivery: Delivery): Promise<Upload | 'on disk' | undefined>;
   /**
@@ -57,10 +58,10 @@ export function createAssembler(options: AssemblerOptions): Assembler {
   const remembered = new Set<string>();
   /** Per partition, the newest timestamp of any chunk. */
   const clocks = new Map<number, number>();
-  /** Which one is taking a chunk at the moment; it must not be given up meanwhile. */
-  let taking: Upload | undefined;
   let bytesOnDisk = 0;
   let waiting = 0;
+  /** To which a chunk is being written; taken out meanwhile, it would never hear that the chunk's record is done. */
+  let growing: Upload | undefined;
 
   function remember(key: string): void {
     remembered.add(key);
@@ -95,15 +96,23 @@ export function createAssembler(options: AssemblerOptions): Assembler {
       const upload = uploads.get(key) ?? createUpload(chunk, delivery, temporaryFile);
       uploads.set(key, upload);
       if (upload.hasEnded) {
+        if (!upload.has(chunk.index)) {
+          throw new ImageIoError(
+            'INVALID_IMAGE',
+            `chunk ${chunk.index} of image ${chunk.id} comes on top of chunks that have more bytes than they announce`,
+          );
+        }
         // A repeated chunk, while the image is on its way to the disk.
         await upload.add(chunk, delivery);
         return undefined;
       }
       const before = { bytesOnDisk: upload.bytesOnDisk, waiting: upload.waiting };
-      taking = upload;
-      await upload.add(chunk, delivery).finally(() => {
-        taking = undefined;
-      });
+      growing = upload;
+      try {
+        await upload.add(chunk, delivery);
+      } finally {
+        growing = undefined;
+      }
       bytesOnDisk += upload.bytesOnDisk - before.bytesOnDisk;
       waiting += upload.waiting - before.waiting;
       if (upload.hasEnded) {
@@ -114,6 +123,9 @@ export function createAssembler(options: AssemblerOptions): Assembler {
     },
     giveUp(now, clock) {
       for (const upload of incomplete()) {
+        if (upload === growing) {
+          continue;
+        }
         const error = reasonToGiveUp(upload, now, clock);
         if (!upload.isCurrent()) {
           // Another member of the group has the partition, and gets all of the chunks.
@@ -128,8 +140,12 @@ export function createAssembler(options: AssemblerOptions): Assembler {
       }
       return undefined;
     },
-    settle({ key }, isSaved) {
-      uploads.delete(key);
+    settle(upload, isSaved) {
+      const { key } = upload;
+      // Since it was given up, another one may have begun.
+      if (uploads.get(key) === upload) {
+        uploads.delete(key);
+      }
       if (isSaved) {
         remember(key);
       }
@@ -141,7 +157,7 @@ export function createAssembler(options: AssemblerOptions): Assembler {
   };
 
   function incomplete(): Upload[] {
-    return [...uploads.values()].filter((upload) => !upload.hasEnded && upload !== taking);
+    return [...uploads.values()].filter(({ hasEnded }) => !hasEnded);
   }
 
   /** The uploads are in the order in which they began. */

@@ -125,8 +125,9 @@ export function workOfUpload(upload: Upload, assembler: Pick<Assembler, 'settle'
     newest,
     records: () => upload.records(),
     async done(isSaved) {
-      await upload.done();
+      // First: a chunk that comes in between would wait for nothing.
       assembler.settle(upload, isSaved);
+      await upload.done();
     },
   };
 }

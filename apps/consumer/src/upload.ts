@@ -45,6 +45,8 @@ export interface Upload {
   readonly waiting: number;
   /** True once all its chunks are there, or more bytes than they may hold. */
   readonly hasEnded: boolean;
+  /** Whether a chunk has come. */
+  has(index: number): boolean;
   /** False once its records may be another member's of the group. */
   isCurrent(): boolean;
   /** Takes a chunk; when that fails, it can be given again. */
@@ -135,6 +137,7 @@ export function createUpload(first: Chunk, { record }: Delivery, temporaryFile: 
     get hasEnded() {
       return parts.size === count || payloadBytes > size;
     },
+    has: (index) => parts.has(index),
     isCurrent: () => waiting.length === 0 || waiting.some((one) => one.isCurrent()),
     async add(chunk, delivery) {
       if (!upload.hasEnded && !parts.has(chunk.index)) {

@@ -16,7 +16,7 @@ export interface Frame {
 }
 
 /** Decides what becomes of a frame; it may change the bytes. @returns false to lose it, and the connection with it */
-export type Fate = (frame: Frame) => boolean;
+type Fate = (frame: Frame) => boolean;
 
 export interface Proxy {
   readonly port: number;

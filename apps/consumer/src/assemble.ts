@@ -36,6 +36,8 @@ export interface Assembler {
   giveUp(now: number, clock?: number): { readonly upload: Upload; readonly error: ImageIoError } | undefined;
   /** Lets go of an upload that has ended, and knows from now on whether its image is saved. */
   settle(upload: Upload, isSaved: boolean): void;
+  /** Whether an upload has to make room. */
+  isCrowded(): boolean;
   /** Uploads that have not ended. */
   incomplete(): Upload[];
   /** Removes what is not complete; its records come again. */
@@ -122,8 +124,8 @@ export function createAssembler(options: AssemblerOptions): Assembler {
       return undefined;
     },
     giveUp(now, clock) {
-      for (const upload of incomplete()) {
-        if (upload === growing) {
+      for (const upload of uploads.values()) {
+        if (upload.hasEnded || upload === growing) {
           continue;
         }
         const error = reasonToGiveUp(upload, now, clock);
@@ -150,11 +152,16 @@ export function createAssembler(options: AssemblerOptions): Assembler {
         remember(key);
       }
     },
+    isCrowded,
     incomplete,
     async close() {
       await Promise.all([...uploads.values()].map((upload) => upload.remove()));
     },
   };
+
+  function isCrowded(): boolean {
+    return bytesOnDisk > maxBytes || waiting > maxWaiting;
+  }
 
   function incomplete(): Upload[] {
     return [...uploads.values()].filter(({ hasEnded }) => !hasEnded);
@@ -168,7 +175,7 @@ export function createAssembler(options: AssemblerOptions): Assembler {
     if (clock - newestTimestamp > timeoutMs || now - receivedAt > timeoutMs) {
       return new ImageIoError('INVALID_IMAGE', `${chunks} within --chunk-timeout`);
     }
-    if (bytesOnDisk > maxBytes || waiting > maxWaiting) {
+    if (isCrowded()) {
       return new ImageIoError(
         'LIMIT_EXCEEDED',
         `${chunks} before the images that are not complete took more than --max-incomplete-bytes (${maxBytes}) ` +

@@ -71,7 +71,9 @@ export async function consume(
         continue;
       }
       await (isChunk(delivery.record) ? takeChunk(delivery) : takeImage(delivery));
-      await giveUpUploads();
+      if (assembler.isCrowded()) {
+        await giveUpUploads();
+      }
       if (taken === limit) {
         // One of those in work may turn out to be none of those that are wanted.
         await Promise.all(inFlight);

@@ -125,10 +125,9 @@ export function hashesOf(folder: string): string[] {
 }
 
 /**
- * Notes each finished file as soon as it is seen, until the test ends: one that is written again has another inode
- * or time.
+ * Notes each finished file as soon as it is seen: one that is written again has another inode or time.
  *
- * @returns those that were replaced or removed
+ * @returns ends it, and gives those that were replaced or removed
  */
 export function watchFiles(output: string): () => string[] {
   const seen = new Map<string, string>();
@@ -153,6 +152,7 @@ export function watchFiles(output: string): () => string[] {
   const timer = setInterval(look, watchIntervalMs);
   onTestFinished(() => clearInterval(timer));
   return () => {
+    clearInterval(timer);
     look();
     return [...changed];
   };

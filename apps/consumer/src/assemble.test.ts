@@ -12,8 +12,10 @@ import type { Upload } from './upload.ts';
 
 let folder: string;
 let done: string[];
+let now: number;
 beforeEach(async () => {
   done = [];
+  now = 0;
   folder = await mkdtemp(join(tmpdir(), 'assemble-'));
   return () => rm(folder, { recursive: true });
 });
@@ -21,6 +23,7 @@ beforeEach(async () => {
 function assembler(changed: Partial<AssemblerOptions> = {}): Assembler {
   return createAssembler({
     temporaryFile: () => join(folder, randomUUID()),
+    now: () => now,
     isSaved: async () => false,
     maxBytes: 1_000_000,
     timeoutMs: 60_000,
@@ -222,10 +225,12 @@ describe('an image that never completes', () => {
     while (images.incomplete().length === 0) {
       await Promise.resolve();
     }
-    expect(images.giveUp(Date.now())).toBeUndefined();
-    expect(images.giveUp(Date.now() + 70_000)).toBeUndefined();
+    expect(images.giveUp()).toBeUndefined();
+    now = 70_000;
+    expect(images.giveUp()).toBeUndefined();
     await adding;
-    const given = images.giveUp(Date.now() + 70_000);
+    now = 140_000;
+    const given = images.giveUp();
     await given?.upload.done();
     expect(done).toEqual(['0']);
   });
@@ -234,7 +239,8 @@ describe('an image that never completes', () => {
     const images = assembler();
     const [chunk] = chunksOf('image', [10, 10]);
     await images.add(chunk!, delivery(0));
-    const given = images.giveUp(Date.now() + 70_000);
+    now = 70_000;
+    const given = images.giveUp();
     await images.add(chunk!, delivery(1));
     images.settle(given!.upload, false);
     expect(images.incomplete()).toMatchObject([{ first: { offset: '1' } }]);
@@ -246,12 +252,12 @@ describe('an image that never completes', () => {
     const images = assembler();
     await images.add(chunksOf('old', [10, 10])[0]!, delivery(0, { timestamp: 1000 }));
     await images.add(chunksOf('new', [10, 10])[0]!, delivery(1, { timestamp: 61_000 }));
-    expect(images.giveUp(Date.now())).toBeUndefined();
+    expect(images.giveUp()).toBeUndefined();
     await images.add(chunksOf('new', [10, 10])[0]!, delivery(2, { timestamp: 61_001 }));
-    const given = images.giveUp(Date.now());
+    const given = images.giveUp();
     expect(given?.upload).toMatchObject({ id: 'old', have: 1, count: 2, first: { offset: '0' } });
     expect(given?.error.message).toBe('only 1 of the 2 chunks of image old came within --chunk-timeout');
-    expect(images.giveUp(Date.now())).toBeUndefined();
+    expect(images.giveUp()).toBeUndefined();
     await given?.upload.remove();
     await images.close();
   });
@@ -271,8 +277,10 @@ describe('an image that never completes', () => {
   test('is given up when nothing comes any more', async () => {
     const images = assembler();
     await images.add(chunksOf('old', [10, 10])[0]!, delivery(0));
-    expect(images.giveUp(Date.now() + 50_000)).toBeUndefined();
-    const given = images.giveUp(Date.now() + 70_000);
+    now = 50_000;
+    expect(images.giveUp()).toBeUndefined();
+    now = 70_000;
+    const given = images.giveUp();
     expect(given?.upload.id).toBe('old');
     await given?.upload.remove();
   });
@@ -282,7 +290,7 @@ describe('an image that never completes', () => {
     const gone: string[] = [];
     for (let index = 0; index < 50; index++) {
       await images.add(chunksOf(`image-${index}`, [100, 100])[0]!, delivery(index));
-      for (let given = images.giveUp(Date.now()); given !== undefined; given = images.giveUp(Date.now())) {
+      for (let given = images.giveUp(); given !== undefined; given = images.giveUp()) {
         expect(given.error.code).toBe('LIMIT_EXCEEDED');
         gone.push(given.upload.id);
         await given.upload.remove();
@@ -301,7 +309,8 @@ describe('an image that never completes', () => {
   test('is forgotten when its partition went to another member', async () => {
     const images = assembler();
     await images.add(chunksOf('old', [10, 10])[0]!, delivery(0, { isCurrent: () => false }));
-    expect(images.giveUp(Date.now() + 70_000)).toBeUndefined();
+    now = 70_000;
+    expect(images.giveUp()).toBeUndefined();
     expect(images.incomplete()).toEqual([]);
   });
 });

@@ -3,11 +3,9 @@ import type { Chunk } from '@image-stream/codec';
 import { ImageIoError } from '@image-stream/image-io';
 import type { Delivery } from './delivery.ts';
 import { createUpload } from './upload.ts';
-import type { Upload } from './upload.ts';
+import type { Upload, UploadOptions } from './upload.ts';
 
-export interface AssemblerOptions {
-  /** The path of a file that does not exist yet. */
-  readonly temporaryFile: () => string;
+export interface AssemblerOptions extends UploadOptions {
   /** Whether the image of a chunk is on disk already, so that its chunks are duplicates. */
   readonly isSaved: (chunk: Chunk) => Promise<boolean>;
   /** Bytes on disk of all images that are not complete. */
@@ -30,10 +28,9 @@ export interface Assembler {
   /**
    * Takes out an upload that has waited too long or has to make room; undefined where there is none.
    *
-   * @param now by this machine's clock, in milliseconds since 1970
-   * @param clock by that of the records. Default: the newest timestamp of the partition
+   * @param clock of the records, in milliseconds since 1970. Default: the newest timestamp of the partition
    */
-  giveUp(now: number, clock?: number): { readonly upload: Upload; readonly error: ImageIoError } | undefined;
+  giveUp(clock?: number): { readonly upload: Upload; readonly error: ImageIoError } | undefined;
   /** Lets go of an upload that has ended, and knows from now on whether its image is saved. */
   settle(upload: Upload, isSaved: boolean): void;
   /** Whether an upload has to make room. */
@@ -55,7 +52,7 @@ const maxRemembered = 10_000;
  * come again. When there is no more room, the oldest upload has to go: those of a flood never complete, others do soon.
  */
 export function createAssembler(options: AssemblerOptions): Assembler {
-  const { temporaryFile, maxBytes, timeoutMs } = options;
+  const { now, maxBytes, timeoutMs } = options;
   const uploads = new Map<string, Upload>();
   const remembered = new Set<string>();
   /** Per partition, the newest timestamp of any chunk. */
@@ -95,7 +92,7 @@ export function createAssembler(options: AssemblerOptions): Assembler {
       const { partition, timestamp } = delivery.record;
       clocks.set(partition, Math.max(Number(timestamp), clocks.get(partition) ?? 0));
 
-      const upload = uploads.get(key) ?? createUpload(chunk, delivery, temporaryFile);
+      const upload = uploads.get(key) ?? createUpload(chunk, delivery, options);
       uploads.set(key, upload);
       if (upload.hasEnded) {
         if (!upload.has(chunk.index)) {
@@ -123,12 +120,12 @@ export function createAssembler(options: AssemblerOptions): Assembler {
       }
       return undefined;
     },
-    giveUp(now, clock) {
+    giveUp(clock) {
       for (const upload of uploads.values()) {
         if (upload.hasEnded || upload === growing) {
           continue;
         }
-        const error = reasonToGiveUp(upload, now, clock);
+        const error = reasonToGiveUp(upload, clock);
         if (!upload.isCurrent()) {
           // Another member of the group has the partition, and gets all of the chunks.
           uploads.delete(upload.key);
@@ -168,11 +165,11 @@ export function createAssembler(options: AssemblerOptions): Assembler {
   }
 
   /** The uploads are in the order in which they began. */
-  function reasonToGiveUp(upload: Upload, now: number, endedAt?: number): ImageIoError | undefined {
+  function reasonToGiveUp(upload: Upload, endedAt?: number): ImageIoError | undefined {
     const { id, have, count, newest, newestTimestamp, receivedAt } = upload;
     const chunks = `only ${have} of the ${count} chunks of image ${id} came`;
     const clock = endedAt ?? clocks.get(newest.partition) ?? 0;
-    if (clock - newestTimestamp > timeoutMs || now - receivedAt > timeoutMs) {
+    if (clock - newestTimestamp > timeoutMs || now() - receivedAt > timeoutMs) {
       return new ImageIoError('INVALID_IMAGE', `${chunks} within --chunk-timeout`);
     }
     if (isCrowded()) {

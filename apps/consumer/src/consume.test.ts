@@ -1,8 +1,12 @@
+import { randomUUID } from 'node:crypto';
 import { once, EventEmitter } from 'node:events';
-import { CodecError } from '@image-stream/codec';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { CodecError, decodeRecord, encodeImage } from '@image-stream/codec';
 import type { DecodedImage, ReceivedRecord } from '@image-stream/codec';
 import { createBudget } from '@image-stream/program';
-import { describe, expect, test } from 'vitest';
+import { describe, expect, onTestFinished, test } from 'vitest';
 import { createAssembler } from './assemble.ts';
 import { createChannel } from './channel.ts';
 import { consume } from './consume.ts';
@@ -201,6 +205,41 @@ describe('a fault of the environment', () => {
     expect(errors).toEqual([expect.stringContaining('ENOSPC: no space left on device') as string]);
   });
 
+  test('that lasts is not held against an image whose chunks are held up by it', async () => {
+    const { done, options } = parts(await chunkRecords());
+    const { letters, deadLetters } = collectedDeadLetters();
+    const { patience } = options;
+    const folder = mkdtempSync(join(tmpdir(), 'consume-'));
+    onTestFinished(() => rmSync(folder, { recursive: true }));
+    const assembler = createAssembler({
+      temporaryFile: () => join(folder, randomUUID()),
+      now: () => performance.now() - patience.pausedMs(),
+      isSaved: async () => false,
+      maxBytes: 1_000_000,
+      timeoutMs: 400,
+    });
+    let attempts = 0;
+    const result = await consume({
+      ...options,
+      decode: (record) => decodeRecord(record),
+      assembler: {
+        ...assembler,
+        async add(chunk, delivery) {
+          attempts += chunk.index === 1 ? 1 : 0;
+          if (chunk.index === 1 && attempts <= 2) {
+            throw full();
+          }
+          return assembler.add(chunk, delivery);
+        },
+      },
+      deadLetters,
+    });
+    expect(attempts).toBe(3);
+    expect(result).toMatchObject({ images: 1, deadLettered: 0, failed: 0 });
+    expect(letters).toEqual([]);
+    expect(done).toHaveLength(4);
+  });
+
   test('that lasts does not keep a run from ending: what waits stays uncommitted', async () => {
     const { done, errors, monitor, options } = parts(records(2));
     const controller = new AbortController();
@@ -237,6 +276,18 @@ function records(count: number): ReceivedRecord[] {
     value: Buffer.from('pix'),
     headers: {},
   }));
+}
+
+/** An image in four chunks. */
+async function chunkRecords(): Promise<ReceivedRecord[]> {
+  const content = { mediaType: 'image/png', bytes: Buffer.alloc(5000) };
+  const whole = { id: 'image', customerId: 'c', createdAt: new Date(0), content };
+  const chunks: ReceivedRecord[] = [];
+  for await (const { value, headers } of encodeImage(whole, { maxRecordBytes: 4000 })) {
+    const place = { topic: 'data', partition: 0, offset: String(chunks.length) };
+    chunks.push({ ...place, timestamp: String(Date.now()), key: Buffer.from('image'), value, headers });
+  }
+  return chunks;
 }
 
 function image({ offset, value }: ReceivedRecord): DecodedImage {
@@ -279,6 +330,7 @@ function parts(source: ReceivedRecord[] | AsyncIterable<Delivery>) {
     decode: async (record) => ({ kind: 'image', image: image(record) }),
     assembler: createAssembler({
       temporaryFile: () => '/nonexistent',
+      now: () => 0,
       isSaved: async () => false,
       maxBytes: 0,
       timeoutMs: 1000,

@@ -171,7 +171,7 @@ export async function consume(
   /** @param clock of the records, in milliseconds since 1970. Default: what the newest one says */
   async function giveUpUploads(clock?: number): Promise<void> {
     for (;;) {
-      const given = settlement.count.failed === 0 ? assembler.giveUp(Date.now(), clock) : undefined;
+      const given = settlement.count.failed === 0 ? assembler.giveUp(clock) : undefined;
       if (given === undefined) {
         return;
       }

@@ -32,6 +32,8 @@ export interface PatienceOptions {
 export interface Patience {
   /** @throws what `run` throws where that is no fault, or when it is time to stop */
   retry<T>(run: () => Promise<T>): Promise<T>;
+  /** How long anything has waited so far, in milliseconds. */
+  pausedMs(): number;
 }
 
 const maxBackoffMs = 10_000;
@@ -43,6 +45,8 @@ const repeatMs = 30_000;
 export function createPatience({ signal, logger, monitor }: PatienceOptions): Patience {
   let waiting = 0;
   let stalledAt = 0;
+  /** In pauses that are over. */
+  let pausedMs = 0;
   let toldAt = Number.NEGATIVE_INFINITY;
 
   function tell(error: Error): void {
@@ -74,10 +78,14 @@ export function createPatience({ signal, logger, monitor }: PatienceOptions): Pa
       }
     } finally {
       waiting -= 1;
-      if (waiting === 0 && !signal.aborted) {
-        monitor.resumed();
-        toldAt = Number.NEGATIVE_INFINITY;
-        logger.info(`goes on after a pause of ${Math.round((performance.now() - stalledAt) / 1000)} s`);
+      if (waiting === 0) {
+        const pauseMs = performance.now() - stalledAt;
+        pausedMs += pauseMs;
+        if (!signal.aborted) {
+          monitor.resumed();
+          toldAt = Number.NEGATIVE_INFINITY;
+          logger.info(`goes on after a pause of ${Math.round(pauseMs / 1000)} s`);
+        }
       }
     }
   }
@@ -93,5 +101,6 @@ export function createPatience({ signal, logger, monitor }: PatienceOptions): Pa
         return waitedOut(run, error as Error);
       }
     },
+    pausedMs: () => pausedMs + (waiting === 0 ? 0 : performance.now() - stalledAt),
   };
 }

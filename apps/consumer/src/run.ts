@@ -119,6 +119,7 @@ export async function run({
       ? stayingDeadLetters
       : createDeadLetters({ topic: deadLetterTopic, source, admin, connect, logger });
 
+    const patience = createPatience({ signal, logger, monitor });
     const { started, ...counts } = await consume({
       deliveries: receiver,
       stop: () => receiver.stop(),
@@ -126,6 +127,8 @@ export async function run({
       decode: monitor.timed('decode', (record) => decodeRecord(record, limits)),
       assembler: createAssembler({
         temporaryFile: () => store.temporaryFile(),
+        // While the disk is full, no image is to blame for chunks that are held up.
+        now: () => performance.now() - patience.pausedMs(),
         isSaved: (chunk) => isSaved(chunk, saveOptions),
         maxBytes: values['max-incomplete-bytes'] ?? defaultMaxIncompleteBytes,
         timeoutMs: chunkTimeoutMs,
@@ -133,7 +136,7 @@ export async function run({
       save: monitor.timed('save', (image) => saveImage(image, saveOptions)),
       deadLetters: values['on-error'] === 'stop' ? undefined : deadLetters,
       maxBadRecords: (values['max-bad-records'] ?? defaultMaxBadRecords) || undefined,
-      patience: createPatience({ signal, logger, monitor }),
+      patience,
       isAtEnd: () => ends?.isReached() ?? false,
       limit: values['num-messages'],
       budget,

@@ -36,7 +36,7 @@ export interface Upload {
   /** The first of its records to come, for which the commit waits, and the last one. */
   readonly first: RecordPlace;
   readonly newest: RecordPlace;
-  /** Of the newest chunk by its record and by this machine's clock, in milliseconds since 1970. */
+  /** Of the newest chunk by its record, in milliseconds since 1970, and by the clock of whoever receives it. */
   readonly newestTimestamp: number;
   readonly receivedAt: number;
   /** Bytes that it takes on disk. */
@@ -65,6 +65,13 @@ export interface Upload {
   remove(): Promise<void>;
 }
 
+export interface UploadOptions {
+  /** The path of a file that does not exist yet. */
+  readonly temporaryFile: () => string;
+  /** A clock, in milliseconds; it stands still while records are held up. */
+  readonly now: () => number;
+}
+
 /** Where in the file a chunk is. */
 interface Part {
   readonly start: number;
@@ -86,7 +93,11 @@ interface Envelope {
  * the file is right; otherwise it is put in order at the end. What else its records hold goes to a second file, from
  * which they can be put together again as dead letters.
  */
-export function createUpload(first: Chunk, { record }: Delivery, temporaryFile: () => string): Upload {
+export function createUpload(
+  first: Chunk,
+  { record }: Delivery,
+  { temporaryFile, now }: UploadOptions,
+): Upload {
   const {
     id,
     size,
@@ -107,7 +118,7 @@ export function createUpload(first: Chunk, { record }: Delivery, temporaryFile: 
   let envelopeBytes = 0;
   let newest = placeOf(record);
   let newestTimestamp = Number(record.timestamp);
-  let receivedAt = Date.now();
+  let receivedAt = now();
   let assembled: AssembledImage | undefined;
 
   const upload: Upload = {
@@ -152,7 +163,7 @@ export function createUpload(first: Chunk, { record }: Delivery, temporaryFile: 
         payloadBytes += chunk.bytes.length;
         envelopeBytes += envelope.length;
         newestTimestamp = Math.max(newestTimestamp, Number(delivery.record.timestamp));
-        receivedAt = Date.now();
+        receivedAt = now();
         newest = placeOf(delivery.record);
       }
       waiting.push({ done: delivery.done, isCurrent: delivery.isCurrent });

@@ -28,6 +28,21 @@ test('records that were removed before they were read are counted, loudly', asyn
   expect(await succeed('consumer', others)).toMatchObject({ images: 0, skipped: 2, removed: 0 });
 });
 
+test('also where nothing is left to read', async () => {
+  const topic = await createTopic();
+  const args = ['-t', topic, '-gid', topic, '-o', temporaryFolder(), '--exit-at-end', '--json'];
+  await succeed('producer', ['-n', '1', '-t', topic, ...small]);
+  await succeed('consumer', args);
+  await succeed('producer', ['-n', '2', '-t', topic, ...small]);
+  await deleteRecords(topic, 3);
+  const { exitCode, stdout, stderr } = await start('consumer', args).ended;
+  expect(stderr).toContain(`2 records of ${topic}[0], from offset 1 to 2, were removed`);
+  expect(summaryOf(stdout)).toMatchObject({ images: 0, removed: 2 });
+  expect(exitCode).toBe(1);
+  expect(await committed(topic, topic)).toEqual([3]);
+  expect(await succeed('consumer', args)).toMatchObject({ images: 0, removed: 0 });
+});
+
 test('also while the consumer runs', async () => {
   const topic = await createTopic();
   const output = temporaryFolder();

@@ -28,7 +28,9 @@ export async function findEnds(
   const committed = await committedOffsets(admin, topic, groupId);
   const remaining = new Map<number, bigint>();
   for (const { partition, low, high } of await untilServed(() => admin.fetchTopicOffsets(topic))) {
-    const start = committed.get(partition) ?? BigInt(fromBeginning ? low : high);
+    const position = committed.get(partition) ?? BigInt(fromBeginning ? low : high);
+    // Retention may have removed what the group would have read next.
+    const start = position > BigInt(low) ? position : BigInt(low);
     const end = earlier?.get(partition) ?? BigInt(high);
     if (start < end) {
       remaining.set(partition, end);

@@ -5,12 +5,19 @@ import { committedOffsets } from './ends.ts';
 import type { Monitor } from './monitor.ts';
 import type { Position } from './offsets.ts';
 
+/** Offsets of a partition, without `to`, whose records were removed before they were read. */
+interface Gap {
+  readonly partition: number;
+  readonly from: bigint;
+  readonly to: bigint;
+}
+
 /** Notices records that retention removed before they were read: the client itself goes on without a word. */
 export interface Gaps {
   /** How many records were removed. */
   readonly removed: number;
   /** Compares where the group is to go on in these partitions with where they begin now. */
-  checkAssigned(partitions: readonly number[]): Promise<void>;
+  checkAssigned(partitions: readonly number[]): Promise<Gap[]>;
   /** Looks into a jump from the offset that was expected to the one that came. */
   checkJump(expected: Position, came: bigint): Promise<void>;
 }
@@ -53,11 +60,14 @@ export function createGaps({ admin, topic, groupId, logger, monitor }: GapsOptio
     },
     async checkAssigned(partitions) {
       const begins = await lows();
-      for (const [partition, offset] of await committedOffsets(admin, topic, groupId)) {
-        if (partitions.includes(partition)) {
-          report(partition, offset, begins.get(partition) ?? 0n);
-        }
+      const positions = await committedOffsets(admin, topic, groupId);
+      const gaps = [...positions]
+        .map(([partition, from]) => ({ partition, from, to: begins.get(partition) ?? 0n }))
+        .filter(({ partition, from, to }) => partitions.includes(partition) && from < to);
+      for (const { partition, from, to } of gaps) {
+        report(partition, from, to);
       }
+      return gaps;
     },
     async checkJump({ partition, offset }, came) {
       // Compacted records and the marks of transactions leave gaps too, but then the partition begins before them.

@@ -58,6 +58,7 @@ export async function createReceiver(options: ReceiverOptions): Promise<Receiver
   const channel = createChannel<Delivery>();
   let tracker = createOffsetTracker();
   let committing = Promise.resolve();
+  let gapsChecked = Promise.resolve();
   let commitTimer: NodeJS.Timeout | undefined;
   let lastCommit: number | undefined;
 
@@ -71,9 +72,7 @@ export async function createReceiver(options: ReceiverOptions): Promise<Receiver
   consumer.on(events.GROUP_JOIN, ({ payload: { memberAssignment } }) => {
     const partitions = memberAssignment[topic] ?? [];
     monitor.assigned(partitions);
-    gaps.checkAssigned(partitions).catch((error: unknown) => {
-      logger.debug({ error }, 'removed records were not looked for');
-    });
+    gapsChecked = skipGaps(partitions, tracker);
   });
   // A batch that holds nothing but the marks of transactions is not given to `handOut`.
   consumer.on(events.END_BATCH_PROCESS, ({ payload: { partition, lastOffset, batchSize } }) => {
@@ -109,6 +108,19 @@ export async function createReceiver(options: ReceiverOptions): Promise<Receiver
   await consumer.connect();
   await untilServed(() => consumer.subscribe({ topic, fromBeginning }));
   await consumer.run({ autoCommit: false, eachBatchAutoResolve: false, eachBatch: handOut });
+
+  /** What was removed counts as read, once that was said. */
+  async function skipGaps(partitions: readonly number[], generation: OffsetTracker): Promise<void> {
+    try {
+      for (const { partition, from, to } of await gaps.checkAssigned(partitions)) {
+        generation.committed({ partition, offset: from });
+        generation.reached(partition, to);
+      }
+      moved(generation);
+    } catch (error) {
+      logger.debug({ error }, 'removed records were not looked for');
+    }
+  }
 
   async function handOut({ batch, ...member }: EachBatchPayload): Promise<void> {
     const { partition } = batch;
@@ -230,6 +242,8 @@ export async function createReceiver(options: ReceiverOptions): Promise<Receiver
 
   /** @returns whether the broker took the offsets */
   async function commit(): Promise<boolean> {
+    // A commit moves the group past the records that are missing, and nobody would hear of them.
+    await gapsChecked;
     const offsets = tracker
       .uncommitted()
       .map(({ partition, offset }) => ({ topic, partition, offset: String(offset) }));

@@ -1,4 +1,4 @@
-import { writeFileSync } from 'node:fs';
+import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
@@ -9,6 +9,16 @@ import { committed, createTopic, ends, receive, uniqueName, withAdmin } from './
 import { bootstrapServers, run, start, succeed, summaryOf } from './programs.test-support.ts';
 
 const small = ['--width', '16', '--height', '16'];
+
+test.each(['producer', 'consumer'])('the %s carries the patched client with it', (app) => {
+  const folder = fileURLToPath(new URL(`../../apps/${app}/dist`, import.meta.url));
+  const code = readdirSync(folder)
+    .filter((name) => name.endsWith('.js'))
+    .map((name) => readFileSync(join(folder, name), 'utf8'))
+    .join();
+  expect(code).toContain('class ResponseReader');
+  expect(code).not.toContain('from "kafkajs"');
+});
 
 describe("the Python application's command lines work", () => {
   test('in their short forms', async () => {

@@ -1,0 +1,115 @@
+import { createRequire } from 'node:module';
+import fc from 'fast-check';
+import type { Message } from 'kafkajs';
+import { expect, test } from 'vitest';
+
+/*
+ * The parts of the client that patches/ changes, beside those of release 2.2.3, which is not patched and whose formats
+ * are the same: its files of `protocol/` are those of 2.2.4 to the byte.
+ */
+const require = createRequire(import.meta.url);
+
+interface Encoder {
+  readonly buffer: Buffer;
+  readonly buffers: readonly Buffer[];
+  size(): number;
+}
+
+type EncodeRequest = (options: object) => Promise<Encoder>;
+
+const encodeRequest = (client: string): EncodeRequest => require(`${client}/src/protocol/request`);
+const produceRequest = (client: string): ((options: object) => object) =>
+  require(`${client}/src/protocol/requests/produce/v7/request`);
+
+function encode(client: string, messages: Message[]): Promise<Encoder> {
+  const partitions = [{ partition: 3, messages }];
+  const request = produceRequest(client)({
+    acks: -1,
+    timeout: 30_000,
+    topicData: [{ topic: 'data-stream', partitions }],
+  });
+  return encodeRequest(client)({ correlationId: 7, clientId: 'image-stream', request });
+}
+
+/** Sizes on both sides of those at which the encoders change their ways. */
+const bytes = fc
+  .oneof(fc.nat(300), fc.integer({ min: 16_300, max: 16_500 }), fc.constantFrom(65_536, 1_000_003))
+  .chain((length) => fc.nat(255).map((value) => Buffer.alloc(length, value)));
+
+const message = fc.record({
+  key: fc.option(fc.oneof(fc.string(), bytes), { nil: null }),
+  value: fc.option(bytes, { nil: null }),
+  timestamp: fc.integer({ min: 1_600_000_000_000, max: 1_800_000_000_000 }).map(String),
+  headers: fc.dictionary(fc.string(), fc.oneof(fc.string(), bytes)),
+}) satisfies fc.Arbitrary<Message>;
+
+test('the patched client writes the same bytes as the unpatched one', async () => {
+  await fc.assert(
+    fc.asyncProperty(fc.array(message, { minLength: 1, maxLength: 4 }), async (messages) => {
+      const [patched, unpatched] = [
+        await encode('kafkajs', messages),
+        await encode('kafkajs-unpatched', messages),
+      ];
+      expect(patched.size()).toBe(unpatched.size());
+      expect(patched.buffer.equals(unpatched.buffer)).toBe(true);
+      expect(Buffer.concat(patched.buffers).equals(unpatched.buffer)).toBe(true);
+    }),
+    { numRuns: 200 },
+  );
+});
+
+test('a large value is sent as it is, without a copy', async () => {
+  const value = Buffer.alloc(6_220_800, 1);
+  const { buffers } = await encode('kafkajs', [{ key: 'id', value }]);
+  expect(buffers.includes(value)).toBe(true);
+  expect(buffers).toHaveLength(3);
+});
+
+interface ResponseReader {
+  readonly free: Buffer;
+  wrote(length: number): void;
+  copy(data: Buffer): void;
+}
+
+function readerInto(responses: Buffer[]): ResponseReader {
+  const Reader = require('kafkajs/src/network/responseReader') as new (
+    onResponse: (response: Buffer) => void,
+  ) => ResponseReader;
+  return new Reader((response) => responses.push(response));
+}
+
+test('responses are put together however they arrive', () => {
+  const sizes = fc.array(fc.integer({ min: 4, max: 200 }), { minLength: 1, maxLength: 8 });
+  fc.assert(
+    fc.property(sizes, fc.infiniteStream(fc.integer({ min: 1, max: 90 })), (lengths, steps) => {
+      const sent = lengths.map((length, index) => Buffer.alloc(length, index + 1));
+      const stream = Buffer.concat(sent.flatMap((response) => [sizeOf(response.length), response]));
+      const copied: Buffer[] = [];
+      const copying = readerInto(copied);
+      const read: Buffer[] = [];
+      const reading = readerInto(read);
+      for (let start = 0; start < stream.length;) {
+        const piece = stream.subarray(start, start + steps.next().value);
+        copying.copy(piece);
+        start += piece.length;
+      }
+      for (let start = 0; start < stream.length;) {
+        const length = stream.copy(reading.free, 0, start, start + steps.next().value);
+        reading.wrote(length);
+        start += length;
+      }
+      expect(copied).toEqual(sent);
+      expect(read).toEqual(sent);
+    }),
+  );
+});
+
+test.each([3, 0, -1])('a response of %i bytes is refused', (size) => {
+  expect(() => readerInto([]).copy(sizeOf(size))).toThrow(`A response cannot have ${size} bytes`);
+});
+
+function sizeOf(length: number): Buffer {
+  const size = Buffer.alloc(4);
+  size.writeInt32BE(length);
+  return size;
+}

@@ -46,8 +46,16 @@ export function generateImage({ pattern, width, height, seed, index }: GenerateO
 function keystream(seed: string): (bytes: number) => Buffer {
   const key = createHash('sha256').update(seed).digest();
   const cipher = createCipheriv('aes-256-ctr', key, Buffer.alloc(16));
-  return (bytes) => cipher.update(Buffer.alloc(bytes));
+  return (bytes) => {
+    if (zeros.length < bytes) {
+      zeros = Buffer.alloc(bytes);
+    }
+    return cipher.update(zeros.subarray(0, bytes));
+  };
 }
+
+/** Kept, since a fresh one for every image costs more than to encrypt it. */
+let zeros = Buffer.alloc(0);
 
 type Painter = (hue: number, width: number, height: number) => (x: number, y: number) => Rgb;
 

@@ -3,6 +3,7 @@ import { parseArguments } from './arguments.ts';
 import type { CommandLine, OptionDefinitions, OptionValues } from './arguments.ts';
 import { splitCommand } from './commands.ts';
 import { UsageError } from './errors.ts';
+import { collectLessOften } from './garbage.ts';
 import { createLogger, logLevels } from './log.ts';
 import type { LogLevel, Logger } from './log.ts';
 import { createProgress } from './progress.ts';
@@ -81,6 +82,7 @@ export interface Program<O extends OptionDefinitions> extends CommandLine<O> {
  * was not, 2 wrong usage.
  */
 export async function runProgram<O extends OptionDefinitions>(program: Program<O>): Promise<void> {
+  collectLessOften();
   const { commandLine, args, run } = chosenBy(process.argv.slice(2), program);
   let finish = (): void => {};
   try {

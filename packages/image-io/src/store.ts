@@ -57,32 +57,77 @@ export async function openImageStore(directory: string): Promise<ImageStore> {
   }
   /** Folders whose place in their parent this process has synced. */
   const durable = new Set([root]);
+  const syncShared = sharedSync();
+  const temporaryFile = (): string => join(temporary, temporaryName());
 
-  const store: ImageStore = {
+  /** @param unfinished on disk already; it is gone afterwards, unless this failed */
+  async function putInPlace(
+    path: string,
+    unfinished: string,
+    isSame: SameContent,
+    overwrite = false,
+  ): Promise<Saved> {
+    const file = join(root, path);
+    const folder = dirname(file);
+    await makeFolders(root, folder, durable);
+    const saved = await place(unfinished, file, isSame, overwrite);
+    // Also where the file was there: a process that was killed may have linked but not synced it.
+    await syncShared(folder);
+    await rm(unfinished, { force: true });
+    return saved;
+  }
+
+  return {
     async save(path, bytes, isSame, overwrite) {
-      const unfinished = store.temporaryFile();
+      const unfinished = temporaryFile();
       try {
         await writeNew(unfinished, bytes);
-        return await store.saveFile(path, unfinished, isSame, overwrite);
-      } finally {
+        return await putInPlace(path, unfinished, isSame, overwrite);
+      } catch (error) {
         await rm(unfinished, { force: true });
+        throw error;
       }
     },
-    async saveFile(path, unfinished, isSame, overwrite = false) {
-      const file = join(root, path);
-      const folder = dirname(file);
+    async saveFile(path, unfinished, isSame, overwrite) {
       await syncFile(unfinished);
-      await makeFolders(root, folder, durable);
-      const saved = await place(unfinished, file, isSame, overwrite);
-      // Also where the file was there: a process that was killed may have linked but not synced it.
-      await syncFolder(folder);
-      await rm(unfinished, { force: true });
-      return saved;
+      return putInPlace(path, unfinished, isSame, overwrite);
     },
-    temporaryFile: () => join(temporary, temporaryName()),
+    temporaryFile,
     existing: (path) => plainFile(join(root, path)),
   };
-  return store;
+}
+
+/**
+ * Syncs folders. Those who ask while a sync of the same folder is under way may have come too late for that one, and
+ * share the next.
+ */
+function sharedSync(): (folder: string) => Promise<void> {
+  const running = new Map<string, Promise<void>>();
+  const next = new Map<string, Promise<void>>();
+
+  async function sync(folder: string): Promise<void> {
+    const syncing = syncFolder(folder);
+    running.set(folder, syncing);
+    try {
+      await syncing;
+    } finally {
+      running.delete(folder);
+    }
+  }
+  async function syncAfter(earlier: Promise<void>, folder: string): Promise<void> {
+    await earlier.catch(() => {});
+    next.delete(folder);
+    await sync(folder);
+  }
+  return (folder) => {
+    const earlier = running.get(folder);
+    if (earlier === undefined) {
+      return sync(folder);
+    }
+    const shared = next.get(folder) ?? syncAfter(earlier, folder);
+    next.set(folder, shared);
+    return shared;
+  };
 }
 
 /** Not `mkdir` with `recursive`: it never returns where a file system denies new folders as /proc does. */
@@ -132,10 +177,12 @@ async function place(
   return 'replaced';
 }
 
+/** Durably, but for its place in the folder. */
 async function writeNew(file: string, bytes: Uint8Array): Promise<void> {
   const handle = await open(file, 'wx');
   try {
     await handle.writeFile(bytes);
+    await handle.sync();
   } finally {
     await handle.close();
   }
@@ -192,21 +239,33 @@ async function makeFolders(root: string, folder: string, durable: Set<string>): 
     return;
   }
   await makeFolders(root, dirname(folder), durable);
-  await mkdir(folder).catch((error: unknown) => {
-    if (codeOf(error) !== 'EEXIST') {
-      throw error;
-    }
-  });
-  await assertPlainFolder(folder);
-  if (!durable.has(folder)) {
+  if (!durable.has(folder) || !(await isPlainFolder(folder))) {
+    durable.delete(folder);
+    await mkdir(folder).catch((error: unknown) => {
+      if (codeOf(error) !== 'EEXIST') {
+        throw error;
+      }
+    });
+    await assertPlainFolder(folder);
     await syncFolder(dirname(folder));
     durable.add(folder);
   }
 }
 
+async function isPlainFolder(folder: string): Promise<boolean> {
+  try {
+    return (await lstat(folder)).isDirectory();
+  } catch (error) {
+    if (codeOf(error) === 'ENOENT') {
+      return false;
+    }
+    throw error;
+  }
+}
+
 /** A link planted here would lead out of the output directory. */
 async function assertPlainFolder(folder: string): Promise<void> {
-  if (!(await lstat(folder)).isDirectory()) {
+  if (!(await isPlainFolder(folder))) {
     throw new ImageIoError('UNSAFE_PATH', `${folder} is not a plain folder; remove it`);
   }
 }

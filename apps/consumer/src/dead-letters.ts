@@ -29,6 +29,7 @@ export interface DeadLettersOptions {
   readonly source: { readonly topic: string; readonly maxMessageBytes: number };
   readonly admin: Admin;
   readonly connect: SenderOptions['connect'];
+  readonly partitioner: SenderOptions['partitioner'];
   readonly logger: SenderOptions['logger'];
 }
 
@@ -62,7 +63,7 @@ const deliveryTimeoutMs = 30_000;
 
 /** Dead letters in a topic, which is created when the first one comes. */
 export function createDeadLetters(options: DeadLettersOptions): DeadLetters {
-  const { topic, source, admin, connect, logger } = options;
+  const { topic, source, admin, connect, partitioner, logger } = options;
   let opened: Promise<Sender> | undefined;
 
   async function open(): Promise<Sender> {
@@ -70,7 +71,7 @@ export function createDeadLetters(options: DeadLettersOptions): DeadLetters {
     await ensureTopic(admin, topic, { maxMessageBytes: limit + headroomBytes });
     const request = { topic, acks: -1, timeout: deliveryTimeoutMs };
     // What was inflated from a compressed batch may only fit when it is compressed again.
-    return createSender({ connect, request, deliveryTimeoutMs, compressAbove: limit, logger });
+    return createSender({ connect, partitioner, request, deliveryTimeoutMs, compressAbove: limit, logger });
   }
 
   return {

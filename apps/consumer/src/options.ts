@@ -135,7 +135,7 @@ export const options = {
     ...text,
     coerce: integer('--concurrency', 1, 1024),
     describe: 'Images in work at once',
-    defaultDescription: 'twice the processors',
+    defaultDescription: 'eight times the processors',
     group: 'Limits:',
   },
   'max-in-flight-bytes': {

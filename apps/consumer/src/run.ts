@@ -107,17 +107,15 @@ export async function run({
     monitor.followLag(createLagReader(admin, topic, config.groupId, fromBeginning));
 
     const deadLetterTopic = deadLetterTopicOf(values);
-    const connect = (): kafkajs.Producer =>
-      kafka.producer({
-        ...producerConfig(properties).producer,
-        createPartitioner: kafkajs.Partitioners.DefaultPartitioner,
-      });
+    const connect = (createPartitioner: kafkajs.ICustomPartitioner): kafkajs.Producer =>
+      kafka.producer({ ...producerConfig(properties).producer, createPartitioner });
+    const partitioner = kafkajs.Partitioners.DefaultPartitioner;
     // A selection only looks.
     const staysThere = deadLetterTopic === topic || selection !== undefined;
     const source = { topic, maxMessageBytes };
     const deadLetters = staysThere
       ? stayingDeadLetters
-      : createDeadLetters({ topic: deadLetterTopic, source, admin, connect, logger });
+      : createDeadLetters({ topic: deadLetterTopic, source, admin, connect, partitioner, logger });
 
     const patience = createPatience({ signal, logger, monitor });
     const { started, ...counts } = await consume({

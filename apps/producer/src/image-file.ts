@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
-import { realpath, stat } from 'node:fs/promises';
+import { readFile, realpath, stat } from 'node:fs/promises';
 import { parse } from 'node:path/posix';
+import { byteSource } from '@image-stream/codec';
 import { fileSource, ImageIoError, inspectImage, pieces } from '@image-stream/image-io';
 import type { InputFile } from './files.ts';
 import type { Pending } from './source.ts';
@@ -20,11 +21,11 @@ export interface ImageFileOptions {
  */
 export async function imageFile(file: InputFile, options: ImageFileOptions): Promise<Pending> {
   const { path, relativePath } = file;
-  const bytes = await stat(path).then(
-    ({ size }) => Math.min(size, maxBytesInMemory),
+  const size = await stat(path).then(
+    (stats) => Math.min(stats.size, maxBytesInMemory),
     () => 0,
   );
-  return { name: path, bytes, load };
+  return { name: path, bytes: size, load };
 
   async function load() {
     const customerId = options.customerOf(relativePath);
@@ -32,28 +33,23 @@ export async function imageFile(file: InputFile, options: ImageFileOptions): Pro
     if (!stats.isFile()) {
       throw new ImageIoError('INVALID_IMAGE', 'is not a file');
     }
-    const source = await fileSource(await realpath(path));
+    const bytes = stats.size <= maxBytesInMemory ? await readFile(path) : undefined;
+    const source = bytes === undefined ? await fileSource(await realpath(path)) : byteSource(bytes);
     const { mediaType } = await inspectImage(source, options);
     const idHash = createHash('sha256').update(relativePath).update('\0');
     const contentHash = createHash('sha256');
-    const kept: Uint8Array[] = [];
     for await (const piece of pieces(source)) {
       idHash.update(piece);
       contentHash.update(piece);
-      if (source.size <= maxBytesInMemory) {
-        kept.push(piece);
-      }
     }
+    const sha256 = contentHash.digest('hex');
     const { base, name } = parse(relativePath);
     return {
       id: `${name}-${idHash.digest('hex').slice(0, 24)}`,
       customerId,
       createdAt: stats.mtime,
       filename: base,
-      content:
-        source.size <= maxBytesInMemory
-          ? { mediaType, bytes: kept.length === 1 ? kept[0]! : Buffer.concat(kept) }
-          : { mediaType, source, sha256: contentHash.digest('hex') },
+      content: bytes === undefined ? { mediaType, source, sha256 } : { mediaType, bytes, sha256 },
     };
   }
 }

@@ -25,7 +25,12 @@ import { produce } from './produce.ts';
 import type { Destination } from './sent-files.ts';
 
 /** Bytes of images between generation and acknowledgement. */
-const maxInFlightBytes = 128 * 1024 ** 2;
+/** In work at once for each processor: while some images are on the network, others are encoded. */
+const inFlightBytes = 16 * 1024 ** 2;
+const inFlightImages = 32;
+
+/** Of small images in one request. */
+const maxBatchBytes = 512 * 1024;
 
 /** Makes the parts that `produce` needs from the command line, and runs it. */
 export async function run({
@@ -61,11 +66,10 @@ export async function run({
   const kafka = new kafkajs.Kafka(await clientConfig(properties, logger));
   const { limit, destination } = await prepareTopic(kafka, properties, values, logger);
   const sender = await createSender({
-    connect: () =>
-      kafka.producer({
-        ...producerConfig(properties).producer,
-        createPartitioner: kafkajs.Partitioners.DefaultPartitioner,
-      }),
+    connect: (createPartitioner) =>
+      kafka.producer({ ...producerConfig(properties).producer, createPartitioner }),
+    partitioner: kafkajs.Partitioners.DefaultPartitioner,
+    batchBytes: Math.min(limit.bytes, maxBatchBytes),
     request: { topic: values.topic, ...producerConfig(properties).send },
     deliveryTimeoutMs: properties['delivery.timeout.ms']!,
     logger,
@@ -82,8 +86,7 @@ export async function run({
       total: inputs.length > 0 ? undefined : values['num-messages'],
       encode: createEncoder({ ...values, encoding, limit, logger }),
       send: (record, partition) => sender.send(record, partition),
-      // Twice the processors: while one image is on the network, another is encoded.
-      budget: createBudget(maxInFlightBytes, 2 * availableParallelism()),
+      budget: createBudget(availableParallelism() * inFlightBytes, availableParallelism() * inFlightImages),
       undelivered,
       logger,
       progress,

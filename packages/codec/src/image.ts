@@ -28,6 +28,8 @@ export interface EncodedImage {
   /** As in a `content-type` header, for example `image/png`. */
   readonly mediaType: string;
   readonly bytes: Uint8Array;
+  /** SHA-256 of the bytes in lower-case hex, where it is known already. Default: `encodeImage` finds out. */
+  readonly sha256?: string;
 }
 
 /** An image file that is not in memory: it is read while it travels. */

@@ -24,7 +24,7 @@ export async function toPayload(content: Image['content'], compression: Compress
   if (!isPixelArray(content)) {
     return 'source' in content
       ? { ...content, mayChange: true, contentEncoding: undefined }
-      : { mediaType: content.mediaType, source: byteSource(content.bytes), contentEncoding: undefined };
+      : { ...content, source: byteSource(content.bytes), contentEncoding: undefined };
   }
   const npy = encodeNpy(content);
   const contentEncoding = chooseEncoding(npy, compression);

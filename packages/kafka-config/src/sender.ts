@@ -1,5 +1,14 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { Message, Producer, ProducerRecord, RecordMetadata } from 'kafkajs';
+import type {
+  ICustomPartitioner,
+  Message,
+  PartitionMetadata,
+  Producer,
+  ProducerRecord,
+  RecordMetadata,
+} from 'kafkajs';
+import { createBatches } from './batches.ts';
+import type { Batches } from './batches.ts';
 import { translate } from './translate.ts';
 
 const backoffMs = 500;
@@ -7,14 +16,21 @@ const backoffMs = 500;
 /** CompressionTypes.GZIP of kafkajs, spelled out so that this module loads without the client. */
 const gzip = 1;
 
+/** Bytes of a value from which on a record has a request of its own: there is nothing to gain for it. */
+const largeBytes = 64 * 1024;
+
 export interface SenderOptions {
-  /** A new client. */
-  readonly connect: () => Producer;
+  /** A new client with a partitioner. */
+  readonly connect: (createPartitioner: ICustomPartitioner) => Producer;
+  /** Which partition a record belongs to, such as kafkajs' `Partitioners.DefaultPartitioner`. */
+  readonly partitioner: ICustomPartitioner;
   readonly request: Omit<ProducerRecord, 'messages'>;
   /** How long to try before an image is given up, in milliseconds; Kafka's `delivery.timeout.ms`. */
   readonly deliveryTimeoutMs: number;
   /** Bytes of a value above which a record is sent compressed. Default: none is. */
   readonly compressAbove?: number;
+  /** Bytes of small records that may share a request; at most what the topic takes. Default: none do. */
+  readonly batchBytes?: number;
   /** Told of each time that records have to be sent again. */
   readonly logger: { warn(message: string): void };
 }
@@ -22,7 +38,7 @@ export interface SenderOptions {
 /** A record to send, with a key. */
 export type RecordToSend = Omit<Message, 'partition'>;
 
-/** Sends records one by one. */
+/** Sends records: large ones one by one, small ones together where many are on their way. */
 export interface Sender {
   /**
    * Resolves when the record is acknowledged.
@@ -41,28 +57,49 @@ export interface Sender {
  */
 export async function createSender({
   connect,
+  partitioner,
   request,
   deliveryTimeoutMs,
   compressAbove = Number.POSITIVE_INFINITY,
+  batchBytes = 0,
   logger,
 }: SenderOptions): Promise<Sender> {
-  const connected = async (): Promise<Producer> => {
-    const client = connect();
+  const partitionOf = partitioner();
+  /** As the client last saw them, which it looks up for every request; undefined before the first. */
+  let partitionMetadata: PartitionMetadata[] | undefined;
+  const observed: ICustomPartitioner = () => (args) => {
+    partitionMetadata = args.partitionMetadata;
+    return partitionOf(args);
+  };
+  const connected = async (): Promise<Connection> => {
+    const client = connect(observed);
     await client.connect();
-    return client;
+    return { client, batches: createBatches({ client, request, batchBytes, isRetriable }) };
   };
   let current = connected();
   await current;
 
   /** Of many sends that fail together, the first one replaces the client for all. */
-  function replace(broken: Promise<Producer>, error: unknown): void {
+  function replace(broken: Promise<Connection>, error: unknown): void {
     if (current === broken) {
       logger.warn(`records are not acknowledged, trying again: ${(error as Error).message}`);
-      broken.then((client) => client.disconnect()).catch(() => {});
+      broken.then(({ client }) => client.disconnect()).catch(() => {});
       current = connected();
       // Whoever sends next is told.
       current.catch(() => {});
     }
+  }
+
+  function transmit({ client, batches }: Connection, message: Message): Promise<RecordMetadata[]> {
+    const bytes = message.value?.length ?? 0;
+    if (bytes < largeBytes && bytes < batchBytes && partitionMetadata !== undefined) {
+      return batches.send(message, partitionOf({ topic: request.topic, partitionMetadata, message }));
+    }
+    return client.send({
+      ...request,
+      ...(bytes > compressAbove && { compression: gzip }),
+      messages: [message],
+    });
   }
 
   return {
@@ -71,13 +108,8 @@ export async function createSender({
       for (;;) {
         const used = current;
         try {
-          const client = await used;
-          // One record a request: with several, kafkajs can lose one and report success.
-          const sent = client.send({
-            ...request,
-            ...((record.value?.length ?? 0) > compressAbove && { compression: gzip }),
-            messages: [{ ...record, ...(partition !== undefined && { partition }) }],
-          });
+          const message = { ...record, ...(partition !== undefined && { partition }) };
+          const sent = transmit(await used, message);
           const results = await within(deadline, sent);
           assertAcknowledged(results, request.acks);
           return results[0]?.partition ?? partition;
@@ -90,23 +122,26 @@ export async function createSender({
         }
       }
     },
-    close: async () => (await current).disconnect(),
+    close: async () => (await current).client.disconnect(),
   };
+}
+
+interface Connection {
+  readonly client: Producer;
+  readonly batches: Batches;
 }
 
 /** The result, unless it comes after the deadline; kafkajs itself would wait for as long as a request may take. */
 async function within<T>(deadline: number, result: Promise<T>): Promise<T> {
-  const timer = new AbortController();
-  const late = sleep(Math.max(0, deadline - performance.now()), undefined, { signal: timer.signal }).then(
-    () => {
-      throw new Error('it was not acknowledged within delivery.timeout.ms');
-    },
-  );
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<never>((_, reject) => {
+    const error = new Error('it was not acknowledged within delivery.timeout.ms');
+    timer = setTimeout(reject, Math.max(0, deadline - performance.now()), error);
+  });
   try {
     return await Promise.race([result, late]);
   } finally {
-    timer.abort();
-    late.catch(() => {});
+    clearTimeout(timer);
     result.catch(() => {});
   }
 }

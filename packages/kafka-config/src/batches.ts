@@ -1,0 +1,91 @@
+import type { Message, Producer, ProducerRecord, RecordMetadata } from 'kafkajs';
+
+export interface BatchesOptions {
+  /** Sends to its broker. */
+  readonly client: Producer;
+  readonly request: Omit<ProducerRecord, 'messages'>;
+  /** Bytes of a batch; Kafka's `batch.size`. A record that is larger goes alone. */
+  readonly batchBytes: number;
+  /** Whether it may help to send again what failed with this error. */
+  readonly isRetriable: (error: unknown) => boolean;
+}
+
+/** Sends small records, several in one request. */
+export interface Batches {
+  /** Resolves when the record is acknowledged, to what the broker answered for its partition. */
+  send(record: Message, partition: number): Promise<RecordMetadata[]>;
+}
+
+interface Waiting {
+  readonly message: Message;
+  readonly bytes: number;
+  readonly resolve: (results: RecordMetadata[]) => void;
+  readonly reject: (error: unknown) => void;
+}
+
+/** More than a batch or a record takes besides what it holds. */
+const overheadBytes = 64;
+
+/**
+ * While a request is on its way to a partition, the records for that partition collect, and go together when it is
+ * answered: a lone record never waits, and the busier the broker is, the more of them share a request. Each request is
+ * for one partition: with several, kafkajs can lose a record and report success.
+ */
+export function createBatches({ client, request, batchBytes, isRetriable }: BatchesOptions): Batches {
+  const waiting = new Map<number, Waiting[]>();
+  const busy = new Set<number>();
+
+  async function sendNext(partition: number): Promise<void> {
+    const records = waiting.get(partition) ?? [];
+    let bytes = overheadBytes;
+    let count = 0;
+    while (count < records.length && (count === 0 || bytes + records[count]!.bytes <= batchBytes)) {
+      bytes += records[count]!.bytes;
+      count += 1;
+    }
+    if (count === 0) {
+      return;
+    }
+    busy.add(partition);
+    await transmit(records.splice(0, count), partition);
+    busy.delete(partition);
+    await sendNext(partition);
+  }
+
+  async function transmit(records: readonly Waiting[], partition: number): Promise<void> {
+    try {
+      const results = await client.send({ ...request, messages: records.map(({ message }) => message) });
+      for (const { resolve } of records) {
+        resolve(results);
+      }
+    } catch (error) {
+      if (records.length > 1 && !isRetriable(error)) {
+        // One of them is refused, and the broker does not say which.
+        await Promise.all(records.map((record) => transmit([record], partition)));
+        return;
+      }
+      // What waits for a connection that is lost would only find out later.
+      const lost = isRetriable(error) ? waiting.get(partition)!.splice(0) : [];
+      for (const { reject } of [...records, ...lost]) {
+        reject(error);
+      }
+    }
+  }
+
+  return {
+    send: (record, partition) =>
+      new Promise((resolve, reject) => {
+        const records = waiting.get(partition) ?? [];
+        waiting.set(partition, records);
+        records.push({ message: { ...record, partition }, bytes: sizeOf(record), resolve, reject });
+        if (!busy.has(partition)) {
+          void sendNext(partition);
+        }
+      }),
+  };
+}
+
+function sizeOf({ key, value, headers = {} }: Message): number {
+  const parts = [key, value, ...Object.entries(headers).flat(2)];
+  return parts.reduce<number>((total, part) => total + 8 + Buffer.byteLength(part ?? ''), overheadBytes);
+}

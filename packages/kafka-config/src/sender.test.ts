@@ -1,0 +1,118 @@
+import { randomUUID } from 'node:crypto';
+import { startKafka } from '@image-stream/local-kafka';
+import type { KafkaCluster } from '@image-stream/local-kafka';
+import kafkajs from 'kafkajs';
+import type { Admin, Kafka } from 'kafkajs';
+import { afterAll, beforeAll, expect, onTestFinished, test } from 'vitest';
+import { createSender } from './index.ts';
+import type { Sender } from './index.ts';
+
+let cluster: KafkaCluster;
+let kafka: Kafka;
+let admin: Admin;
+beforeAll(async () => {
+  cluster = await startKafka();
+  kafka = new kafkajs.Kafka({
+    brokers: cluster.bootstrapServers.split(','),
+    logLevel: 0,
+    requestTimeout: 2000,
+  });
+  admin = kafka.admin();
+  await admin.connect();
+});
+afterAll(async () => {
+  await admin.disconnect();
+  await cluster.stop();
+});
+
+async function createTopic(maxMessageBytes: number): Promise<string> {
+  const topic = `topic-${randomUUID()}`;
+  const configEntries = [{ name: 'max.message.bytes', value: String(maxMessageBytes) }];
+  const topics = [{ topic, numPartitions: 3, configEntries }];
+  await admin.createTopics({ topics, waitForLeaders: true });
+  return topic;
+}
+
+/** A sender, how many requests it sent, and when it said that it has to send again. */
+async function openSender(
+  topic: string,
+): Promise<{ sender: Sender; requests: () => number; warned: Promise<void> }> {
+  let requests = 0;
+  let warn = (): void => {};
+  const warned = new Promise<void>((resolve) => {
+    warn = resolve;
+  });
+  const sender = await createSender({
+    connect: (createPartitioner) => {
+      const client = kafka.producer({ createPartitioner, retry: { retries: 0 } });
+      client.on('producer.network.request', ({ payload }) => {
+        requests += payload.apiName === 'Produce' ? 1 : 0;
+      });
+      return client;
+    },
+    partitioner: kafkajs.Partitioners.DefaultPartitioner,
+    request: { topic, acks: -1 },
+    deliveryTimeoutMs: 60_000,
+    batchBytes: 100_000,
+    logger: { warn },
+  });
+  onTestFinished(() => sender.close());
+  return { sender, requests: () => requests, warned };
+}
+
+/** How many records each partition holds. */
+async function records(topic: string): Promise<number[]> {
+  const offsets = await admin.fetchTopicOffsets(topic);
+  return offsets.toSorted((a, b) => a.partition - b.partition).map(({ high }) => Number(high));
+}
+
+const record = (index: number, bytes = 1000): { key: string; value: Buffer } => ({
+  key: `image-${index}`,
+  value: Buffer.alloc(bytes, index),
+});
+
+test('small records that are on their way at once share requests, and go where their keys say', async () => {
+  const topic = await createTopic(1_000_000);
+  const { sender, requests } = await openSender(topic);
+  const partitions = [await sender.send(record(0))];
+  const others = Array.from({ length: 499 }, (_, index) => sender.send(record(index + 1)));
+  partitions.push(...(await Promise.all(others)));
+
+  const counts = [0, 1, 2].map((partition) => partitions.filter((one) => one === partition).length);
+  expect(await records(topic)).toEqual(counts);
+  expect(Math.min(...counts)).toBeGreaterThan(0);
+  // A hundred kilobytes each, and the first of each partition alone.
+  expect(requests()).toBeLessThan(20);
+  // Where nothing else is on its way, nothing is waited for.
+  expect(await sender.send(record(0))).toBe(partitions[0]);
+});
+
+test('of records that share a request, only the one that is too large is refused', async () => {
+  const topic = await createTopic(20_000);
+  const { sender } = await openSender(topic);
+  await sender.send(record(0));
+  const sizes = [500, 500, 30_000, 500, 500];
+  const results = await Promise.allSettled(sizes.map((bytes, index) => sender.send(record(index, bytes), 1)));
+  expect(results.map(({ status }) => status)).toEqual([
+    'fulfilled',
+    'fulfilled',
+    'rejected',
+    'fulfilled',
+    'fulfilled',
+  ]);
+  expect(results[2]).toMatchObject({ reason: { message: expect.stringContaining('max.message.bytes') } });
+  expect((await records(topic))[1]).toBeGreaterThanOrEqual(4);
+});
+
+test('while a broker stands still, what waits behind it is sent again and arrives', async () => {
+  const topic = await createTopic(1_000_000);
+  const { sender, warned } = await openSender(topic);
+  await sender.send(record(0));
+  await cluster.brokers[0]!.pause();
+  const sent = Promise.all(Array.from({ length: 200 }, (_, index) => sender.send(record(index + 1))));
+  await warned;
+  cluster.brokers[0]!.resume();
+  expect(await sent).toHaveLength(200);
+  // Some may be there twice: what was not acknowledged in time may have been written.
+  expect((await records(topic)).reduce((a, b) => a + b)).toBeGreaterThanOrEqual(201);
+});

@@ -25,27 +25,33 @@ beforeAll(async () => {
 
 beforeEach(() => proxy.setFate(() => true));
 
-test('records whose acknowledgement is lost are sent again, and each image is saved once', async () => {
-  const ledger = await openLedger(2, undefined, kafka.bootstrapServers);
-  await paintFiles(ledger.folder, 20);
-  let lost = 0;
-  let answers = 0;
-  proxy.setFate(({ kind, apiKey }) => {
-    if (kind === 'response' && apiKey === produceKey) {
-      answers += 1;
-      lost += answers % 5 === 0 ? 1 : 0;
-      return answers % 5 !== 0;
-    }
-    return true;
-  });
-  await sendFiles(ledger);
-  expect(lost).toBeGreaterThan(2);
-  const records = await ends(ledger.topic, ledger.servers);
-  expect(records).toBeGreaterThan(20);
-  const saved = await succeed('consumer', [...consumerArgs(ledger), '--exit-at-end']);
-  expect(saved).toMatchObject({ images: 20, skipped: records - 20 });
-  await expectLedger(ledger);
-});
+test.each([
+  { name: 'a large image', side: 160, every: 5 },
+  { name: 'several small images', side: 32, every: 2 },
+])(
+  'an acknowledgement of $name that is lost has them sent again, and saved once',
+  async ({ side, every }) => {
+    const ledger = await openLedger(2, undefined, kafka.bootstrapServers);
+    await paintFiles(ledger.folder, 20, side);
+    let lost = 0;
+    let answers = 0;
+    proxy.setFate(({ kind, apiKey }) => {
+      if (kind === 'response' && apiKey === produceKey) {
+        answers += 1;
+        lost += answers % every === 0 ? 1 : 0;
+        return answers % every !== 0;
+      }
+      return true;
+    });
+    await sendFiles(ledger);
+    expect(lost).toBeGreaterThan(0);
+    const records = await ends(ledger.topic, ledger.servers);
+    expect(records).toBeGreaterThan(20);
+    const saved = await succeed('consumer', [...consumerArgs(ledger), '--exit-at-end']);
+    expect(saved).toMatchObject({ images: 20, skipped: records - 20 });
+    await expectLedger(ledger);
+  },
+);
 
 test('records that are damaged on their way from the broker are fetched again', async () => {
   const ledger = await openLedger(1, undefined, kafka.bootstrapServers);

@@ -35,24 +35,16 @@ export function createBatches({ client, request, batchBytes, isRetriable }: Batc
   const waiting = new Map<number, Waiting[]>();
   const busy = new Set<number>();
 
-  async function sendNext(partition: number): Promise<void> {
-    const records = waiting.get(partition) ?? [];
-    let bytes = overheadBytes;
-    let count = 0;
-    while (count < records.length && (count === 0 || bytes + records[count]!.bytes <= batchBytes)) {
-      bytes += records[count]!.bytes;
-      count += 1;
-    }
-    if (count === 0) {
-      return;
-    }
+  async function sendWaiting(partition: number, records: Waiting[]): Promise<void> {
     busy.add(partition);
-    await transmit(records.splice(0, count), partition);
+    while (records.length > 0) {
+      await transmit(takeBatch(records, batchBytes), records);
+    }
     busy.delete(partition);
-    await sendNext(partition);
   }
 
-  async function transmit(records: readonly Waiting[], partition: number): Promise<void> {
+  /** @param waitingRecords what comes after these */
+  async function transmit(records: readonly Waiting[], waitingRecords: Waiting[]): Promise<void> {
     try {
       const results = await client.send({ ...request, messages: records.map(({ message }) => message) });
       for (const { resolve } of records) {
@@ -61,11 +53,11 @@ export function createBatches({ client, request, batchBytes, isRetriable }: Batc
     } catch (error) {
       if (records.length > 1 && !isRetriable(error)) {
         // One of them is refused, and the broker does not say which.
-        await Promise.all(records.map((record) => transmit([record], partition)));
+        await Promise.all(records.map((record) => transmit([record], waitingRecords)));
         return;
       }
       // What waits for a connection that is lost would only find out later.
-      const lost = isRetriable(error) ? waiting.get(partition)!.splice(0) : [];
+      const lost = isRetriable(error) ? waitingRecords.splice(0) : [];
       for (const { reject } of [...records, ...lost]) {
         reject(error);
       }
@@ -79,10 +71,21 @@ export function createBatches({ client, request, batchBytes, isRetriable }: Batc
         waiting.set(partition, records);
         records.push({ message: { ...record, partition }, bytes: sizeOf(record), resolve, reject });
         if (!busy.has(partition)) {
-          void sendNext(partition);
+          void sendWaiting(partition, records);
         }
       }),
   };
+}
+
+/** Takes as many records as fit, and at least one. */
+function takeBatch(records: Waiting[], batchBytes: number): Waiting[] {
+  let bytes = overheadBytes + records[0]!.bytes;
+  let count = 1;
+  while (count < records.length && bytes + records[count]!.bytes <= batchBytes) {
+    bytes += records[count]!.bytes;
+    count += 1;
+  }
+  return records.splice(0, count);
 }
 
 function sizeOf({ key, value, headers = {} }: Message): number {

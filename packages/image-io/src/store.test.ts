@@ -11,7 +11,6 @@ import {
   symlink,
   writeFile,
 } from 'node:fs/promises';
-import { constants } from 'node:fs';
 import { hostname, tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
@@ -22,8 +21,25 @@ import type { SameContent } from './index.ts';
 // To play a file system without hard links, and to see what is synced.
 vi.mock('node:fs/promises', async (importOriginal) => {
   const original = await importOriginal<typeof import('node:fs/promises')>();
-  return { ...original, link: vi.fn(original.link), open: vi.fn(original.open) };
+  const openWatched = async (...args: Parameters<typeof open>): ReturnType<typeof open> => {
+    const handle = await original.open(...args);
+    vi.spyOn(handle, 'sync');
+    return handle;
+  };
+  return { ...original, link: vi.fn(original.link), open: vi.fn(openWatched) };
 });
+
+/** What was synced since the mocks were cleared: each path with the place of the call among all calls. */
+async function syncs(): Promise<{ path: string; order: number }[]> {
+  const { calls, results } = vi.mocked(open).mock;
+  const handles = await Promise.all(results.map(({ value }) => value as ReturnType<typeof open>));
+  return handles.flatMap((handle, index) => {
+    const { sync } = handle as { sync: () => Promise<void> };
+    return vi
+      .mocked(sync)
+      .mock.invocationCallOrder.map((order) => ({ path: String(calls[index]![0]), order }));
+  });
+}
 
 const path = 'customer=c/date=2026-01-01/a.png';
 const bytes = Buffer.from('an image');
@@ -46,12 +62,52 @@ test('every folder that is made is synced into its parent, and so is the file', 
   vi.mocked(open).mockClear();
   const store = await openImageStore(join(directory, 'new', 'output'));
   await store.save(path, bytes, isSame);
-  const opened = vi.mocked(open).mock.calls.map(([folder, flags]) => [String(folder), flags] as const);
-  const synced = opened.flatMap(([folder, flags]) =>
-    flags === (constants.O_RDONLY | constants.O_DIRECTORY) ? [folder] : [],
-  );
+  const synced = await syncs();
   const parents = ['.', 'new', 'new/output', 'new/output/customer=c', `new/output/${dirname(path)}`];
-  expect(synced).toEqual(expect.arrayContaining(parents.map((parent) => join(directory, parent))));
+  expect(synced.map((one) => one.path)).toEqual(
+    expect.arrayContaining(parents.map((parent) => join(directory, parent))),
+  );
+  const [unfinished] = vi.mocked(link).mock.lastCall!;
+  const linked = vi.mocked(link).mock.invocationCallOrder.at(-1)!;
+  expect(synced.find((one) => one.path === unfinished)?.order).toBeLessThan(linked);
+  expect(
+    synced.findLast((one) => one.path === join(directory, 'new/output', dirname(path)))?.order,
+  ).toBeGreaterThan(linked);
+});
+
+test('files that come at once share the sync of their folder, which begins after each of them is in it', async () => {
+  const store = await openImageStore(directory);
+  const folder = dirname(path);
+  await store.save(path, bytes, isSame);
+  vi.mocked(open).mockClear();
+  vi.mocked(link).mockClear();
+  const ended = await Promise.all(
+    Array.from({ length: 30 }, async (_, index) => {
+      await store.save(`${folder}/${index}.png`, bytes, isSame);
+      // The syncs so far: one of them must have come after this file's link.
+      return { name: `${index}.png`, synced: await syncs() };
+    }),
+  );
+  const ofFolder = (await syncs()).filter((one) => one.path === join(directory, folder));
+  expect(ofFolder.length).toBeLessThan(20);
+  const { calls, invocationCallOrder } = vi.mocked(link).mock;
+  for (const { name, synced } of ended) {
+    const linked = invocationCallOrder[calls.findIndex(([, to]) => String(to).endsWith(`/${name}`))]!;
+    const after = synced.filter((one) => one.path === join(directory, folder) && one.order > linked);
+    expect(after).not.toEqual([]);
+  }
+});
+
+test('folders that are removed meanwhile are made and synced again', async () => {
+  const store = await openImageStore(directory);
+  await store.save(path, bytes, isSame);
+  await rm(join(directory, 'customer=c'), { recursive: true });
+  vi.mocked(open).mockClear();
+  await store.save(path, bytes, isSame);
+  expect(await readFile(join(directory, path))).toEqual(bytes);
+  expect((await syncs()).map((one) => one.path)).toEqual(
+    expect.arrayContaining([directory, join(directory, 'customer=c')]),
+  );
 });
 
 test('a second copy makes no second file', async () => {
@@ -114,6 +170,18 @@ describe('what others planted in the output', () => {
       }
       expect(await readdir(elsewhere)).toEqual([]);
       expect(await readdir(join(directory, '.tmp'))).toEqual([]);
+    },
+  );
+
+  test.each([['customer=c'], ['customer=c/date=2026-01-01']])(
+    'neither is one that takes the place of %s later',
+    async (planted) => {
+      const store = await openImageStore(directory);
+      await store.save(path, bytes, isSame);
+      await rm(join(directory, planted), { recursive: true });
+      await symlink(elsewhere, join(directory, planted));
+      await expect(store.save(path, bytes, isSame)).rejects.toMatchObject({ code: 'UNSAFE_PATH' });
+      expect(await readdir(elsewhere)).toEqual([]);
     },
   );
 

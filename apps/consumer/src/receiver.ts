@@ -118,7 +118,8 @@ export async function createReceiver(options: ReceiverOptions): Promise<Receiver
       }
       moved(generation);
     } catch (error) {
-      logger.debug({ error }, 'removed records were not looked for');
+      const reason = (error as Error).message;
+      logger.warn(`it is not known whether records were removed before they were read: ${reason}`);
     }
   }
 

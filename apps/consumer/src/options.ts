@@ -135,7 +135,7 @@ export const options = {
     ...text,
     coerce: integer('--concurrency', 1, 1024),
     describe: 'Images in work at once',
-    defaultDescription: 'eight times the processors',
+    defaultDescription: 'twice the processors',
     group: 'Limits:',
   },
   'max-in-flight-bytes': {

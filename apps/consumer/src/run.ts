@@ -61,7 +61,7 @@ export async function run({
 
   const budget = createBudget(
     values['max-in-flight-bytes'] ?? defaultMaxInFlightBytes,
-    values.concurrency ?? 8 * availableParallelism(),
+    values.concurrency ?? 2 * availableParallelism(),
   );
   const monitor = await startMonitor({
     host: values['metrics-host'],

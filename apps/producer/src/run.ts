@@ -25,9 +25,10 @@ import { produce } from './produce.ts';
 import type { Destination } from './sent-files.ts';
 
 /** Bytes of images between generation and acknowledgement. */
-/** In work at once for each processor: while some images are on the network, others are encoded. */
-const inFlightBytes = 16 * 1024 ** 2;
-const inFlightImages = 32;
+const maxInFlightBytes = 128 * 1024 ** 2;
+
+/** Of images that are sent as they are, whose bytes are all that they take. */
+const maxInFlightFiles = 64;
 
 /** Of small images in one request. */
 const maxBatchBytes = 512 * 1024;
@@ -79,6 +80,7 @@ export async function run({
   const undelivered = new Set<string>();
   process.once('exit', () => nameUndelivered(undelivered));
   const encoding = values.encoding ?? (inputs.length > 0 ? 'original' : 'png');
+  const isAsItIs = encoding === 'original' && values.format !== 'python-json' && values.resize === undefined;
 
   try {
     const summary = await produce({
@@ -86,7 +88,8 @@ export async function run({
       total: inputs.length > 0 ? undefined : values['num-messages'],
       encode: createEncoder({ ...values, encoding, limit, logger }),
       send: (record, partition) => sender.send(record, partition),
-      budget: createBudget(availableParallelism() * inFlightBytes, availableParallelism() * inFlightImages),
+      // Twice the processors: while one image is on the network, another is encoded.
+      budget: createBudget(maxInFlightBytes, isAsItIs ? maxInFlightFiles : 2 * availableParallelism()),
       undelivered,
       logger,
       progress,

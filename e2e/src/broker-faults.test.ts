@@ -66,14 +66,10 @@ test('both sides outlive a broker that stops answering for a while', { timeout: 
   const size = ['--width', '16', '--height', '16'];
   const producer = start('producer', [...shared, '-n', '150', '--rate', '30', '-a', 'all', ...size]);
   const consumer = start('consumer', [...shared, '-o', output, '-X', 'session.timeout.ms=6000']);
-  let log = '';
-  producer.process.stderr.on('data', (chunk) => {
-    log += String(chunk);
-  });
   await vi.waitUntil(() => filesIn(output).length > 20, patience);
 
   await broker.pause();
-  await vi.waitUntil(() => log.includes('records are not acknowledged'), patience);
+  await vi.waitUntil(() => producer.log().includes('records are not acknowledged'), patience);
   broker.resume();
   const sent = await producer.ended;
   await vi.waitUntil(() => finished(output) >= 150, patience);
@@ -92,22 +88,20 @@ test('an image that is not acknowledged in time is named', { timeout: 120_000 },
   const timeout = ['-X', 'delivery.timeout.ms=1000'];
   const producer = start('producer', ['-bs', bootstrapServers, ...wanted, ...timeout]);
   const consumer = start('consumer', ['-bs', bootstrapServers, '-o', output]);
-  let log = '';
-  producer.process.stderr.on('data', (chunk) => {
-    log += String(chunk);
-  });
   await vi.waitUntil(() => filesIn(output).length > 5, patience);
   consumer.process.kill('SIGKILL');
 
   await broker.pause();
-  await vi.waitUntil(() => log.includes('was not sent'), patience);
+  await vi.waitUntil(() => producer.log().includes('was not sent'), patience);
   broker.resume();
   producer.process.kill('SIGTERM');
   const { exitCode, stdout } = await producer.ended;
 
   expect(exitCode).toBe(1);
   const { failed } = summaryOf(stdout);
-  expect(log.match(/image [0-9a-f-]{36} was not sent: it was not acknowledged within/g)).toHaveLength(failed);
+  expect(
+    producer.log().match(/image [0-9a-f-]{36} was not sent: it was not acknowledged within/g),
+  ).toHaveLength(failed);
 });
 
 /** How many files have their final names. */

@@ -16,7 +16,7 @@ import {
   watchFiles,
 } from './ledger.test-support.ts';
 import type { Ledger } from './ledger.test-support.ts';
-import { commandOf, logOf, run, start, succeed } from './programs.test-support.ts';
+import { commandOf, run, start, succeed } from './programs.test-support.ts';
 import type { Running } from './programs.test-support.ts';
 
 const patience = { timeout: 30_000, interval: 50 };
@@ -41,7 +41,7 @@ function startOnSmallDisk({ output: disk, ...ledger }: Ledger) {
   // Nobody else sees that disk, except through the process.
   const root = `/proc/${consumer.process.pid}/root`;
   const makeRoom = (): void => rmSync(join(root, disk, 'filler'));
-  return { consumer, output: join(root, output), log: logOf(consumer), makeRoom };
+  return { consumer, output: join(root, output), log: consumer.log, makeRoom };
 }
 
 /** Nothing on disk is cut off, nothing was put aside, and whatever was committed is on disk. */
@@ -112,7 +112,7 @@ test.skipIf(!hasLimits)('without a file descriptor the consumer pauses until the
   const ledger = await openLedger();
   const consumer = start('consumer', consumerArgs(ledger));
   onTestFinished(() => void consumer.process.kill('SIGKILL'));
-  const log = logOf(consumer);
+  const { log } = consumer;
   await paintFiles(ledger.folder, 5);
   await sendFiles(ledger);
   await expect.poll(() => lag(ledger), patience).toBe(0);

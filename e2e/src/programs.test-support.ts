@@ -6,7 +6,7 @@ import type { Readable } from 'node:stream';
 import { text } from 'node:stream/consumers';
 import { fileURLToPath } from 'node:url';
 import type { Summary } from '@image-stream/program';
-import { inject } from 'vitest';
+import { inject, onTestFailed } from 'vitest';
 
 export const bootstrapServers = inject('bootstrapServers');
 
@@ -20,6 +20,8 @@ interface Ended {
 /** A program that runs, and how it will end. */
 export interface Running {
   readonly process: ChildProcessByStdio<null, Readable, Readable>;
+  /** What it has logged so far. */
+  readonly log: () => string;
   readonly ended: Promise<Ended>;
 }
 
@@ -41,7 +43,7 @@ export function start(
   return run(command!, rest, environment);
 }
 
-/** Starts any command, in the folder where a user would stand. */
+/** Starts any command, in the folder where a user would stand. A test that fails shows what it logged. */
 export function run(
   command: string,
   args: readonly string[],
@@ -54,17 +56,14 @@ export function run(
     stdio: ['ignore', 'pipe', 'pipe'],
     env: { PATH, HOME, KAFKA_BOOTSTRAP_SERVERS: bootstrapServers, ...environment },
   });
+  let logged = '';
+  child.stderr.on('data', (chunk: Buffer) => (logged += String(chunk)));
+  const log = (): string => logged;
+  onTestFailed(() => console.error(`What ${[command, ...args].join(' ')} logged:\n${log()}`));
   const ended = Promise.all([once(child, 'close'), text(child.stdout), text(child.stderr)]).then(
     ([[exitCode], stdout, stderr]) => ({ exitCode: exitCode as number | null, stdout, stderr }),
   );
-  return { process: child, ended };
-}
-
-/** What a program has logged so far. */
-export function logOf({ process: child }: Running): () => string {
-  let log = '';
-  child.stderr.on('data', (chunk: Buffer) => (log += String(chunk)));
-  return () => log;
+  return { process: child, log, ended };
 }
 
 /** The most memory that a program has had so far, in bytes, as Linux counts it. */

@@ -1,7 +1,10 @@
+import { once } from 'node:events';
 import { createRequire } from 'node:module';
+import { createServer } from 'node:net';
+import type { AddressInfo, Socket } from 'node:net';
 import fc from 'fast-check';
 import type { Message } from 'kafkajs';
-import { expect, test } from 'vitest';
+import { expect, onTestFinished, test } from 'vitest';
 
 /*
  * The parts of the client that patches/ changes, beside those of release 2.2.3, which is not patched and whose formats
@@ -107,6 +110,63 @@ test('responses are put together however they arrive', () => {
 test.each([3, 0, -1])('a response of %i bytes is refused', (size) => {
   expect(() => readerInto([]).copy(sizeOf(size))).toThrow(`A response cannot have ${size} bytes`);
 });
+
+test('what a closed connection still receives does not reach the one that replaced it', async () => {
+  const sockets: Socket[] = [];
+  const server = createServer({ allowHalfOpen: true }, (socket) => {
+    sockets.push(socket);
+    socket.on('data', (request) => {
+      // The answer: its size, the correlation id, and four bytes more.
+      const answer = Buffer.concat([sizeOf(8), request.subarray(8, 12), Buffer.from('late')]);
+      setImmediate(() => {
+        sockets[0]!.end(answer.subarray(0, 6));
+        sockets[0]!.once('close', () => socket.write(answer));
+      });
+    });
+  }).listen(0, '127.0.0.1');
+  onTestFinished(() => void server.close());
+  await once(server, 'listening');
+  const connection = connectionTo((server.address() as AddressInfo).port);
+  onTestFinished(async () => void (await connection.disconnect()));
+
+  await connection.connect();
+  await connection.disconnect();
+  await connection.connect();
+  const response = await connection.send({
+    request: { apiKey: 18, apiVersion: 0, apiName: 'ApiVersions', encode: () => emptyEncoder() },
+    response: { decode: (payload) => Promise.resolve(payload), parse: (payload) => Promise.resolve(payload) },
+  });
+
+  expect(String(response)).toBe('late');
+});
+
+interface Connection {
+  connect(): Promise<boolean>;
+  disconnect(): Promise<boolean>;
+  send(protocol: {
+    readonly request: object;
+    readonly response: Record<'decode' | 'parse', (payload: Buffer) => Promise<Buffer>>;
+  }): Promise<Buffer>;
+}
+
+function connectionTo(port: number): Connection {
+  const Connection = require('kafkajs/src/network/connection') as new (options: object) => Connection;
+  const silent = { info() {}, error() {}, warn() {}, debug() {}, namespace: () => silent };
+  const socketFactory = (require('kafkajs/src/network/socketFactory') as () => unknown)();
+  return new Connection({
+    host: '127.0.0.1',
+    port,
+    logger: silent,
+    socketFactory,
+    requestTimeout: 5000,
+    connectionTimeout: 5000,
+  });
+}
+
+function emptyEncoder(): Promise<object> {
+  const Encoder = require('kafkajs/src/protocol/encoder') as new () => object;
+  return Promise.resolve(new Encoder());
+}
 
 function sizeOf(length: number): Buffer {
   const size = Buffer.alloc(4);

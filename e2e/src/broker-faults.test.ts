@@ -2,6 +2,7 @@ import { startKafka } from '@image-stream/local-kafka';
 import { expect, onTestFinished, test, vi } from 'vitest';
 import { filesIn, temporaryFolder } from './files.test-support.ts';
 import { start, succeed, summaryOf } from './programs.test-support.ts';
+import type { Running } from './programs.test-support.ts';
 
 const patience = { timeout: 90_000, interval: 50 };
 
@@ -23,14 +24,8 @@ test('both sides outlive a broker that is killed and comes back', { timeout: 120
 
   await broker.kill();
   await broker.restart();
-  const sent = await producer.ended;
-  await vi.waitUntil(() => finished(output) >= 150, patience);
-  consumer.process.kill('SIGTERM');
-  const saved = await consumer.ended;
-
-  expect([sent.exitCode, saved.exitCode]).toEqual([0, 0]);
-  expect(summaryOf(sent.stdout)).toMatchObject({ images: 150, failed: 0 });
-  expect(filesIn(output)).toHaveLength(150);
+  await allSent(producer, 150);
+  await allSaved(consumer, output, 150);
   const rest = await succeed('consumer', [...shared.slice(0, 4), '-o', output, '--exit-at-end']);
   expect(rest).toMatchObject({ images: 0, failed: 0 });
 });
@@ -49,14 +44,8 @@ test('of three brokers, one may be killed and come back', { timeout: 120_000 }, 
   await kafka.brokers[1]!.kill();
   await kafka.brokers[1]!.restart();
   // It has to end by itself, whatever the client that was given up still holds.
-  const sent = await producer.ended;
-  await vi.waitUntil(() => finished(output) >= 800, patience);
-  consumer.process.kill('SIGTERM');
-
-  expect((await consumer.ended).exitCode).toBe(0);
-  expect(sent.exitCode).toBe(0);
-  expect(summaryOf(sent.stdout)).toMatchObject({ images: 800, failed: 0 });
-  expect(filesIn(output)).toHaveLength(800);
+  await allSent(producer, 800);
+  await allSaved(consumer, output, 800);
 });
 
 test('both sides outlive a broker that stops answering for a while', { timeout: 120_000 }, async () => {
@@ -71,14 +60,8 @@ test('both sides outlive a broker that stops answering for a while', { timeout: 
   await broker.pause();
   await vi.waitUntil(() => producer.log().includes('records are not acknowledged'), patience);
   broker.resume();
-  const sent = await producer.ended;
-  await vi.waitUntil(() => finished(output) >= 150, patience);
-  consumer.process.kill('SIGTERM');
-
-  expect((await consumer.ended).exitCode).toBe(0);
-  expect(sent.exitCode).toBe(0);
-  expect(summaryOf(sent.stdout)).toMatchObject({ images: 150, failed: 0 });
-  expect(filesIn(output)).toHaveLength(150);
+  await allSent(producer, 150);
+  await allSaved(consumer, output, 150);
 });
 
 test('an image that is not acknowledged in time is named', { timeout: 120_000 }, async () => {
@@ -103,6 +86,19 @@ test('an image that is not acknowledged in time is named', { timeout: 120_000 },
     producer.log().match(/image [0-9a-f-]{36} was not sent: it was not acknowledged within/g),
   ).toHaveLength(failed);
 });
+
+async function allSent(producer: Running, images: number): Promise<void> {
+  const { exitCode, stdout } = await producer.ended;
+  expect(exitCode).toBe(0);
+  expect(summaryOf(stdout)).toMatchObject({ images, failed: 0 });
+}
+
+async function allSaved(consumer: Running, output: string, images: number): Promise<void> {
+  await vi.waitUntil(() => finished(output) >= images || consumer.process.exitCode !== null, patience);
+  consumer.process.kill('SIGTERM');
+  expect((await consumer.ended).exitCode).toBe(0);
+  expect(filesIn(output)).toHaveLength(images);
+}
 
 /** How many files have their final names. */
 function finished(folder: string): number {

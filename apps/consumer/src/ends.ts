@@ -1,4 +1,4 @@
-import { KafkaConfigError, untilServed } from '@image-stream/kafka-config';
+import { committedOffsets, KafkaConfigError, untilServed } from '@image-stream/kafka-config';
 import type { Admin } from 'kafkajs';
 import type { Position } from './offsets.ts';
 
@@ -51,17 +51,6 @@ export async function findEnds(
     isReached: () => remaining.size === 0,
   };
   return ends;
-}
-
-/** What a group has committed, by partition; without those where it is nothing, which the broker shows as -1. */
-export async function committedOffsets(
-  admin: Admin,
-  topic: string,
-  groupId: string,
-): Promise<Map<number, bigint>> {
-  const [answer] = await untilServed(() => admin.fetchOffsets({ groupId, topics: [topic] }));
-  const positions = (answer?.partitions ?? []).map((one) => [one.partition, BigInt(one.offset)] as const);
-  return new Map(positions.filter(([, offset]) => offset >= 0n));
 }
 
 /**

@@ -1,7 +1,6 @@
-import { untilServed } from '@image-stream/kafka-config';
+import { committedOffsets, untilServed } from '@image-stream/kafka-config';
 import type { Logger } from '@image-stream/program';
 import type { Admin } from 'kafkajs';
-import { committedOffsets } from './ends.ts';
 import type { Monitor } from './monitor.ts';
 import type { Position } from './offsets.ts';
 

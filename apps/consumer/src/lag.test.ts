@@ -1,6 +1,6 @@
+import type { Lag } from '@image-stream/kafka-config';
 import { expect, test } from 'vitest';
 import { followLag } from './lag.ts';
-import type { Lag } from './lag.ts';
 
 test('where the brokers do not answer, there are no figures, and the end is not held up', async () => {
   const ended = new AbortController();

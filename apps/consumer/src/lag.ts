@@ -1,9 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { Admin } from 'kafkajs';
-import { committedOffsets } from './ends.ts';
-
-/** By partition, how many records of it a group has not committed. */
-export type Lag = ReadonlyMap<number, number>;
+import type { Lag } from '@image-stream/kafka-config';
 
 const intervalMs = 5000;
 
@@ -21,32 +17,4 @@ export async function followLag(
     tell(await read().catch(() => new Map()));
     await sleep(intervalMs, undefined, { signal, ref: false }).catch(() => {});
   }
-}
-
-/**
- * A function that asks the brokers for the lag of a group in all partitions of a topic: what they hold up to
- * now, without what the group has committed.
- *
- * @param fromBeginning where a group that has committed nothing begins
- */
-export function createLagReader(
-  admin: Admin,
-  topic: string,
-  groupId: string,
-  fromBeginning: boolean,
-): () => Promise<Lag> {
-  // Remembered, because the end of a partition moves on while a group that began there has committed nothing yet.
-  const starts = new Map<number, bigint>();
-
-  return async () => {
-    // Before the ends, which then are never behind it.
-    const committed = await committedOffsets(admin, topic, groupId);
-    const lag = new Map<number, number>();
-    for (const { partition, low, high } of await admin.fetchTopicOffsets(topic)) {
-      const start = starts.get(partition) ?? BigInt(fromBeginning ? low : high);
-      starts.set(partition, start);
-      lag.set(partition, Number(BigInt(high) - (committed.get(partition) ?? start)));
-    }
-    return lag;
-  };
 }

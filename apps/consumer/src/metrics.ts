@@ -1,5 +1,5 @@
+import type { Lag } from '@image-stream/kafka-config';
 import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from 'prom-client';
-import type { Lag } from './lag.ts';
 
 /** What is read at the moment when somebody asks for the metrics. */
 export interface Readings {

@@ -1,8 +1,8 @@
 import type { Saved } from '@image-stream/image-io';
+import type { Lag } from '@image-stream/kafka-config';
 import type { ByteBudget, Logger } from '@image-stream/program';
 import { serveHealth } from './health.ts';
 import { followLag } from './lag.ts';
-import type { Lag } from './lag.ts';
 
 /** What a consumer tells about itself while it runs. Nothing here throws or makes it wait. */
 export interface Monitor {

@@ -7,6 +7,7 @@ import {
   compressionCodecs,
   connectAdmin,
   consumerConfig,
+  createLagReader,
   ensureTopic,
   loadProperties,
   producerConfig,
@@ -27,7 +28,6 @@ import {
 import { findEnds, rewind } from './ends.ts';
 import { createPatience } from './fault.ts';
 import { createGaps } from './gaps.ts';
-import { createLagReader } from './lag.ts';
 import { startMonitor } from './monitor.ts';
 import type { ConsumerOptions, options } from './options.ts';
 import { createReceiver } from './receiver.ts';

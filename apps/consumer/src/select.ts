@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import type { ImageAttributes, ReceivedRecord } from '@image-stream/codec';
-import { KafkaConfigError, untilServed } from '@image-stream/kafka-config';
+import { KafkaConfigError, offsetsAt, untilServed } from '@image-stream/kafka-config';
 import { UsageError } from '@image-stream/program';
 import type { Admin } from 'kafkajs';
 import type { ConsumerOptions } from './options.ts';
@@ -99,10 +99,4 @@ export async function selectPart(
       await admin.deleteGroups([groupId]);
     },
   };
-}
-
-/** By partition, the first offset whose record is as young as `time`; the end where there is none. */
-async function offsetsAt(admin: Admin, topic: string, time: Date): Promise<Map<number, bigint>> {
-  const found = await admin.fetchTopicOffsetsByTimestamp(topic, time.getTime());
-  return new Map(found.map(({ partition, offset }) => [partition, BigInt(offset)]));
 }

@@ -11,6 +11,13 @@ export { compressionCodecs } from './compression-codecs.ts';
 export { assertTopicName, connectAdmin, ensureTopic, topicLimit, untilServed } from './cluster.ts';
 export type { NewTopic } from './cluster.ts';
 
+// What a program reads, and how far others are.
+export { createTopicReader } from './topic-reader.ts';
+export type { TopicReader, TopicRecord } from './topic-reader.ts';
+export { readNewest } from './read-newest.ts';
+export { committedOffsets, createLagReader, offsetsAt } from './offsets.ts';
+export type { Lag } from './offsets.ts';
+
 // What a program sends.
 export { createSender } from './sender.ts';
 export type { RecordToSend, Sender, SenderOptions } from './sender.ts';

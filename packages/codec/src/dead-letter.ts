@@ -1,4 +1,4 @@
-import { headerText } from './headers.ts';
+import { headerText, lastValue } from './headers.ts';
 import type { ReceivedRecord } from './record.ts';
 
 /**
@@ -39,4 +39,29 @@ export function originOf(record: ReceivedRecord): RecordPlace {
   const isDeadLetter =
     topic !== undefined && /^\d{1,10}$/.test(partition ?? '') && /^\d{1,19}$/.test(offset ?? '');
   return isDeadLetter ? { topic, partition: Number(partition), offset: offset! } : record;
+}
+
+/** Why and from where a record was put aside. */
+export interface DeadLetterReason extends RecordPlace {
+  /** Name of the error, such as `CodecError.CORRUPT_PAYLOAD`. */
+  readonly errorClass: string;
+  readonly message: string;
+}
+
+/** What the headers of a dead letter say; undefined for any other record. */
+export function deadLetterReason(record: ReceivedRecord): DeadLetterReason | undefined {
+  const text = (name: string): string | undefined => {
+    const value = lastValue(record.headers ?? {}, `${prefix}${name}`);
+    return typeof value === 'object' ? Buffer.from(value).toString() : value;
+  };
+  const [topic, partition = '', offset = ''] = [text('topic'), text('partition'), text('offset')];
+  return topic !== undefined && /^\d{1,10}$/.test(partition) && /^\d{1,19}$/.test(offset)
+    ? {
+        topic,
+        partition: Number(partition),
+        offset,
+        errorClass: text('exception.class.name') ?? 'unknown error',
+        message: text('exception.message') ?? 'without a reason',
+      }
+    : undefined;
 }

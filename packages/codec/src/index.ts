@@ -28,9 +28,9 @@ export { isChunk } from './cloudevents.ts';
 export { chunkKey } from './chunk.ts';
 export { decodePayload } from './payload.ts';
 
-// For receivers that put records aside.
-export { deadLetterHeaders } from './dead-letter.ts';
-export type { DeadLetterStage, RecordPlace } from './dead-letter.ts';
+// For receivers that put records aside, and for those who look at them.
+export { deadLetterHeaders, deadLetterReason } from './dead-letter.ts';
+export type { DeadLetterReason, DeadLetterStage, RecordPlace } from './dead-letter.ts';
 
 // For programs that offer a choice or handle pixels themselves.
 export { formats } from './encode.ts';

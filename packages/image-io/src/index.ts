@@ -15,6 +15,11 @@ export type { Size, TranscodeOptions } from './transcode.ts';
 export { encodingOf, encodings, isLossless, mediaTypeOf } from './encodings.ts';
 export type { Encoding } from './encodings.ts';
 
+// What a record holds, for people.
+export { describeRecord } from './describe.ts';
+export type { RecordDescription } from './describe.ts';
+export { previewOf, thumbnailOf } from './preview.ts';
+
 // Images out.
 export { imagePath, safeName } from './path.ts';
 export { openImageStore, plainFile } from './store.ts';

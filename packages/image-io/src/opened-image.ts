@@ -34,14 +34,18 @@ export interface OpenedImage {
  */
 export async function openImage(
   content: Image['content'],
-  { maxImagePixels }: { readonly maxImagePixels?: number | undefined },
+  {
+    maxImagePixels,
+    firstFrameOnly = false,
+  }: { readonly maxImagePixels?: number | undefined; readonly firstFrameOnly?: boolean },
 ): Promise<OpenedImage> {
   if (isPixelArray(content)) {
     return openPixels(content);
   }
   const source = 'source' in content ? content.source : byteSource(content.bytes);
   const limit = maxImagePixels ?? Math.max(defaultMaxPixels, source.size);
-  const { mediaType, width, height, frames } = await inspectImage(source, { maxImagePixels: limit });
+  const { mediaType, width, height, ...info } = await inspectImage(source, { maxImagePixels: limit });
+  const frames = firstFrameOnly ? 1 : info.frames;
   if (width * height * frames > limit) {
     throw new ImageIoError(
       'LIMIT_EXCEEDED',

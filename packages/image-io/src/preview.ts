@@ -1,0 +1,41 @@
+import type { EncodedImage, Image } from '@image-stream/codec';
+import type { Sharp } from 'sharp';
+import { decoded, openImage } from './opened-image.ts';
+
+type Content = Image['content'];
+
+interface PreviewOptions {
+  /** Width times height of an image that is decoded. Default: as `inspectImage`. */
+  readonly maxImagePixels?: number | undefined;
+}
+
+/**
+ * A small square of an image as WebP: upright, in sRGB, cut to its middle; of an animation, the first frame. Unlike
+ * `transcode`, it drops what a small picture has no room for.
+ *
+ * @throws ImageIoError as `transcode`
+ */
+export async function thumbnailOf(
+  content: Content,
+  side: number,
+  options: PreviewOptions = {},
+): Promise<EncodedImage> {
+  const image = await firstFrame(content, options);
+  const small = image.resize({ width: side, height: side, fit: 'cover', withoutEnlargement: true });
+  return { mediaType: 'image/webp', bytes: await decoded(small.webp({ quality: 80, effort: 2 }).toBuffer()) };
+}
+
+/**
+ * All of an image as a PNG that any browser shows: upright, in sRGB, 8 bits a channel, the first frame.
+ *
+ * @throws ImageIoError as `transcode`
+ */
+export async function previewOf(content: Content, options: PreviewOptions = {}): Promise<EncodedImage> {
+  const image = await firstFrame(content, options);
+  return { mediaType: 'image/png', bytes: await decoded(image.png({ compressionLevel: 3 }).toBuffer()) };
+}
+
+async function firstFrame(content: Content, { maxImagePixels }: PreviewOptions): Promise<Sharp> {
+  const { image } = await openImage(content, { maxImagePixels, firstFrameOnly: true });
+  return image.autoOrient().toColourspace('srgb');
+}

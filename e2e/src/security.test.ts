@@ -6,11 +6,15 @@ import { createCertificates, startKafka } from '@image-stream/local-kafka';
 import type { Certificates, KafkaCluster } from '@image-stream/local-kafka';
 import kafkajs from 'kafkajs';
 import type { Admin } from 'kafkajs';
-import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
+import sharp from 'sharp';
+import { afterAll, beforeAll, describe, expect, onTestFinished, test, vi } from 'vitest';
 import { filesIn, temporaryFolder } from './files.test-support.ts';
-import { start, summaryOf } from './programs.test-support.ts';
+import { logOf, start, summaryOf } from './programs.test-support.ts';
+import type { Running } from './programs.test-support.ts';
 
 const topic = 'data-stream';
+const deadLetterTopic = `${topic}.dead-letter`;
+const patience = { timeout: 30_000, interval: 50 };
 const secret = 'hunter2 "and" more';
 const users = {
   admin: 'a',
@@ -34,7 +38,7 @@ beforeAll(async () => {
   kafka = await startKafka({ securityProtocol: 'SASL_SSL', certificates, users, config });
   admin = (await clientOf('admin')).admin();
   await admin.connect();
-  await admin.createTopics({ topics: [{ topic }, { topic: `${topic}.dead-letter` }] });
+  await admin.createTopics({ topics: [{ topic }, { topic: deadLetterTopic }] });
   const acl = [...(await documentedAcls()), ...aclsOfWatcher()];
   await admin.createAcls({ acl });
   await vi.waitFor(async () => expect(await aclCount()).toBe(acl.length));
@@ -51,7 +55,7 @@ const consume = (user: string, ...args: string[]) =>
   program('consumer', user, ['-o', temporaryFolder(), '--exit-at-end', ...args]);
 
 describe('the ACLs of SECURITY.md', () => {
-  test('suffice for the producer, the consumer, a selection and dead letters', async () => {
+  test('suffice for the producer, the consumer, a selection, dead letters and verify', async () => {
     expect(await produce('image-producer')).toMatchObject({ exitCode: 0 });
     // More than a record may hold, so that the producer has to know the limit.
     expect(await produce('image-producer', '-n', '1', '--width', '800', '--height', '800')).toMatchObject({
@@ -65,14 +69,60 @@ describe('the ACLs of SECURITY.md', () => {
     const { exitCode, stdout, stderr } = await consume('image-consumer', '--since', '1h', '--json');
     expect({ exitCode, stderr }).toMatchObject({ exitCode: 0 });
     expect(summaryOf(stdout)).toMatchObject({ images: 3, failed: 0 });
+
+    await send(kafkajs.CompressionTypes.None, 'not an image');
+    // Fits compressed only, which the consumer has to know.
+    await send(kafkajs.CompressionTypes.GZIP, Buffer.alloc(5_000_000));
+    const rest = await consume('image-consumer', '-o', output, '--json');
+    expect({ ...rest, ...summaryOf(rest.stdout) }).toMatchObject({ exitCode: 0, images: 0, deadLettered: 2 });
+    expect(await recordsIn(deadLetterTopic)).toBe(2);
+
+    const verify = await program('consumer', 'image-consumer', ['verify', '-o', output, '--json']);
+    expect(verify).toMatchObject({ exitCode: 0, stderr: '' });
+    expect(JSON.parse(verify.stdout)).toMatchObject({ onDisk: 3, deadLettered: 2, differences: 0 });
     const { groups } = await admin.listGroups();
     expect(groups.map(({ groupId }) => groupId)).toEqual(['image-consumer']);
-
-    const producer = (await clientOf('image-consumer')).producer();
-    await producer.connect();
-    await producer.send({ topic: `${topic}.dead-letter`, messages: [{ value: 'bad' }] });
-    await producer.disconnect();
   });
+});
+
+test('a dead-letter topic whose ACL is taken away pauses the consumer until it has the ACL again', async () => {
+  const consumer = begin('consumer', 'image-consumer', ['-o', temporaryFolder(), '--metrics-port', '0']);
+  onTestFinished(() => void consumer.process.kill('SIGKILL'));
+  const log = logOf(consumer);
+  const [, url] = await vi.waitUntil(() => /metrics on (http:\S+)/.exec(log()), patience);
+  const ask = async (path: string): Promise<string> => (await fetch(`${url}${path}`)).text();
+  const acl = (await documentedAcls()).filter(({ resourceName }) => resourceName === deadLetterTopic);
+  const image = await sharp({ create: { width: 8, height: 8, channels: 3, background: 'teal' } })
+    .png()
+    .toBuffer();
+  const [before, letters] = [await committedOffset(), await recordsIn(deadLetterTopic)];
+
+  // At first nothing has been sent to the topic yet; the second time, something is connected to it.
+  for (const round of [1, 2]) {
+    await admin.deleteAcls({ filters: acl });
+    await send(kafkajs.CompressionTypes.None, 'not an image', image);
+    await expect
+      .poll(() => log().split('paused, nothing is skipped or committed').length - 1, patience)
+      .toBe(round);
+    const reason = new RegExp(
+      `stalled since .*${deadLetterTopic} cannot be written: .*needs an ACL for the topic`,
+    );
+    expect(await ask('/readyz')).toMatch(reason);
+    const saved = `image_stream_images_saved_total ${round}\n`;
+    await expect.poll(() => ask('/metrics'), patience).toContain(saved);
+    expect(await ask('/metrics')).toContain('image_stream_stalled 1\n');
+    // Not the image either, which comes after the bad record.
+    expect(await committedOffset()).toBe(before + 2 * (round - 1));
+    expect(await recordsIn(deadLetterTopic)).toBe(letters + round - 1);
+
+    await admin.createAcls({ acl });
+    await expect.poll(committedOffset, patience).toBe(before + 2 * round);
+    expect(await ask('/readyz')).toBe('{"status":"ready"}\n');
+    expect(await ask('/metrics')).toContain('image_stream_stalled 0\n');
+    expect(await recordsIn(deadLetterTopic)).toBe(letters + round);
+  }
+  consumer.process.kill('SIGTERM');
+  expect(await consumer.ended).toMatchObject({ exitCode: 0 });
 });
 
 describe('one line says which ACL a user lacks, who', () => {
@@ -133,14 +183,18 @@ describe.each(['producer', 'consumer'] as const)('the secrets of the %s', (name)
   });
 });
 
-async function program(
+function program(...args: Parameters<typeof begin>): Running['ended'] {
+  return begin(...args).ended;
+}
+
+function begin(
   name: 'producer' | 'consumer',
   user: string,
   args: readonly string[],
   password = secret,
-) {
+): Running {
   const environment = { KAFKA_BOOTSTRAP_SERVERS: kafka.bootstrapServers, PASSWORD: escaped(password) };
-  return await start(name, ['-F', propertiesOf(user), ...args], environment).ended;
+  return start(name, [...args, '-F', propertiesOf(user)], environment);
 }
 
 /** A properties file as SECURITY.md shows it. */
@@ -177,6 +231,24 @@ async function clientOf(username: keyof typeof users): Promise<kafkajs.Kafka> {
     sasl: { mechanism: 'scram-sha-512', username, password: users[username] },
     logLevel: kafkajs.logLevel.NOTHING,
   });
+}
+
+/** Sends records as the producer's user. */
+async function send(compression: kafkajs.CompressionTypes, ...values: (string | Buffer)[]): Promise<void> {
+  const producer = (await clientOf('image-producer')).producer();
+  await producer.connect();
+  await producer.send({ topic, compression, messages: values.map((value) => ({ value })) });
+  await producer.disconnect();
+}
+
+async function recordsIn(name: string): Promise<number> {
+  const [offsets] = await admin.fetchTopicOffsets(name);
+  return Number(offsets!.high);
+}
+
+async function committedOffset(): Promise<number> {
+  const [offsets] = await admin.fetchOffsets({ groupId: 'image-consumer', topics: [topic] });
+  return Number(offsets!.partitions[0]!.offset);
 }
 
 /** The commands of SECURITY.md, as kafka-acls.sh understands them. */

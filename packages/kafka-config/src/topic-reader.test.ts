@@ -46,6 +46,14 @@ describe('a topic', () => {
     expect(values(records)).toEqual(['0/3 d']);
   });
 
+  test('gives a single record, or none where there is none', async () => {
+    const topic = await createTopic(1);
+    await send(topic, 0, ['a', 'b']);
+    const reader = await open(topic);
+    expect((await reader.at(0, 1n))?.value?.toString()).toBe('b');
+    expect([await reader.at(0, 2n), await reader.at(5, 0n)]).toEqual([undefined, undefined]);
+  });
+
   test('leaves no group behind', async () => {
     const topic = await createTopic(1);
     await send(topic, 0, ['a']);

@@ -26,6 +26,8 @@ export interface TopicReader {
     readonly records: readonly TopicRecord[];
     readonly next: ReadonlyMap<number, bigint>;
   }>;
+  /** The record at an offset; undefined where there is none. */
+  at(partition: number, offset: bigint): Promise<TopicRecord | undefined>;
   /** The records of a partition from an offset up to, but without, another one. */
   range(partition: number, from: bigint, to: bigint): AsyncGenerator<TopicRecord>;
   close(): Promise<void>;
@@ -121,7 +123,10 @@ export async function createTopicReader(kafka: Kafka, topic: string): Promise<To
     });
   }
 
-  async function fetchOnce(from: ReadonlyMap<number, bigint>): ReturnType<TopicReader['fetch']> {
+  async function fetchOnce(
+    from: ReadonlyMap<number, bigint>,
+    maxBytes: number,
+  ): ReturnType<TopicReader['fetch']> {
     const leaders = Object.entries(cluster.findLeaderForPartitions(topic, [...from.keys()]));
     const answers = await Promise.all(
       leaders.map(async ([nodeId, partitions]) => {
@@ -129,14 +134,14 @@ export async function createTopicReader(kafka: Kafka, topic: string): Promise<To
         const wanted = partitions.map((partition) => ({
           partition,
           fetchOffset: String(from.get(partition)),
-          maxBytes: fetchBytes,
+          maxBytes,
         }));
         const { responses } = await broker.fetch({
           replicaId: -1,
           isolationLevel: readUncommitted,
           maxWaitTime: waitMs,
           minBytes: 1,
-          maxBytes: fetchBytes,
+          maxBytes,
           topics: [{ topic, partitions: wanted }],
         });
         return responses.flatMap((response) => response.partitions);
@@ -171,20 +176,36 @@ export async function createTopicReader(kafka: Kafka, topic: string): Promise<To
     );
   }
 
-  async function fetch(from: ReadonlyMap<number, bigint>): ReturnType<TopicReader['fetch']> {
+  async function isWithin(partition: number, offset: bigint): Promise<boolean> {
+    const bounds = (await offsets()).get(partition);
+    return bounds !== undefined && offset >= bounds.low && offset < bounds.high;
+  }
+
+  async function fetch(
+    from: ReadonlyMap<number, bigint>,
+    maxBytes = fetchBytes,
+  ): ReturnType<TopicReader['fetch']> {
     try {
-      return await retried(() => fetchOnce(from));
+      return await retried(() => fetchOnce(from, maxBytes));
     } catch (error) {
       if ((rootCause(error) as Error).name !== outOfRange) {
         throw error;
       }
-      return retried(async () => fetchOnce(await withinBounds(from)));
+      return retried(async () => fetchOnce(await withinBounds(from), maxBytes));
     }
   }
 
   return {
     offsets,
-    fetch,
+    fetch: (from) => fetch(from),
+    async at(partition, offset) {
+      if (!(await isWithin(partition, offset))) {
+        return undefined;
+      }
+      // At least one batch comes, however small the limit is.
+      const { records } = await fetch(new Map([[partition, offset]]), 1);
+      return records.find((record) => record.partition === partition && BigInt(record.offset) === offset);
+    },
     async *range(partition, from, to) {
       for (let position = from; position < to;) {
         const { records, next } = await fetch(new Map([[partition, position]]));

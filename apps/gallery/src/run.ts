@@ -1,0 +1,173 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { Limits } from '@image-stream/codec';
+import { describeRecord, thumbnailOf } from '@image-stream/image-io';
+import {
+  assertTopicName,
+  clientConfig,
+  committedOffsets,
+  compressionCodecs,
+  connectAdmin,
+  createLagReader,
+  createTopicReader,
+  loadProperties,
+  translate,
+} from '@image-stream/kafka-config';
+import type { Lag, TopicRecord } from '@image-stream/kafka-config';
+import { timing } from '@image-stream/program';
+import type { RunContext, Summary } from '@image-stream/program';
+import kafkajs from 'kafkajs';
+import type { Admin } from 'kafkajs';
+import { follow } from './feed.ts';
+import type { FeedListener } from './feed.ts';
+import { listen } from './listen.ts';
+import { createLive } from './live.ts';
+import type { TopicName } from './messages.ts';
+import type { options } from './options.ts';
+import { readPart } from './part.ts';
+import { createPictures, thumbnailSide } from './pictures.ts';
+import { createRates } from './rates.ts';
+import { createGalleryServer, thumbnailKey } from './server.ts';
+import type { Shown } from './server.ts';
+import { createThumbnails } from './thumbnails.ts';
+
+const defaultPort = 8080;
+
+/** How many items the gallery and its pages keep of each topic. */
+const maxItems = 400;
+
+/** How many records from before the start to begin with. */
+const backlog = 120;
+const statsMs = 1000;
+
+/** How often to look whether there are dead letters by now. */
+const deadLettersMs = 3000;
+
+/** Makes the parts of the gallery from the command line, and serves it until it is stopped. */
+export async function run({ values, logger, signal, path }: RunContext<typeof options>): Promise<Summary> {
+  const { topic } = values;
+  const deadLetterTopic = values['dead-letter-topic'] ?? `${topic}.dead-letter`;
+  assertTopicName(topic);
+  assertTopicName(deadLetterTopic);
+  const properties = await loadProperties({
+    flags: {
+      'bootstrap.servers': { option: '--bootstrap-servers', text: values['bootstrap-servers'] },
+      'request.timeout.ms': { option: '--request-timeout-ms', text: values['request-timeout-ms'] },
+      'group.id': { option: '--group-id', text: values['group-id'] },
+    },
+    overrides: values.X?.map(String) ?? [],
+    environment: process.env,
+    file: values['command-config'] && path(values['command-config']),
+    defaults: {
+      'bootstrap.servers': 'localhost:29092',
+      'request.timeout.ms': '30000',
+      'group.id': 'image-consumer',
+    },
+  });
+  const group = properties['group.id']!;
+  const limits: Limits =
+    values['max-image-pixels'] === undefined ? {} : { maxImagePixels: values['max-image-pixels'] };
+
+  Object.assign(kafkajs.CompressionCodecs, compressionCodecs());
+  const kafka = new kafkajs.Kafka(await clientConfig(properties, logger));
+  const admin = kafka.admin();
+  await connectAdmin(admin, properties['bootstrap.servers']!);
+
+  const started = performance.now();
+  const live = createLive({ topic, deadLetterTopic, group, maxItems });
+  const readLag = createLagReader(admin, topic, group, true);
+  const thumbnails = createThumbnails();
+  const rates = createRates();
+  const topics = new Map<TopicName, Shown>();
+  const counts = { images: 0, failed: 0, skipped: 0, deadLettered: 0, removed: 0 };
+  const bytes = { payloadBytes: 0, wireBytes: 0 };
+  let problem: string | undefined;
+
+  const listener: FeedListener = {
+    item(item, content) {
+      // Those that there is no time for now are made when a page asks for them.
+      if (content !== undefined && !thumbnails.isBusy()) {
+        const make = async (): Promise<Uint8Array> =>
+          (await thumbnailOf(content, thumbnailSide, limits)).bytes;
+        const key = thumbnailKey(item.topic, item.partition, item.offset);
+        thumbnails.get(key, item.imageBytes ?? item.recordBytes, make).catch(() => {});
+      }
+      counts.images += item.problem === undefined && (item.chunks?.have ?? 1) === 1 ? 1 : 0;
+      bytes.payloadBytes += item.imageBytes ?? 0;
+      bytes.wireBytes += item.recordBytes;
+      live.item(item);
+    },
+    traffic: (recordBytes, isImage) => rates.count(recordBytes, isImage),
+    passedOver(records) {
+      counts.skipped += records;
+    },
+    problem(reason) {
+      if (reason !== undefined && reason !== problem) {
+        logger.warn(`nothing new can be read, and is tried again: ${reason}`);
+      }
+      problem = reason;
+    },
+  };
+
+  /** Shows a topic, and what comes to it from now on. */
+  async function show(name: TopicName, kafkaTopic: string): Promise<void> {
+    const [feedReader, reader] = [
+      await createTopicReader(kafka, kafkaTopic),
+      await createTopicReader(kafka, kafkaTopic),
+    ];
+    topics.set(name, {
+      pictures: createPictures({
+        topic: name,
+        reader,
+        directory: path(values['output-directory']),
+        limits,
+      }),
+      part: (place) => readPart(place, { topic: name, kafkaTopic, admin, reader, limits }),
+    });
+    const describe = (record: TopicRecord) => describeRecord(record, limits);
+    const own = name === 'images' ? listener : { ...listener, traffic() {}, passedOver() {}, problem() {} };
+    void follow({ topic: name, reader: feedReader, describe, backlog, listener: own, signal });
+  }
+
+  try {
+    await show('images', topic);
+    const server = createGalleryServer({
+      host: values.host,
+      page: new URL('page/', import.meta.url),
+      live,
+      thumbnails,
+      shown: (name) => topics.get(name),
+      logger,
+    });
+    const url = await listen(server, values.host, values.port ?? defaultPort);
+    logger.info(`the pictures of ${topic} are on ${url} until Ctrl-C`);
+    void every(deadLettersMs, signal, async () => {
+      if (!topics.has('dead-letters') && (await admin.listTopics()).includes(deadLetterTopic)) {
+        await show('dead-letters', deadLetterTopic);
+      }
+    });
+    await every(statsMs, signal, async () => {
+      const lag = await lagOf(admin, topic, group, readLag).catch(() => null);
+      live.stats({ ...rates.read(), lag, passedOver: counts.skipped, problem: problem ?? null });
+    });
+    live.close();
+    server.close();
+    server.closeAllConnections();
+    return { ...counts, ...bytes, ...timing(counts.images, performance.now() - started) };
+  } catch (error) {
+    throw translate(error, [], `topic '${topic}' cannot be read`);
+  }
+}
+
+/** Again and again until `signal` is aborted; what fails is tried again the next time. */
+async function every(ms: number, signal: AbortSignal, work: () => Promise<void>): Promise<void> {
+  while (!signal.aborted) {
+    await work().catch(() => {});
+    await sleep(ms, undefined, { signal }).catch(() => {});
+  }
+}
+
+/** How many records a group has not committed; null where it has committed nothing. */
+async function lagOf(admin: Admin, topic: string, group: string, read: () => Promise<Lag>) {
+  const committed = await committedOffsets(admin, topic, group);
+  return committed.size === 0 ? null : [...(await read()).values()].reduce((sum, lag) => sum + lag, 0);
+}

@@ -1,0 +1,241 @@
+import { createServer } from 'node:http';
+import type { IncomingMessage, Server, ServerResponse } from 'node:http';
+import { isIP } from 'node:net';
+import { readFile } from 'node:fs/promises';
+import { Readable } from 'node:stream';
+import { pipeline } from 'node:stream/promises';
+import { CodecError } from '@image-stream/codec';
+import { ImageIoError } from '@image-stream/image-io';
+import type { Logger } from '@image-stream/program';
+import type { Live } from './live.ts';
+import type { Part, TopicName } from './messages.ts';
+import { NoPlaceError } from './part.ts';
+import type { Place } from './part.ts';
+import { NoPictureError } from './pictures.ts';
+import type { Pictures, Served } from './pictures.ts';
+import type { Thumbnails } from './thumbnails.ts';
+
+/** One of the topics, for requests. */
+export interface Shown {
+  readonly pictures: Pictures;
+  readonly part: (place: Place) => Promise<Part>;
+}
+
+export interface ServerOptions {
+  /** As the user named it; pages may use that name. */
+  readonly host: string;
+  /** The folder of the page's files. */
+  readonly page: URL;
+  readonly live: Live;
+  readonly thumbnails: Thumbnails;
+  /** Undefined for a topic that does not exist. */
+  readonly shown: (topic: TopicName) => Shown | undefined;
+  readonly logger: Pick<Logger, 'debug'>;
+}
+
+/** Nothing from elsewhere, nothing inline, and no text becomes markup. */
+const pagePolicy = [
+  "default-src 'none'",
+  "script-src 'self'",
+  "style-src 'self'",
+  "img-src 'self'",
+  "connect-src 'self'",
+  "base-uri 'none'",
+  "form-action 'none'",
+  "frame-ancestors 'none'",
+  "require-trusted-types-for 'script'",
+].join('; ');
+
+/** For bytes of strangers: whatever they are, they do nothing. */
+const picturePolicy = "default-src 'none'; sandbox; frame-ancestors 'none'";
+
+const everywhere = {
+  'content-security-policy': pagePolicy,
+  'x-content-type-options': 'nosniff',
+  'cross-origin-resource-policy': 'same-origin',
+  'cross-origin-opener-policy': 'same-origin',
+  'referrer-policy': 'no-referrer',
+  'cache-control': 'no-store',
+};
+
+const pageFiles: Record<string, readonly [file: string, mediaType: string]> = {
+  '/': ['index.html', 'text/html; charset=utf-8'],
+  '/main.js': ['main.js', 'text/javascript; charset=utf-8'],
+  '/style.css': ['style.css', 'text/css; charset=utf-8'],
+  '/icon.svg': ['icon.svg', 'image/svg+xml'],
+};
+
+/** What can be had of one record. */
+type Aspect = 'details' | 'thumbnail' | 'image' | 'original' | 'file';
+
+/** The address of a record: `/images/0/1234/thumbnail`. */
+const recordPath =
+  /^\/(images|dead-letters)\/(\d{1,9})\/(\d{1,18})\/(details|thumbnail|image|original|file)$/;
+const partPath = /^\/(images|dead-letters)$/;
+
+/** A server for pages on this machine. It changes nothing, whatever is asked. */
+export function createGalleryServer(options: ServerOptions): Server {
+  const { host, page, live, thumbnails, shown, logger } = options;
+
+  return createServer({ requestTimeout: 10_000, headersTimeout: 10_000 }, (request, response) => {
+    for (const [name, value] of Object.entries(everywhere)) {
+      response.setHeader(name, value);
+    }
+    answer(request, response).catch((error: unknown) => {
+      const status = statusOf(error);
+      if (status === undefined) {
+        logger.debug({ error }, `${request.url} was not answered`);
+      }
+      if (response.headersSent) {
+        // What was sent is not all; only a broken connection says so.
+        response.destroy();
+        return;
+      }
+      refuse(response, status ?? 500, (error as Error).message);
+    });
+  });
+
+  async function answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    if (!isOurs(request.headers.host, host)) {
+      refuse(response, 421, 'this name is none of the gallery; open the address that it printed');
+      return;
+    }
+    if (request.method !== 'GET' && request.method !== 'HEAD') {
+      response.setHeader('allow', 'GET, HEAD');
+      refuse(response, 405, `${request.method} is not answered, only GET and HEAD`);
+      return;
+    }
+    const { pathname, searchParams } = new URL(request.url ?? '/', 'http://gallery');
+    if (Object.hasOwn(pageFiles, pathname)) {
+      const [file, mediaType] = pageFiles[pathname]!;
+      send(response, mediaType, await readFile(new URL(file, page)));
+    } else if (pathname === '/events') {
+      live.open(response);
+    } else if (recordPath.test(pathname)) {
+      const [, topic, partition, offset, aspect] = recordPath.exec(pathname)!;
+      await answerRecord(response, topic as TopicName, Number(partition), BigInt(offset!), aspect as Aspect);
+    } else if (partPath.test(pathname)) {
+      const topic = partPath.exec(pathname)![1] as TopicName;
+      const place = placeOf(searchParams);
+      sendJson(response, (await shown(topic)?.part(place)) ?? { items: [], next: {} });
+    } else {
+      refuse(response, 404, `there is no ${pathname}`);
+    }
+  }
+
+  async function answerRecord(
+    response: ServerResponse,
+    topic: TopicName,
+    partition: number,
+    offset: bigint,
+    aspect: Aspect,
+  ): Promise<void> {
+    const pictures = shown(topic)?.pictures;
+    const missing = new NotFoundError(`there is no record at ${partition}@${offset}`);
+    if (pictures === undefined) {
+      throw missing;
+    }
+    if (aspect === 'details') {
+      const details = await pictures.details(partition, offset);
+      if (details === undefined) {
+        throw missing;
+      }
+      sendJson(response, details);
+    } else if (aspect === 'thumbnail') {
+      const make = async (): Promise<Uint8Array> => {
+        const made = await pictures.thumbnail(partition, offset);
+        if (made === undefined) {
+          throw missing;
+        }
+        return made;
+      };
+      const bytes = await thumbnails.get(thumbnailKey(topic, partition, offset), 16 * 1024 ** 2, make);
+      response.setHeader('content-security-policy', picturePolicy);
+      // A record never changes.
+      response.setHeader('cache-control', 'private, max-age=3600, immutable');
+      send(response, 'image/webp', bytes);
+    } else {
+      const served = await pictures[aspect](partition, offset);
+      if (served === undefined) {
+        throw missing;
+      }
+      await sendServed(response, served, aspect);
+    }
+  }
+}
+
+/** Under which a thumbnail is kept. */
+export function thumbnailKey(topic: TopicName, partition: number, offset: bigint | string): string {
+  return `${topic}/${partition}/${offset}`;
+}
+
+class NotFoundError extends Error {
+  override readonly name = 'NotFoundError';
+}
+
+/** Undefined for an error that is ours. */
+function statusOf(error: unknown): number | undefined {
+  if (error instanceof NotFoundError) {
+    return 404;
+  }
+  if (error instanceof NoPlaceError) {
+    return 400;
+  }
+  // There is a record, but it cannot be shown.
+  const isContent = [NoPictureError, CodecError, ImageIoError].some((known) => error instanceof known);
+  return isContent ? 422 : undefined;
+}
+
+/**
+ * Whether a request names this server. Another page could have its own name resolve to this address, and read what is
+ * served here as its own; it cannot do so with an address or `localhost`.
+ */
+function isOurs(header: string | undefined, host: string): boolean {
+  const name = /^(\[[\da-f:.]+\]|[\w.-]+)(:\d{1,5})?$/i.exec(header ?? '')?.[1]?.replaceAll(/[[\]]/g, '');
+  return name !== undefined && (name === 'localhost' || name === host || isIP(name) !== 0);
+}
+
+/** `?time=` in RFC 3339, or `?from=0@12,1@7` with offsets by partition; `all@12` for all of them. */
+function placeOf(query: URLSearchParams): Place {
+  const time = new Date(query.get('time') ?? Number.NaN);
+  if (!Number.isNaN(time.getTime())) {
+    return { time };
+  }
+  const from = (query.get('from') ?? '').split(',').map((text) => /^(all|\d{1,9})@(\d{1,18})$/.exec(text));
+  if (from.includes(null)) {
+    throw new NoPlaceError('a place is a time, or partitions with their offsets, such as 0@12');
+  }
+  const positions = from.map(
+    (match) => [match![1] === 'all' ? 'all' : Number(match![1]), BigInt(match![2]!)] as const,
+  );
+  return { positions: new Map(positions) };
+}
+
+function sendJson(response: ServerResponse, body: unknown): void {
+  send(response, 'application/json', Buffer.from(JSON.stringify(body)));
+}
+
+function send(response: ServerResponse, mediaType: string, bytes: Uint8Array): void {
+  response.writeHead(200, { 'content-type': mediaType, 'content-length': bytes.length });
+  response.end(bytes);
+}
+
+async function sendServed(
+  response: ServerResponse,
+  { mediaType, bytes, size, filename }: Served,
+  aspect: Aspect,
+): Promise<void> {
+  response.writeHead(200, {
+    'content-type': mediaType,
+    ...(size !== undefined && { 'content-length': size }),
+    'content-disposition': `${aspect === 'image' ? 'inline' : 'attachment'}; filename="${filename}"`,
+    'content-security-policy': picturePolicy,
+  });
+  await pipeline(Readable.from(bytes instanceof Uint8Array ? [bytes] : bytes), response);
+}
+
+function refuse(response: ServerResponse, status: number, reason: string): void {
+  const body = Buffer.from(`${JSON.stringify({ error: reason })}\n`);
+  response.writeHead(status, { 'content-type': 'application/json', 'content-length': body.length });
+  response.end(body);
+}

@@ -1,5 +1,5 @@
 import type { ServerResponse } from 'node:http';
-import type { Hello, Item, Stats, TopicName } from './messages.ts';
+import type { Events, Hello, Item, Stats, TopicName } from './messages.ts';
 
 /** What is new, for every page that is open. */
 export interface Live {
@@ -32,7 +32,7 @@ export function createLive(hello: Hello): Live {
   let news = new Map<string, Item>();
   let timer: NodeJS.Timeout | undefined;
 
-  function send(page: ServerResponse, event: string, data: unknown): void {
+  function send<Name extends keyof Events>(page: ServerResponse, event: Name, data: Events[Name]): void {
     if (page.writableLength > maxUnsentBytes) {
       page.destroy();
       return;
@@ -40,7 +40,7 @@ export function createLive(hello: Hello): Live {
     page.write(`event: ${event}\ndata: ${JSON.stringify(data)}\n\n`);
   }
 
-  function broadcast(event: string, data: unknown): void {
+  function broadcast<Name extends keyof Events>(event: Name, data: Events[Name]): void {
     for (const page of pages) {
       send(page, event, data);
     }

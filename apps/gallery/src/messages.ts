@@ -60,6 +60,16 @@ export interface Stats {
   readonly problem: string | null;
 }
 
+/** The server-sent events. */
+export interface Events {
+  readonly hello: Hello;
+  /** What is new, and what more is known. */
+  readonly items: readonly Item[];
+  /** The stats of the last minute, for a page that has just been opened. */
+  readonly past: readonly Stats[];
+  readonly stats: Stats;
+}
+
 /** Everything about one record. */
 export interface Details {
   readonly item: Item;

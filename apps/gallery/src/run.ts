@@ -91,8 +91,10 @@ export async function run({ values, logger, signal, path }: RunContext<typeof op
         const key = thumbnailKey(item.topic, item.partition, item.offset);
         thumbnails.get(key, item.imageBytes ?? item.recordBytes, make).catch(() => {});
       }
-      counts.images += item.problem === undefined && (item.chunks?.have ?? 1) === 1 ? 1 : 0;
-      bytes.payloadBytes += item.imageBytes ?? 0;
+      if (item.problem === undefined && (item.chunks?.have ?? 1) === 1) {
+        counts.images += 1;
+        bytes.payloadBytes += item.imageBytes ?? 0;
+      }
       bytes.wireBytes += item.recordBytes;
       live.item(item);
     },

@@ -5,6 +5,11 @@ export function keyOf({ topic, partition, offset }: Item): string {
   return `${topic}/${partition}/${offset}`;
 }
 
+/** What a person calls it. */
+export function nameOf({ filename, id, partition, offset }: Item): string {
+  return filename ?? id ?? `${partition}@${offset}`;
+}
+
 /** Bytes in decimal units, as disks and networks are measured. */
 export function bytes(count: number): string {
   const units = ['B', 'kB', 'MB', 'GB', 'TB'];

@@ -1,5 +1,5 @@
 import type { Item } from '../messages.ts';
-import { age, bytes, dimensions, keyOf, typeName } from './format.ts';
+import { age, bytes, dimensions, keyOf, nameOf, typeName } from './format.ts';
 
 /** The tiles. Whatever records say is set as text, never as markup. */
 export interface Grid {
@@ -85,7 +85,7 @@ function createTile(item: Item): Tile {
   const element = document.createElement('li');
   const button = document.createElement('button');
   button.type = 'button';
-  const name = item.id ?? `${item.partition}@${item.offset}`;
+  const name = nameOf(item);
   const time = text('time', age(item.timestamp));
   const title = text('span', name, 'name');
   title.title = name;

@@ -1,6 +1,6 @@
-import type { Hello, Item, Part, Stats, TopicName } from '../messages.ts';
+import type { Events, Hello, Item, Part, Stats, TopicName } from '../messages.ts';
 import { createChart } from './chart.ts';
-import { bytes, figure, keyOf } from './format.ts';
+import { figure, keyOf } from './format.ts';
 import { createGrid } from './grid.ts';
 import { queryOf } from './place.ts';
 import { createViewer, element } from './viewer.ts';
@@ -18,9 +18,9 @@ let past: Part | undefined;
 /** What is shown, in its order. */
 let shown: readonly Item[] = [];
 
-const customer = element<HTMLInputElement>('customer');
-const place = element<HTMLInputElement>('place');
-const grid = createGrid(element<HTMLUListElement>('grid'), (item) => viewer.open(item));
+const customer = element('customer') as HTMLInputElement;
+const place = element('place') as HTMLInputElement;
+const grid = createGrid(element('grid') as HTMLUListElement, (item) => viewer.open(item));
 const viewer = createViewer(step, (item) => grid.focus(item));
 const charts = {
   images: createChart('images/s', '', figure),
@@ -35,34 +35,36 @@ setInterval(() => grid.refreshAges(), 5000);
 function connect(): void {
   // It connects again by itself.
   const events = new EventSource('events');
-  const on = <T>(name: string, take: (data: T) => void): void =>
-    events.addEventListener(name, (event) => take(JSON.parse((event as MessageEvent<string>).data) as T));
-
-  on<Hello>('hello', (data) => {
-    hello = data;
-    document.title = `${data.topic} – gallery`;
-    element('topic').textContent = data.topic;
-    element('about').textContent =
-      `Lag is that of group ${data.group}. The gallery only looks: it commits nothing and is in no group.`;
-    kept.images.clear();
-    kept['dead-letters'].clear();
-  });
-  on<Item[]>('items', (items) => {
-    items.forEach(keep);
-    showCounts();
-    if (past === undefined) {
-      showNews();
-    }
-  });
-  on<Stats[]>('past', (all) => {
-    all.forEach(addStats);
-    drawCharts();
-  });
-  on<Stats>('stats', (stats) => {
-    addStats(stats);
-    drawCharts();
-    showState(stats.problem === null ? 'live' : 'problem', stats.problem ?? undefined);
-  });
+  const takers: { [Name in keyof Events]: (data: Events[Name]) => void } = {
+    hello(data) {
+      hello = data;
+      document.title = `${data.topic} – gallery`;
+      element('topic').textContent = data.topic;
+      element('about').textContent =
+        `Lag is that of group ${data.group}. The gallery only looks: it commits nothing and is in no group.`;
+      kept.images.clear();
+      kept['dead-letters'].clear();
+    },
+    items(items) {
+      items.forEach(keep);
+      showCounts();
+      if (past === undefined) {
+        showNews();
+      }
+    },
+    past(all) {
+      all.forEach(addStats);
+      drawCharts();
+    },
+    stats(stats) {
+      addStats(stats);
+      drawCharts();
+      showState(stats.problem === null ? 'live' : 'problem', stats.problem ?? undefined);
+    },
+  };
+  for (const [name, take] of Object.entries(takers)) {
+    events.addEventListener(name, (event) => take(JSON.parse((event as MessageEvent<string>).data) as never));
+  }
   events.addEventListener('open', () => showState('live'));
   events.addEventListener('error', () => showState('problem', 'The gallery does not answer; trying again'));
 }

@@ -1,5 +1,5 @@
 import type { Details, Item } from '../messages.ts';
-import { age, bytes, dimensions, keyOf, moment, typeName } from './format.ts';
+import { age, bytes, dimensions, keyOf, moment, nameOf, typeName } from './format.ts';
 
 /** One picture in full, with all that its record says. */
 export interface Viewer {
@@ -14,8 +14,8 @@ type Fact = readonly [name: string, value: string | undefined];
 
 /** @param step asks for the picture before or after the one that is shown */
 export function createViewer(step: (direction: -1 | 1) => void, closed: (item: Item) => void): Viewer {
-  const dialog = element<HTMLDialogElement>('viewer');
-  const image = element<HTMLImageElement>('viewer-image');
+  const dialog = element('viewer') as HTMLDialogElement;
+  const image = element('viewer-image') as HTMLImageElement;
   const problem = element('viewer-problem');
   let shown: Item | undefined;
 
@@ -60,7 +60,7 @@ export function createViewer(step: (direction: -1 | 1) => void, closed: (item: I
       ],
       [
         ['Customer', item.customerId],
-        ['File name', item.filename],
+        ['Id', item.id],
         ['Source', item.source],
         ['Created', item.createdAt && moment(Date.parse(item.createdAt))],
       ],
@@ -77,7 +77,7 @@ export function createViewer(step: (direction: -1 | 1) => void, closed: (item: I
         ['Record', `${bytes(item.recordBytes)}${chunks ? `, one of ${chunks.count} parts` : ''}`],
         ['Format', item.format],
         ['Sent', `${moment(item.timestamp)} (${agePhrase(item.timestamp)})`],
-        ['Key', details?.key ?? undefined],
+        ['Key', details?.key === item.id ? undefined : (details?.key ?? undefined)],
       ],
     ];
     element('viewer-facts').replaceChildren(
@@ -96,7 +96,7 @@ export function createViewer(step: (direction: -1 | 1) => void, closed: (item: I
   return {
     open(item) {
       shown = item;
-      element('viewer-title').textContent = item.id ?? `${item.partition}@${item.offset}`;
+      element('viewer-title').textContent = nameOf(item);
       problem.hidden = true;
       image.hidden = false;
       image.classList.add('loading');
@@ -134,8 +134,8 @@ function agePhrase(timestamp: number): string {
 }
 
 /** An element of the page, which is there. */
-export function element<T extends HTMLElement = HTMLElement>(id: string): T {
-  return document.getElementById(id) as T;
+export function element(id: string): HTMLElement {
+  return document.getElementById(id)!;
 }
 
 function listOf(facts: readonly Fact[]): HTMLDListElement {

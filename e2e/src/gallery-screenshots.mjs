@@ -41,7 +41,14 @@ try {
   await sendBadRecords();
   run('consumer', ['--exit-at-end', '-o', output]);
 
-  gallery = spawn(process.execPath, [here('apps/gallery/dist/main.js'), ...servers, '-o', output, '--port', '0']);
+  gallery = spawn(process.execPath, [
+    here('apps/gallery/dist/main.js'),
+    ...servers,
+    '-o',
+    output,
+    '--port',
+    '0',
+  ]);
   const url = await urlOf(gallery);
   // What is sent while it is open makes the charts.
   const live = spawn(process.execPath, [

@@ -25,7 +25,7 @@ export interface Running {
   readonly ended: Promise<Ended>;
 }
 
-type Program = 'producer' | 'consumer';
+type Program = 'producer' | 'consumer' | 'gallery';
 
 /** A program's command line, for what runs it in another way. */
 export function commandOf(program: Program, args: readonly string[]): string[] {

@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import { once } from 'node:events';
 import { request } from 'node:http';
 import { readFileSync, writeFileSync } from 'node:fs';
@@ -19,32 +20,32 @@ withBrowser(`the page ${noBrowser ?? ''}`, () => {
     const topic = await createTopic(2);
     const { page, errors } = await openPage(await serve(topic));
     await page.getByText('Waiting for pictures.').waitFor();
-    await generate(topic, 3, '-cid', 'garden');
+    await sendPictures(topic, 3, 'garden');
     await tiles(page).nth(2).waitFor();
-    await generate(topic, 2, '-cid', 'harbour');
+    await sendPictures(topic, 2, 'harbour');
     await tiles(page).nth(4).waitFor();
     expect(await detailsOf(page)).toEqual([
-      ...Array<string>(2).fill('harbour · 32 × 24'),
-      ...Array<string>(3).fill('garden · 32 × 24'),
+      ...Array<string>(2).fill('harbour · 60 × 40'),
+      ...Array<string>(3).fill('garden · 60 × 40'),
     ]);
     await expectPictures(page, 5);
 
     await page.keyboard.press('/');
     await page.keyboard.type('GARD');
     await until(async () => (await tiles(page).count()) === 3);
-    await generate(topic, 1, '-cid', 'garden');
+    await sendPictures(topic, 1, 'garden');
     await tiles(page).nth(3).waitFor();
-    expect(await detailsOf(page)).toEqual(Array<string>(4).fill('garden · 32 × 24'));
+    expect(await detailsOf(page)).toEqual(Array<string>(4).fill('garden · 60 × 40'));
     expect(errors).toEqual([]);
   });
 
   test('holds still while paused, and says how much is new', async () => {
     const topic = await createTopic();
-    await generate(topic, 2);
+    await sendPictures(topic, 2);
     const { page } = await openPage(await serve(topic));
     await tiles(page).nth(1).waitFor();
     await page.keyboard.press('p');
-    await generate(topic, 3);
+    await sendPictures(topic, 3);
     await page.getByRole('button', { name: '3 new' }).waitFor();
     expect(await tiles(page).count()).toBe(2);
     await page.keyboard.press('p');
@@ -53,7 +54,7 @@ withBrowser(`the page ${noBrowser ?? ''}`, () => {
 
   test('goes to an offset or a time, on from there, and back to live', async () => {
     const topic = await createTopic();
-    await generate(topic, 45, '-cid', 'garden');
+    await sendPictures(topic, 45);
     const { page, errors } = await openPage(await serve(topic));
     await tiles(page).nth(44).waitFor();
     await page.keyboard.press('g');
@@ -114,7 +115,7 @@ withBrowser(`the page ${noBrowser ?? ''}`, () => {
   test('shows an image that came in parts', async () => {
     const topic = await createTopic(1, '200000');
     const { page } = await openPage(await serve(topic));
-    await generate(topic, 1, '--width', '400', '--height', '500', '--pattern', 'noise');
+    await succeed('producer', ['-t', topic, '-n', '1', '--width', '400', '--height', '500']);
     await expectPictures(page, 1);
     await tiles(page).first().click();
     await until(() => widthOf(page, '#viewer-image', 400));
@@ -162,7 +163,7 @@ withBrowser(`the page ${noBrowser ?? ''}`, () => {
     const topic = await createTopic();
     const { page } = await openPage(await serve(topic));
     await page.getByText('Waiting for pictures.').waitFor();
-    await generate(topic, 430, '--rate', '200');
+    await sendPictures(topic, 430);
     await until(async () => (await tiles(page).count()) === 400);
     const newest = { key: 'newest', value: await png('red'), headers: { ...event, ce_id: 'newest' } };
     await send(topic, newest);
@@ -174,7 +175,7 @@ withBrowser(`the page ${noBrowser ?? ''}`, () => {
 describe('the server', () => {
   test('leaves groups as they are, and adds none', async () => {
     const topic = await createTopic();
-    await generate(topic, 3);
+    await sendPictures(topic, 3);
     const output = temporaryFolder();
     await succeed('consumer', ['-t', topic, '-gid', topic, '-o', output, '--exit-at-end', '-n', '2']);
     const before = await committed(topic, topic);
@@ -188,7 +189,7 @@ describe('the server', () => {
 
   test('lets nothing from elsewhere into the page, and its pictures do nothing', async () => {
     const topic = await createTopic();
-    await generate(topic, 1);
+    await sendPictures(topic, 1);
     const url = await serve(topic);
     const page = await get(url);
     expect(page.headers['content-security-policy']).toMatch(
@@ -254,9 +255,14 @@ async function serve(topic: string, ...args: string[]): Promise<string> {
   return /http:\/\/\S+/.exec(log())?.[0] ?? expect.fail(log());
 }
 
-async function generate(topic: string, count: number, ...args: string[]): Promise<void> {
-  const size = ['--width', '32', '--height', '24', '--pattern', 'rings'];
-  await succeed('producer', ['-t', topic, '-n', String(count), ...size, ...args]);
+/** Pictures of 60 x 40 pixels, no two of one id. */
+async function sendPictures(topic: string, count: number, customer = 'garden'): Promise<void> {
+  const value = await png('olive');
+  const records = Array.from({ length: count }, () => {
+    const id = randomUUID();
+    return { key: id, value, headers: { ...event, ce_id: id, ce_customerid: customer } };
+  });
+  await send(topic, ...records);
 }
 
 const tiles = (page: Page) => page.locator('#grid button');

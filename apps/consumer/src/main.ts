@@ -5,6 +5,7 @@ import type { Command } from '@image-stream/program';
 import packageJson from '../package.json' with { type: 'json' };
 import { ListenError } from './errors.ts';
 import { options } from './options.ts';
+import { peekOptions } from './peek/options.ts';
 import { verifyOptions } from './verify/options.ts';
 import { VerifyError } from './verify/verify-error.ts';
 
@@ -16,6 +17,17 @@ const verify: Command<typeof verifyOptions> = {
     ['$0 --since 24h --json', "a day's records with their files, for a program"],
   ],
   run: async (context) => (await import('./verify/run.ts')).run(context),
+};
+
+const peek: Command<typeof peekOptions> = {
+  summary: 'Shows the newest images of a topic in the terminal. It only looks: nothing is committed.',
+  options: peekOptions,
+  examples: [
+    ['$0', 'the newest ten of data-stream'],
+    ['$0 -n 3 --pictures', 'the newest three, with small pictures'],
+    ['$0 -t data-stream.dead-letter', 'what was put aside, and why'],
+  ],
+  run: async (context) => (await import('./peek/run.ts')).run(context),
 };
 
 await runProgram({
@@ -30,7 +42,7 @@ await runProgram({
     ['$0 -gid archive -aor earliest -bs kafka-1:9092', 'as a group of its own, from the beginning'],
   ],
   verb: 'saved',
-  commands: { verify },
+  commands: { verify, peek },
   knownErrors: [KafkaConfigError, ImageIoError, ListenError, VerifyError],
   // The client is loaded when it is needed, so that --help and wrong usage answer at once.
   run: async (context) => (await import('./run.ts')).run(context),

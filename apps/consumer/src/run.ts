@@ -159,7 +159,9 @@ export async function run({
 }
 
 /** The limits that were set; the others are the codec's own. */
-export function limitsOf(values: Pick<ConsumerOptions, 'max-image-bytes' | 'max-image-pixels'>): Limits {
+export function limitsOf(
+  values: Partial<Pick<ConsumerOptions, 'max-image-bytes' | 'max-image-pixels'>>,
+): Limits {
   return {
     ...(values['max-image-bytes'] !== undefined && { maxImageBytes: values['max-image-bytes'] }),
     ...(values['max-image-pixels'] !== undefined && { maxImagePixels: values['max-image-pixels'] }),

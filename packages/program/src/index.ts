@@ -20,7 +20,7 @@ export {
 // What a run needs and gives.
 export { createBudget } from './budget.ts';
 export type { ByteBudget } from './budget.ts';
-export { timing } from './summary.ts';
+export { formatBytes, timing } from './summary.ts';
 export type { Summary } from './summary.ts';
 export type { Logger } from './log.ts';
 export type { Progress } from './progress.ts';

@@ -47,7 +47,7 @@ export interface RunContext<O extends OptionDefinitions> {
 
 /** What a run came to. */
 export interface Outcome {
-  /** What `--json` prints, as the last line on standard output. */
+  /** What `--json` prints, as the last line on standard output; a list, one line each. */
   readonly summary: object;
   /** The same for people, without a line break at its end. */
   readonly text: string;
@@ -156,7 +156,10 @@ function outputText(
   { json, quiet }: { readonly json: boolean; readonly quiet: boolean },
 ): string {
   if (json) {
-    return `${JSON.stringify(summary)}\n`;
+    return [summary]
+      .flat()
+      .map((one: object) => `${JSON.stringify(one)}\n`)
+      .join('');
   }
   return quiet ? '' : `${text}\n`;
 }

@@ -1,0 +1,76 @@
+import { describeRecord } from '@image-stream/image-io';
+import type { RecordDescription } from '@image-stream/image-io';
+import {
+  assertTopicName,
+  clientConfig,
+  compressionCodecs,
+  connectAdmin,
+  createTopicReader,
+  loadProperties,
+  translate,
+} from '@image-stream/kafka-config';
+import type { TopicReader } from '@image-stream/kafka-config';
+import type { Outcome, RunContext } from '@image-stream/program';
+import kafkajs from 'kafkajs';
+import { limitsOf, sourcesOf } from '../run.ts';
+import { newestImages } from './newest.ts';
+import type { peekOptions } from './options.ts';
+import { pictureOf } from './picture.ts';
+import { describeTable } from './table.ts';
+
+const defaultCount = 10;
+
+/** Makes the parts that `consumer peek` needs from the command line, and looks once. */
+export async function run({ values, logger, path }: RunContext<typeof peekOptions>): Promise<Outcome> {
+  const { topic, customer, partition: partitions } = values;
+  assertTopicName(topic);
+  const properties = await loadProperties(sourcesOf(values, path));
+  const limits = limitsOf(values);
+  Object.assign(kafkajs.CompressionCodecs, compressionCodecs());
+  const kafka = new kafkajs.Kafka(await clientConfig(properties, logger));
+  const admin = kafka.admin();
+  await connectAdmin(admin, properties['bootstrap.servers']!);
+  let reader: TopicReader | undefined;
+  try {
+    reader = await createTopicReader(kafka, topic);
+    const wanted = { count: values['num-messages'] ?? defaultCount, customer, partitions };
+    const images = await newestImages(reader, topic, wanted, limits);
+    const pictures = values.pictures === true ? await picturesOf(images, reader, limits) : undefined;
+    return {
+      summary: images.map(({ chunk, ...image }) => ({
+        topic,
+        ...image,
+        ...(chunk && { parts: chunk.count }),
+      })),
+      text: images.length === 0 ? nothing(topic, customer) : describeTable(images, pictures),
+      isDone: true,
+    };
+  } catch (error) {
+    throw translate(error, [], `topic '${topic}' cannot be read`);
+  } finally {
+    await reader?.close();
+    await admin.disconnect();
+  }
+}
+
+/** Of those that can be decoded, read once more: until it was known which they are, none was kept in memory. */
+async function picturesOf(
+  images: readonly RecordDescription[],
+  reader: Pick<TopicReader, 'at'>,
+  limits: { readonly maxImagePixels?: number },
+): Promise<Map<RecordDescription, string>> {
+  const pictures = new Map<RecordDescription, string>();
+  for (const image of images) {
+    const record = await reader.at(image.partition, BigInt(image.offset));
+    const { content } = record === undefined ? {} : await describeRecord(record, limits);
+    const picture = content && (await pictureOf(content, limits).catch(() => undefined));
+    if (picture !== undefined) {
+      pictures.set(image, picture);
+    }
+  }
+  return pictures;
+}
+
+function nothing(topic: string, customer: string | undefined): string {
+  return `there is no image in ${topic}${customer === undefined ? '' : ` of customer ${customer}`}`;
+}

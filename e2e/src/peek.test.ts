@@ -1,0 +1,81 @@
+import sharp from 'sharp';
+import { expect, test } from 'vitest';
+import { temporaryFolder } from './files.test-support.ts';
+import { createTopic, send, withAdmin } from './kafka.test-support.ts';
+import { start, succeed } from './programs.test-support.ts';
+
+interface Peeked {
+  readonly id?: string;
+  readonly customerId?: string;
+  readonly partition: number;
+  readonly parts?: number;
+  readonly problem?: string;
+}
+
+test('the newest images are shown, the newest one last, in parts or not, and no group sees it', async () => {
+  const topic = await createTopic(3, '200000');
+  for (const id of ['a', 'b', 'c', 'd']) {
+    await send(topic, { key: id, value: await png('teal'), headers: { ...event, ce_id: id } });
+  }
+  const noise = ['--pattern', 'noise', '--width', '400', '--height', '500'];
+  await succeed('producer', ['-t', topic, '-n', '1', '-cid', 'harbour', ...noise]);
+
+  expect(
+    (await peek(topic, '-n', '3')).map(({ id, parts }) => (parts === undefined ? id : 'in parts')),
+  ).toEqual(['c', 'd', 'in parts']);
+  expect((await peek(topic, '--customer', 'garden')).map(({ id }) => id)).toEqual(['a', 'b', 'c', 'd']);
+  const all = await peek(topic);
+  const { partition } = all[0]!;
+  expect(await peek(topic, '--partition', String(partition))).toEqual(
+    all.filter((image) => image.partition === partition),
+  );
+  const { groups } = await withAdmin((admin) => admin.listGroups());
+  expect(groups.filter(({ groupId }) => /peek|gallery/.test(groupId))).toEqual([]);
+});
+
+test('people get a table that commands no terminal, and pictures where they ask for them', async () => {
+  const topic = await createTopic();
+  const id = '\u001b[31mred\u202e';
+  await send(topic, { key: 'a', value: await png('rgb(1,2,3)'), headers: { ...event, ce_id: id } });
+  const { stdout } = await start('consumer', ['peek', '-t', topic]).ended;
+  expect(stdout).toMatch(
+    /^PLACE +AGE +CUSTOMER +ID +TYPE +PIXELS +SIZE +FORMAT\n0@0 +\d+ s +garden +\?\[31mred\? +/,
+  );
+  expect(stdout).toMatch(/ image\/png +60x40 +[\d.]+ B +cloudevents\n$/);
+  const { stdout: pictures } = await start('consumer', ['peek', '-t', topic, '--pictures']).ended;
+  expect(pictures).toContain('\u001b[38;2;1;2;3;48;2;1;2;3m▀');
+});
+
+test('dead letters are shown with their reasons', async () => {
+  const topic = await createTopic();
+  await send(topic, { key: 'a', value: 'no image at all' });
+  await succeed('consumer', ['-t', topic, '-gid', topic, '-o', temporaryFolder(), '--exit-at-end']);
+  const { stdout } = await start('consumer', ['peek', '-t', `${topic}.dead-letter`]).ended;
+  expect(stdout).toContain(`put aside from ${topic} 0@0: record of 15 bytes is not a CloudEvent`);
+});
+
+test('where there is nothing to see, that is said', async () => {
+  const topic = await createTopic();
+  expect(await peek(topic)).toEqual([]);
+  const { stdout } = await start('consumer', ['peek', '-t', topic, '--customer', 'nobody']).ended;
+  expect(stdout).toBe(`there is no image in ${topic} of customer nobody\n`);
+});
+
+const event = { ce_specversion: '1.0', ce_type: 'picture', ce_source: '/test', ce_customerid: 'garden' };
+
+async function png(background: string): Promise<Buffer> {
+  return sharp({ create: { width: 60, height: 40, channels: 3, background } })
+    .png()
+    .toBuffer();
+}
+
+/** Runs `consumer peek`. @returns what it prints for programs */
+async function peek(topic: string, ...args: string[]): Promise<Peeked[]> {
+  const { exitCode, stdout, stderr } = await start('consumer', ['peek', '-t', topic, '--json', ...args])
+    .ended;
+  expect(exitCode, stderr).toBe(0);
+  return stdout
+    .split('\n')
+    .filter((line) => line !== '')
+    .map((line) => JSON.parse(line) as Peeked);
+}

@@ -1,0 +1,94 @@
+import { encodeImage } from '@image-stream/codec';
+import { describeRecord } from '@image-stream/image-io';
+import type { TopicRecord } from '@image-stream/kafka-config';
+import { expect, test } from 'vitest';
+import { follow } from './feed.ts';
+import type { FeedOptions } from './feed.ts';
+import type { Item } from './messages.ts';
+
+test('begins with the newest records, which are no traffic', async () => {
+  const log = [...(await image('a')), ...(await image('b')), ...(await image('c'))];
+  const { items, traffic } = await followed(log, { backlog: 2, comes: await image('d') });
+  expect(items.map(({ id }) => id)).toEqual(['b', 'c', 'd']);
+  expect(traffic).toEqual([true]);
+});
+
+test('tells of an image in parts once for each part, always as the same item', async () => {
+  const parts = await image('a', 3000);
+  expect(parts.length).toBeGreaterThan(1);
+  const { items, traffic } = await followed([], { backlog: 10, comes: parts });
+  expect(items.map(({ offset, chunks }) => [offset, chunks?.have])).toEqual(
+    parts.map((_, index) => ['0', index + 1]),
+  );
+  expect(traffic).toEqual(parts.map((_, index) => index === parts.length - 1));
+});
+
+test('says what keeps it from reading, and goes on', async () => {
+  const { items, problems } = await followed(await image('a'), { backlog: 10, comes: [], failures: 1 });
+  expect(problems.slice(0, 2)).toEqual(['no broker', undefined]);
+  expect(items.map(({ id }) => id)).toEqual(['a']);
+});
+
+/** Follows one partition until `comes` was read, which is sent after the start. */
+async function followed(
+  before: readonly TopicRecord[],
+  { backlog, comes, failures = 0 }: { backlog: number; comes: readonly TopicRecord[]; failures?: number },
+) {
+  const items: Item[] = [];
+  const traffic: boolean[] = [];
+  const problems: (string | undefined)[] = [];
+  const ended = new AbortController();
+  const log = [...before, ...comes].map((record, index) => ({ ...record, offset: String(index) }));
+  let toFail = failures;
+  const reader: FeedOptions['reader'] = {
+    offsets: async () => new Map([[0, { low: 0n, high: BigInt(before.length) }]]),
+    async fetch(from) {
+      if (toFail > 0) {
+        toFail -= 1;
+        throw new Error('no broker');
+      }
+      if (from.get(0) === BigInt(log.length)) {
+        ended.abort();
+      }
+      return { records: log.slice(Number(from.get(0))), next: new Map([[0, BigInt(log.length)]]) };
+    },
+  };
+  await follow({
+    topic: 'images',
+    reader,
+    describe: (record) => describeRecord(record),
+    backlog,
+    listener: {
+      item: (item) => void items.push(item),
+      traffic: (_bytes, isImage) => void traffic.push(isImage),
+      passedOver() {},
+      problem: (reason) => void problems.push(reason),
+    },
+    signal: ended.signal,
+  });
+  return { items, traffic, problems };
+}
+
+async function image(id: string, maxRecordBytes = 1_000_000): Promise<TopicRecord[]> {
+  const data = new Uint8Array(64 * 64).map((_, index) => (index * index) % 251);
+  const content = { shape: [64, 64], dtype: 'uint8', data } as const;
+  const records: TopicRecord[] = [];
+  const createdAt = new Date('2026-11-24T08:00:00Z');
+  const options = { compression: 'none', maxRecordBytes } as const;
+  for await (const { key, value, headers } of encodeImage(
+    { id, customerId: 'c', createdAt, content },
+    options,
+  )) {
+    records.push({
+      topic: 't',
+      partition: 0,
+      offset: '0',
+      timestamp: '1764000000000',
+      attributes: 0,
+      key: Buffer.from(key),
+      value,
+      headers,
+    });
+  }
+  return records;
+}

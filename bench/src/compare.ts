@@ -1,0 +1,157 @@
+import { execFileSync } from 'node:child_process';
+import { mkdirSync, readdirSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
+import type { Bench } from './bench.ts';
+import type { Contender, Job } from './contenders.ts';
+import { CommandError, measure } from './measure.ts';
+import type { Command, Usage } from './measure.ts';
+import type { Workload } from './workloads.ts';
+
+/** What one side of a contender took in one round. */
+export interface Figures {
+  /** Without start-up: what more images took beyond a run with one image. */
+  readonly imagesPerSecond: number;
+  /** Without start-up. */
+  readonly cpuMsPerImage: number;
+  readonly peakBytes: number;
+  /** All of a run with one image: start-up, the image, the end. */
+  readonly firstImageSeconds: number;
+}
+
+/** All rounds of a contender; a side that failed has the reason instead. */
+export interface Row {
+  readonly contender: Contender;
+  readonly images: number;
+  readonly wireBytesPerImage: number | undefined;
+  readonly produce: Figures[] | string;
+  readonly consume: Figures[] | string;
+}
+
+/** The rows of one workload. */
+export interface Comparison {
+  readonly workload: Workload;
+  readonly rows: readonly Row[];
+}
+
+/** Runs the contenders of a workload one after the other, as often as there are rounds. */
+export async function compare(bench: Bench, workload: Workload): Promise<Comparison> {
+  const rows = workload.contenders
+    .filter(({ needs }) => needs !== 'kcat' || workload.corpus !== undefined)
+    .map((contender) => emptyRow(bench, workload, contender));
+  for (let round = 1; round <= bench.rounds; round++) {
+    for (const row of rows) {
+      bench.report(`${workload.name}, round ${round} of ${bench.rounds}: ${row.contender.name}`);
+      await runOnce(bench, workload, row);
+    }
+  }
+  return { workload, rows };
+}
+
+type MutableRow = { -readonly [Key in keyof Row]: Row[Key] };
+
+function emptyRow(bench: Bench, workload: Workload, contender: Contender): MutableRow {
+  const missing = contender.needs === 'nothing' ? undefined : bench.missing[contender.needs];
+  const images = Math.ceil(workload.images * (contender.share ?? 1) * bench.scale);
+  return {
+    contender,
+    // With two there is something to take the run with one image from.
+    images: Math.max(2, images),
+    wireBytesPerImage: undefined,
+    produce: missing ?? [],
+    consume: missing ?? [],
+  };
+}
+
+/** One round: a run with one image, and one with all. */
+async function runOnce(bench: Bench, workload: Workload, row: MutableRow): Promise<void> {
+  if (typeof row.produce === 'string') {
+    return;
+  }
+  const one = await prepare(bench, workload, 1);
+  const all = await prepare(bench, workload, row.images);
+  try {
+    row.produce.push(await side(bench, row.contender.produce, one, all));
+    row.wireBytesPerImage = bench.broker.bytesOf(all.topic) / all.count;
+    if (typeof row.consume !== 'string') {
+      row.consume.push(await side(bench, row.contender.consume, one, all));
+      if (row.contender.isSaving !== false) {
+        requireFiles(all);
+      }
+    }
+  } catch (error) {
+    if (!(error instanceof CommandError)) {
+      throw error;
+    }
+    // What fails is not tried again in the next round.
+    const isProducer = row.produce.length === 0 || row.consume.length === row.produce.length;
+    row[isProducer ? 'produce' : 'consume'] = error.message;
+    row.consume = isProducer ? '' : row.consume;
+  } finally {
+    for (const job of [one, all]) {
+      await bench.broker.deleteTopic(job.topic);
+      rmSync(job.output, { recursive: true, force: true });
+    }
+  }
+}
+
+/** A job on a topic, with a group and a folder of its own. */
+export async function prepare(
+  bench: Bench,
+  { corpus }: Pick<Workload, 'corpus'>,
+  count: number,
+  partitions?: number,
+): Promise<Job> {
+  const topic = await bench.broker.createTopic(partitions);
+  const output = join(bench.workFolder, topic);
+  mkdirSync(output, { recursive: true });
+  return {
+    servers: bench.broker.servers,
+    topic,
+    count,
+    input: corpus && bench.folderOf(corpus, count),
+    group: topic,
+    output,
+  };
+}
+
+async function side(
+  bench: Bench,
+  command: (job: Job, tools: Bench['tools']) => Command,
+  one: Job,
+  all: Job,
+): Promise<Figures> {
+  const first = await measureQuietly(command(one, bench.tools));
+  const run = await measureQuietly(command(all, bench.tools));
+  return figures(first, run, all.count);
+}
+
+/** What earlier runs wrote goes to the disk first, not during this one. */
+export function measureQuietly(command: Command): Promise<Usage> {
+  execFileSync('sync');
+  return measure(command);
+}
+
+/** @param first a run with one image; what the others took is the rest */
+export function figures(first: Usage, run: Usage, count: number): Figures {
+  return {
+    imagesPerSecond: (count - 1) / (run.seconds - first.seconds),
+    cpuMsPerImage: (run.cpuMs - first.cpuMs) / (count - 1),
+    peakBytes: run.peakBytes,
+    firstImageSeconds: first.seconds,
+  };
+}
+
+/** The paths of the images that were saved. */
+export function savedFiles(output: string): string[] {
+  return readdirSync(output, { recursive: true, withFileTypes: true })
+    .filter((entry) => entry.isFile() && !entry.parentPath.includes('.tmp'))
+    .map((entry) => join(entry.parentPath, entry.name));
+}
+
+/** A consumer that is fast because it saves less would not be worth a comparison. */
+function requireFiles({ output, count }: Job): void {
+  const { length } = savedFiles(output);
+  if (length !== count) {
+    throw new CommandError(`saved ${length} of ${count} images`);
+  }
+}

@@ -1,0 +1,131 @@
+import { readdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { maxRecordBytes } from './broker.ts';
+import type { Command } from './measure.ts';
+import { peerScript } from './python.ts';
+
+/** What to send or to receive. */
+export interface Job {
+  readonly servers: string;
+  readonly topic: string;
+  /** Images to send, or to save before the consumer ends. */
+  readonly count: number;
+  /** A folder of so many files. Default: noise that the producer makes */
+  readonly input: string | undefined;
+  /** Images a second. Default: as fast as they go */
+  readonly rate?: number;
+  readonly group: string;
+  readonly output: string;
+}
+
+/** A way to do the work. */
+export interface Contender {
+  readonly name: string;
+  /** Names of what has to be there for it; see `Tools`. */
+  readonly needs: 'nothing' | keyof Tools;
+  /** Its share of the images, below 1 for what would take minutes. Default: 1 */
+  readonly share?: number;
+  readonly produce: (job: Job, tools: Tools) => Command;
+  readonly consume: (job: Job, tools: Tools) => Command;
+  /** False for what only receives. Default: true */
+  readonly isSaving?: false;
+}
+
+/** Programs that may be missing; what is there is the command's name, else the reason. */
+export interface Tools {
+  readonly python: string;
+  readonly kcat: string;
+}
+
+const here = (path: string): string => fileURLToPath(new URL(path, import.meta.url));
+
+/** The built programs of this project. */
+export const programs = {
+  producer: here('../../apps/producer/dist/main.js'),
+  consumer: here('../../apps/consumer/dist/main.js'),
+};
+
+/** This project, with options of the producer. */
+export function imageStream(name: string, ...options: string[]): Contender {
+  return {
+    name,
+    needs: 'nothing',
+    produce: ({ servers, topic, count, input, rate }) => [
+      process.execPath,
+      ...[programs.producer, '-bs', servers, '-t', topic, '-cid', 'bench', '--quiet', ...options],
+      ...(rate === undefined ? [] : ['--rate', `${rate}`]),
+      ...(input === undefined ? ['-n', `${count}`] : [input]),
+    ],
+    consume: ({ servers, topic, count, group, output }) => [
+      process.execPath,
+      ...[programs.consumer, '-bs', servers, '-t', topic, '-gid', group, '-o', output, '--quiet'],
+      ...['-n', `${count}`],
+    ],
+  };
+}
+
+/** A script of `peers/`; arguments.py says what it is given. */
+function pythonScript(name: string, script: string): Contender {
+  const run = (command: string, job: Job, { python }: Tools): Command => [
+    python,
+    ...['-B', peerScript(script), command],
+    ...['--servers', job.servers, '--topic', job.topic, '--count', `${job.count}`],
+    ...(job.input === undefined ? [] : ['--input', job.input]),
+    ...(job.rate === undefined ? [] : ['--rate', `${job.rate}`]),
+    ...['--group', job.group, '--output', job.output],
+  ];
+  return {
+    name,
+    needs: 'python',
+    produce: (job, tools) => run('produce', job, tools),
+    consume: (job, tools) => run('consume', job, tools),
+  };
+}
+
+/** What the Python application does. Its CRC-32C in pure Python takes seconds for an image. */
+export const application: Contender = {
+  ...pythonScript('Python application (kafka-python 2.0.2)', 'application.py'),
+  share: 0.05,
+};
+
+/** The best that a Python user would write. */
+export const confluent = pythonScript('confluent-kafka, OpenCV, threads', 'confluent.py');
+
+/** Files as they are; it cannot save one file for each record. */
+export const kcat: Contender = {
+  name: 'kcat (receives, saves nothing)',
+  needs: 'kcat',
+  isSaving: false,
+  produce: ({ servers, topic, input }, tools) => [
+    tools.kcat,
+    ...['-P', '-b', servers, '-t', topic, '-X', 'acks=1', '-X', `message.max.bytes=${maxRecordBytes}`],
+    ...readdirSync(input!).map((name) => join(input!, name)),
+  ],
+  consume: ({ servers, topic, count }, tools) => [
+    tools.kcat,
+    ...['-C', '-b', servers, '-t', topic, '-o', 'beginning', '-c', `${count}`],
+    ...['-X', `fetch.message.max.bytes=${maxRecordBytes}`],
+  ],
+};
+
+/** Records of 6.2 MB without images, through librdkafka. */
+export const librdkafka: Contender = {
+  ...pythonScript('librdkafka (confluent-kafka)', 'librdkafka.py'),
+  isSaving: false,
+};
+
+/** Records of 6.2 MB without images, through a kafkajs. */
+export function rawKafkajs(name: string, client: 'kafkajs' | 'kafkajs-unpatched'): Contender {
+  const run = (command: string, { servers, topic, count, group }: Job): Command => [
+    process.execPath,
+    ...[here('raw-kafkajs.js'), client, command, servers, topic, `${count}`, group],
+  ];
+  return {
+    name,
+    needs: 'nothing',
+    isSaving: false,
+    produce: (job) => run('produce', job),
+    consume: (job) => run('consume', job),
+  };
+}

@@ -11,7 +11,7 @@ const folders = ['packages', 'apps'].flatMap((parent) =>
 export default defineConfig({
   test: {
     reporters: ['default', fileURLToPath(new URL('scripts/plain-reporter.mjs', import.meta.url))],
-    projects: [...folders, 'e2e']
+    projects: [...folders, 'e2e', 'bench']
       .filter((folder) => existsSync(here(`${folder}/src`)))
       .map((folder) => ({
         ssr: { resolve: { conditions } },

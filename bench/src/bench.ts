@@ -11,8 +11,8 @@ export interface Bench {
   readonly tools: Tools;
   /** Why a tool is not there. */
   readonly missing: Readonly<Partial<Record<keyof Tools, string>>>;
-  /** A folder with so many files. */
-  readonly folderOf: (corpus: Corpus, count: number) => string;
+  /** A folder with so many files; undefined where there is no Python to make them. */
+  readonly folderOf: ((corpus: Corpus, count: number) => string) | undefined;
   /** Where consumers write: on the disk of the repository, since a folder in memory would not show what fsync takes. */
   readonly workFolder: string;
   /** Tells a person what is going on. */

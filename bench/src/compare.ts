@@ -3,7 +3,7 @@ import { mkdirSync, readdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Bench } from './bench.ts';
 import type { Contender, Job } from './contenders.ts';
-import { CommandError, measure } from './measure.ts';
+import { CommandError, measure, messageOf } from './measure.ts';
 import type { Command, Usage } from './measure.ts';
 import type { Workload } from './workloads.ts';
 
@@ -18,13 +18,15 @@ export interface Figures {
   readonly firstImageSeconds: number;
 }
 
-/** All rounds of a contender; a side that failed has the reason instead. */
+/** All rounds of a contender. */
 export interface Row {
   readonly contender: Contender;
   readonly images: number;
-  readonly wireBytesPerImage: number | undefined;
-  readonly produce: Figures[] | string;
-  readonly consume: Figures[] | string;
+  readonly wireBytesPerImage: number;
+  readonly produce: readonly Figures[];
+  readonly consume: readonly Figures[];
+  /** Why there are no more rounds. */
+  readonly failure: string | undefined;
 }
 
 /** The rows of one workload. */
@@ -35,11 +37,9 @@ export interface Comparison {
 
 /** Runs the contenders of a workload one after the other, as often as there are rounds. */
 export async function compare(bench: Bench, workload: Workload): Promise<Comparison> {
-  const rows = workload.contenders
-    .filter(({ needs }) => needs !== 'kcat' || workload.corpus !== undefined)
-    .map((contender) => emptyRow(bench, workload, contender));
+  const rows = workload.contenders.map((contender) => emptyRow(bench, workload, contender));
   for (let round = 1; round <= bench.rounds; round++) {
-    for (const row of rows) {
+    for (const row of rows.filter(({ failure }) => failure === undefined)) {
       bench.report(`${workload.name}, round ${round} of ${bench.rounds}: ${row.contender.name}`);
       await runOnce(bench, workload, row);
     }
@@ -47,45 +47,41 @@ export async function compare(bench: Bench, workload: Workload): Promise<Compari
   return { workload, rows };
 }
 
-type MutableRow = { -readonly [Key in keyof Row]: Row[Key] };
+interface OpenRow extends Row {
+  wireBytesPerImage: number;
+  produce: Figures[];
+  consume: Figures[];
+  failure: string | undefined;
+}
 
-function emptyRow(bench: Bench, workload: Workload, contender: Contender): MutableRow {
-  const missing = contender.needs === 'nothing' ? undefined : bench.missing[contender.needs];
+function emptyRow(bench: Bench, workload: Workload, contender: Contender): OpenRow {
   const images = Math.ceil(workload.images * (contender.share ?? 1) * bench.scale);
   return {
     contender,
     // With two there is something to take the run with one image from.
     images: Math.max(2, images),
-    wireBytesPerImage: undefined,
-    produce: missing ?? [],
-    consume: missing ?? [],
+    wireBytesPerImage: Number.NaN,
+    produce: [],
+    consume: [],
+    failure: contender.needs === 'nothing' ? undefined : bench.missing[contender.needs],
   };
 }
 
 /** One round: a run with one image, and one with all. */
-async function runOnce(bench: Bench, workload: Workload, row: MutableRow): Promise<void> {
-  if (typeof row.produce === 'string') {
-    return;
-  }
+async function runOnce(bench: Bench, workload: Workload, row: OpenRow): Promise<void> {
   const one = await prepare(bench, workload, 1);
   const all = await prepare(bench, workload, row.images);
   try {
     row.produce.push(await side(bench, row.contender.produce, one, all));
     row.wireBytesPerImage = bench.broker.bytesOf(all.topic) / all.count;
-    if (typeof row.consume !== 'string') {
-      row.consume.push(await side(bench, row.contender.consume, one, all));
-      if (row.contender.isSaving !== false) {
-        requireFiles(all);
-      }
+    const received = await side(bench, row.contender.consume, one, all);
+    if (row.contender.isSaving !== false) {
+      requireFiles(all);
     }
+    row.consume.push(received);
   } catch (error) {
-    if (!(error instanceof CommandError)) {
-      throw error;
-    }
     // What fails is not tried again in the next round.
-    const isProducer = row.produce.length === 0 || row.consume.length === row.produce.length;
-    row[isProducer ? 'produce' : 'consume'] = error.message;
-    row.consume = isProducer ? '' : row.consume;
+    row.failure = messageOf(error);
   } finally {
     for (const job of [one, all]) {
       await bench.broker.deleteTopic(job.topic);
@@ -108,7 +104,7 @@ export async function prepare(
     servers: bench.broker.servers,
     topic,
     count,
-    input: corpus && bench.folderOf(corpus, count),
+    input: corpus && bench.folderOf!(corpus, count),
     group: topic,
     output,
   };

@@ -1,4 +1,4 @@
-import { execFileSync } from 'node:child_process';
+import { execFileSync, spawnSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { availableParallelism, cpus, loadavg, release, totalmem } from 'node:os';
 import { fileURLToPath } from 'node:url';
@@ -24,14 +24,13 @@ export function describeMachine(workFolder: string, python: string | undefined):
   ];
 }
 
-/** Of a program, or why there is none. */
-export function missing(program: string, ...args: string[]): string | undefined {
-  try {
-    execFileSync(program, args, { stdio: 'ignore' });
-    return undefined;
-  } catch {
-    return `${program} is not installed`;
+/** Why kcat does not take part, if it does not. */
+export function kcatMissing(withPeers: boolean): { kcat?: string } {
+  if (!withPeers) {
+    return { kcat: 'left out with --without-peers' };
   }
+  const { error } = spawnSync('kcat', ['-V'], { stdio: 'ignore' });
+  return error === undefined ? {} : { kcat: 'kcat is not installed' };
 }
 
 function kafkaVersion(): string {

@@ -1,61 +1,102 @@
 // Runs this project and its alternatives side by side, and writes what was measured to RESULTS.md.
-//
-//   pnpm bench [--rounds N] [--only WORKLOAD] [--quick] [--without-peers] [--output FILE]
 import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { parseArgs } from 'node:util';
 import type { Bench } from './bench.ts';
 import { startBroker } from './broker.ts';
 import { compare } from './compare.ts';
+import type { Comparison } from './compare.ts';
 import { openCorpora } from './corpus.ts';
-import { describeMachine, missing } from './machine.ts';
+import { measureFlatness } from './flatness.ts';
+import { goals } from './goals.ts';
+import { measureLatency } from './latency.ts';
+import { measureLimits } from './limits.ts';
+import { describeMachine, kcatMissing } from './machine.ts';
+import { readOptions, usage } from './options.ts';
+import type { Options } from './options.ts';
 import { preparePython } from './python.ts';
-import { comparisonSection, table } from './report.ts';
+import {
+  comparisonSection,
+  flatnessSection,
+  goalsSection,
+  introduction,
+  latencySection,
+  limitsSection,
+  machineSection,
+  scalingSection,
+} from './report.ts';
+import { measureScaling } from './scaling.ts';
+import { measureHelp } from './startup.ts';
 import { workloads } from './workloads.ts';
-
-const { values } = parseArgs({
-  args: process.argv.slice(2).filter((arg) => arg !== '--'),
-  options: {
-    rounds: { type: 'string', default: '3' },
-    only: { type: 'string' },
-    quick: { type: 'boolean', default: false },
-    output: { type: 'string', default: fileURLToPath(new URL('../RESULTS.md', import.meta.url)) },
-  },
-});
 
 const cache = fileURLToPath(new URL('../.cache', import.meta.url));
 const workFolder = join(cache, 'work');
-rmSync(workFolder, { recursive: true, force: true });
-mkdirSync(workFolder, { recursive: true });
 
-const prepared = await preparePython(cache);
-const python = 'python' in prepared ? prepared.python : undefined;
-const machine = describeMachine(workFolder, python);
-const broker = await startBroker(join(workFolder, 'broker'));
-const bench: Bench = {
-  broker,
-  rounds: Number(values.rounds),
-  scale: values.quick ? 0.1 : 1,
-  tools: { python: python ?? '', kcat: 'kcat' },
-  missing: {
-    ...('missing' in prepared && { python: prepared.missing }),
-    ...(missing('kcat', '-V') !== undefined && { kcat: 'kcat is not installed' }),
-  },
-  folderOf: openCorpora(cache, python ?? ''),
-  workFolder,
-  report: console.error,
-};
-
-const sections = [`# Results`, table(['', ''], machine)];
 try {
-  for (const workload of workloads.filter(({ name }) => values.only === undefined || values.only === name)) {
-    const section = comparisonSection(await compare(bench, workload));
-    console.log(`${section}\n`);
-    sections.push(section);
-  }
-} finally {
-  await broker.stop();
-  rmSync(workFolder, { recursive: true, force: true });
+  const options = readOptions(process.argv.slice(2));
+  await (options === 'help' ? console.log(usage) : main(options));
+} catch (error) {
+  console.error(`bench: ${(error as Error).message}`);
+  process.exitCode = 1;
 }
-writeFileSync(values.output, `${sections.join('\n\n')}\n`);
+
+async function main(options: Options): Promise<void> {
+  rmSync(workFolder, { recursive: true, force: true });
+  mkdirSync(workFolder, { recursive: true });
+  const python = options.withPeers
+    ? await preparePython(cache)
+    : { missing: 'left out with --without-peers' };
+  const machine = describeMachine(workFolder, 'python' in python ? python.python : undefined);
+  const broker = await startBroker(join(workFolder, 'broker'));
+  try {
+    const bench: Bench = {
+      broker,
+      rounds: options.rounds,
+      scale: options.isQuick ? 0.1 : 1,
+      tools: { python: 'python' in python ? python.python : '', kcat: 'kcat' },
+      missing: {
+        ...('missing' in python && { python: python.missing }),
+        ...kcatMissing(options.withPeers),
+      },
+      folderOf: 'python' in python ? openCorpora(cache, python.python) : undefined,
+      workFolder,
+      report: console.error,
+    };
+    const sections = await measureAll(bench, options.only);
+    const command = `pnpm bench ${process.argv.slice(2).join(' ')}`.trimEnd();
+    const text = [introduction(command, options.rounds), machineSection(machine), ...sections].join('\n\n');
+    writeFileSync(options.output, `${text}\n`);
+    console.log(text);
+  } finally {
+    await broker.stop();
+    rmSync(workFolder, { recursive: true, force: true });
+  }
+}
+
+/** @param only the name of what is wanted. Default: everything */
+async function measureAll(bench: Bench, only: string | undefined): Promise<string[]> {
+  const isWanted = (name: string): boolean => only === undefined || only === name;
+  const comparisons: Comparison[] = [];
+  const others: string[] = [];
+  for (const workload of workloads.filter(({ name }) => isWanted(name))) {
+    if (workload.corpus === undefined || bench.folderOf !== undefined) {
+      comparisons.push(await compare(bench, workload));
+    } else {
+      others.push(`## ${workload.title}\n\nLeft out: the pictures are made with Python.`);
+    }
+  }
+  if (isWanted('latency')) {
+    others.push(latencySection(await measureLatency(bench)));
+  }
+  if (isWanted('scaling')) {
+    others.push(scalingSection(await measureScaling(bench)));
+  }
+  if (isWanted('flatness') && bench.folderOf !== undefined) {
+    others.push(flatnessSection(await measureFlatness(bench)));
+  }
+  const help = isWanted('limits') ? await measureHelp(bench) : undefined;
+  if (help !== undefined) {
+    others.push(limitsSection(await measureLimits(bench.workFolder), help));
+  }
+  return [goalsSection(goals(comparisons, help)), ...comparisons.map(comparisonSection), ...others];
+}

@@ -1,4 +1,5 @@
 import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
 import { text } from 'node:stream/consumers';
 
@@ -16,6 +17,14 @@ export interface Usage {
 
 /** A command that did not succeed; its message is the last line that the command printed. */
 export class CommandError extends Error {}
+
+/** Of a command that did not succeed; any other error is a defect of the benchmark. */
+export function messageOf(error: unknown): string {
+  if (error instanceof CommandError) {
+    return error.message;
+  }
+  throw error;
+}
 
 /** Milliseconds between two looks at the memory of a process; the peak is kept by the kernel, only its last moments are missed. */
 const pollMs = 10;
@@ -40,14 +49,14 @@ export async function run([program, ...args]: Command): Promise<Omit<Usage, 'cpu
   }, pollMs);
   const errors = text(child.stderr);
   try {
-    const exitCode = await new Promise((resolve, reject) =>
-      child.once('exit', resolve).once('error', reject),
-    );
+    const [exitCode] = (await once(child, 'exit')) as [number | null];
     const seconds = (performance.now() - started) / 1000;
+    if (exitCode === null) {
+      throw new CommandError(`not done after ${timeoutMs / 1000} s`);
+    }
     if (exitCode !== 0) {
-      throw new CommandError(
-        (await errors).trimEnd().split('\n').at(-1) || `${program} ended with exit code ${String(exitCode)}`,
-      );
+      const lastLine = (await errors).trimEnd().split('\n').at(-1)!;
+      throw new CommandError(lastLine === '' ? `exit code ${exitCode}` : lastLine);
     }
     return { seconds, peakBytes };
   } finally {

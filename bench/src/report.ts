@@ -1,23 +1,38 @@
 import type { Comparison, Figures, Row } from './compare.ts';
-import { spread } from './statistics.ts';
+import type { Flatness } from './flatness.ts';
+import type { Goal } from './goals.ts';
+import { latencyRate } from './latency.ts';
+import type { Latency } from './latency.ts';
+import type { Limits } from './limits.ts';
+import type { Scaling } from './scaling.ts';
+import type { Startup } from './startup.ts';
+import { quantile, spread } from './statistics.ts';
+import type { Spread } from './statistics.ts';
 
 type Cell = string | number;
 
+/** How to read the report. */
+export function introduction(command: string, rounds: number): string {
+  return `# Results
+
+Measured by \`${command}\`; [README.md](README.md) says what each figure means. Each is the median of ${rounds} round(s), with the
+least and the most of them in parentheses.`;
+}
+
 /** A table in Markdown. */
-export function table(head: readonly string[], rows: readonly (readonly Cell[])[]): string {
-  const line = (cells: readonly Cell[]): string => `| ${cells.join(' | ')} |`;
+function table(head: readonly string[], rows: readonly (readonly Cell[])[]): string {
+  const line = (row: readonly Cell[]): string => `| ${row.join(' | ')} |`;
   return [line(head), line(head.map(() => '---')), ...rows.map(line)].join('\n');
 }
 
 /** Digits that matter, and no more. */
-export function number(value: number): string {
+function number(value: number): string {
   return value >= 100 ? value.toFixed(0) : value.toPrecision(value >= 10 ? 3 : 2);
 }
 
 /** The median, and the least and the most of all rounds. */
-export function withSpread(values: readonly number[]): string {
-  const { median, low, high } = spread(values);
-  return values.length === 1 ? number(median) : `${number(median)} (${number(low)} to ${number(high)})`;
+function withSpread({ median, low, high }: Spread): string {
+  return low === high ? number(median) : `${number(median)} (${number(low)} to ${number(high)})`;
 }
 
 const mebibytes = (bytes: number): string => `${(bytes / 1024 ** 2).toFixed(0)} MiB`;
@@ -34,44 +49,138 @@ export function comparisonSection({ workload, rows }: Comparison): string {
 }
 
 function sideTable(rows: readonly Row[], side: 'produce' | 'consume'): string {
-  const first = rates(rows[0]!, side);
+  const first = rows[0]!;
+  const head = [
+    'images',
+    'images/s',
+    `times as fast: ${first.contender.name}`,
+    'MB/s',
+    'CPU ms/image',
+    'bytes/image',
+    'peak memory',
+    'one image, start to end',
+  ];
   return table(
-    [
-      '',
-      'images',
-      'images/s',
-      'image-stream is',
-      'MB/s on the wire',
-      'CPU ms/image',
-      'bytes/image on the wire',
-      'peak memory',
-      'run with one image',
-    ].map((title) =>
-      rows[0]!.contender.isSaving === false ? title.replace('image-stream', 'the first') : title,
-    ),
-    rows.map((row) => {
-      const figures = row[side];
-      if (typeof figures === 'string') {
-        return [row.contender.name, row.images, `cannot: ${figures}`, '', '', '', '', '', ''];
-      }
-      const own = rates(row, side)!;
-      const wireBytes = row.wireBytesPerImage ?? Number.NaN;
-      return [
-        row.contender.name,
-        row.images,
-        withSpread(own),
-        first === undefined ? '' : `${number(spread(first).median / spread(own).median)} x`,
-        number((spread(own).median * wireBytes) / 1e6),
-        withSpread(figures.map(({ cpuMsPerImage }) => cpuMsPerImage)),
-        wireBytes.toFixed(0),
-        mebibytes(Math.max(...figures.map(({ peakBytes }) => peakBytes))),
-        `${withSpread(figures.map(({ firstImageSeconds }) => firstImageSeconds))} s`,
-      ];
-    }),
+    ['', ...head],
+    rows.map((row) => [row.contender.name, ...cells(row, side, spreadOf(first, side, 'imagesPerSecond'))]),
   );
 }
 
-function rates(row: Row, side: 'produce' | 'consume'): number[] | undefined {
-  const figures: Figures[] | string = row[side];
-  return typeof figures === 'string' ? undefined : figures.map(({ imagesPerSecond }) => imagesPerSecond);
+function cells(row: Row, side: 'produce' | 'consume', reference: Spread | undefined): Cell[] {
+  const rate = spreadOf(row, side, 'imagesPerSecond');
+  if (rate === undefined) {
+    return [row.images, `cannot: ${row.failure}`, '', '', '', '', '', ''];
+  }
+  return [
+    row.images,
+    withSpread(rate),
+    reference === undefined ? '' : number(reference.median / rate.median),
+    number((rate.median * row.wireBytesPerImage) / 1e6),
+    withSpread(spreadOf(row, side, 'cpuMsPerImage')!),
+    row.wireBytesPerImage.toFixed(0),
+    mebibytes(spreadOf(row, side, 'peakBytes')!.high),
+    `${withSpread(spreadOf(row, side, 'firstImageSeconds')!)} s`,
+  ];
+}
+
+function spreadOf(row: Row, side: 'produce' | 'consume', figure: keyof Figures): Spread | undefined {
+  return row[side].length === 0 ? undefined : spread(row[side].map((round) => round[figure]));
+}
+
+/** What the figures were measured on. */
+export function machineSection(lines: readonly (readonly [string, string])[]): string {
+  return `## Machine\n\n${table(['', ''], lines)}`;
+}
+
+/** What was wanted and what was measured. */
+export function goalsSection(goals: readonly Goal[]): string {
+  const rows = goals
+    .filter(({ measured }) => measured !== undefined)
+    .map(({ what, wanted, measured, isMost }) => {
+      const ratio = isMost === true ? measured! / wanted : wanted / measured!;
+      const verdict = ratio <= 1 ? 'reached' : `falls short by a factor of ${ratio.toFixed(2)}`;
+      return [what, `${isMost === true ? 'at most' : 'at least'} ${wanted}`, number(measured!), verdict];
+    });
+  return `## Goals\n\n${table(['', 'goal', 'median', ''], rows)}`;
+}
+
+/** From an image's creation to its file. */
+export function latencySection(rows: readonly Latency[]): string {
+  return [
+    `## From creation to file, noise at ${latencyRate} images/s`,
+    table(
+      ['', 'images', 'p50, ms', 'p99, ms'],
+      rows.map(({ contender, milliseconds, failure }) =>
+        failure !== undefined
+          ? [contender.name, '', `cannot: ${failure}`, '']
+          : [
+              contender.name,
+              milliseconds.length,
+              number(quantile(milliseconds, 0.5)),
+              number(quantile(milliseconds, 0.99)),
+            ],
+      ),
+    ),
+  ].join('\n\n');
+}
+
+/** Consumers of one group. */
+export function scalingSection(rows: readonly Scaling[]): string {
+  const single = spread(rows[0]!.imagesPerSecond).median;
+  return [
+    '## Several consumers in one group, noise',
+    table(
+      ['consumers', 'images/s', 'speed-up'],
+      rows.map(({ consumers, imagesPerSecond }) => [
+        consumers,
+        withSpread(spread(imagesPerSecond)),
+        number(spread(imagesPerSecond).median / single),
+      ]),
+    ),
+  ].join('\n\n');
+}
+
+/** Few images and many. */
+export function flatnessSection(rows: readonly Flatness[]): string {
+  return [
+    '## Few images and many, photographs as JPEG files, image-stream',
+    table(
+      [
+        'partitions',
+        'images',
+        'send: CPU ms/image',
+        'images/s',
+        'peak memory',
+        'save: CPU ms/image',
+        'images/s',
+        'peak memory',
+      ],
+      rows.map(({ partitions, images, produce, consume }) => [
+        partitions,
+        images,
+        ...[produce, consume].flatMap(({ cpuMsPerImage, imagesPerSecond, peakBytes }) => [
+          number(cpuMsPerImage),
+          number(imagesPerSecond),
+          mebibytes(peakBytes),
+        ]),
+      ]),
+    ),
+  ].join('\n\n');
+}
+
+/** What the machine can do, and how long `--help` takes. */
+export function limitsSection(limits: Limits, help: Startup): string {
+  return [
+    '## The machine itself, and --help',
+    table(
+      ['', ''],
+      [
+        ['copies of 6.2 MB in memory, one thread', `${number(limits.copiesPerSecond)}/s`],
+        ['files of 6.2 MB written and synced, one at once', `${number(limits.filesPerSecond)}/s`],
+        ['files of 6.2 MB written and synced, four at once', `${number(limits.concurrentFilesPerSecond)}/s`],
+        ['producer --help', `${withSpread(spread(help.producer))} s`],
+        ['consumer --help', `${withSpread(spread(help.consumer))} s`],
+      ],
+    ),
+  ].join('\n\n');
 }

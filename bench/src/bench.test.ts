@@ -18,12 +18,11 @@ test('the benchmark moves noise with this project and reports every figure', () 
     .split('\n')
     .map((line) => line.split('|').map((cell) => cell.trim()))
     .filter(([, name]) => name === 'image-stream');
-  // One for each side: images, images/s, times, MB/s, CPU, bytes, memory, first image.
+  // One for each side: images, images/s, times as fast, MB/s, CPU, bytes, memory, one image.
   expect(rows).toHaveLength(2);
-  for (const [, , images, ...figures] of rows) {
+  for (const [, , images, , , , , bytes, memory] of rows) {
     expect(images).toBe('12');
-    const values = figures.slice(0, -1).map((text) => Number.parseFloat(text));
-    expect(values).toHaveLength(7);
-    expect(values.every((value) => value > 0)).toBe(true);
+    expect(Number(bytes)).toBeGreaterThan(1080 * 1920 * 3);
+    expect(memory).toMatch(/^\d+ MiB$/);
   }
 });

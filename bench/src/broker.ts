@@ -1,9 +1,10 @@
 import { randomUUID } from 'node:crypto';
 import { readdirSync, statSync } from 'node:fs';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { startKafka } from '@image-stream/local-kafka';
 import kafkajs from 'kafkajs';
-import type { KafkaMessage } from 'kafkajs';
+import type { Admin, KafkaMessage } from 'kafkajs';
 
 /** A broker of the benchmark's own. */
 export interface Broker {
@@ -32,18 +33,23 @@ export async function startBroker(directory: string): Promise<Broker> {
   });
   const servers = kafka.bootstrapServers;
   const client = new kafkajs.Kafka({ brokers: [servers], logLevel: kafkajs.logLevel.NOTHING });
-  const admin = client.admin();
-  await admin.connect();
+  // One for each question: kafkajs goes on asking for topics that it once knew, also when they are deleted.
+  const withAdmin = async <T>(use: (admin: Admin) => Promise<T>): Promise<T> => {
+    const admin = client.admin();
+    await admin.connect();
+    return use(admin).finally(() => admin.disconnect());
+  };
 
   return {
     servers,
     async createTopic(numPartitions = 1) {
       const topic = `bench-${randomUUID()}`;
       const configEntries = [{ name: 'max.message.bytes', value: `${maxRecordBytes}` }];
-      await admin.createTopics({ topics: [{ topic, numPartitions, configEntries }], waitForLeaders: true });
+      const topics = [{ topic, numPartitions, configEntries }];
+      await withAdmin((admin) => admin.createTopics({ topics, waitForLeaders: true }));
       return topic;
     },
-    deleteTopic: (topic) => admin.deleteTopics({ topics: [topic] }),
+    deleteTopic: (topic) => withAdmin((admin) => admin.deleteTopics({ topics: [topic] })),
     bytesOf: (topic) =>
       readdirSync(directory, { encoding: 'utf8' })
         .filter((name) => name.startsWith(`${topic}-`))
@@ -51,7 +57,7 @@ export async function startBroker(directory: string): Promise<Broker> {
         .filter((file) => file.endsWith('.log'))
         .reduce((total, file) => total + statSync(file).size, 0),
     async recordsOf(topic) {
-      const [offsets] = await admin.fetchTopicOffsets(topic);
+      const [offsets] = await withAdmin((admin) => admin.fetchTopicOffsets(topic));
       const count = Number(offsets!.high);
       const consumer = client.consumer({ groupId: randomUUID(), allowAutoTopicCreation: false });
       await consumer.connect();
@@ -68,19 +74,17 @@ export async function startBroker(directory: string): Promise<Broker> {
       await consumer.disconnect();
       return records;
     },
-    async untilStable(group, members) {
-      for (;;) {
-        const description = await admin.describeGroups([group]).catch(() => undefined);
-        const found = description?.groups[0];
-        if (found?.state === 'Stable' && found.members.length === members) {
-          return;
+    untilStable: (group, members) =>
+      withAdmin(async (admin) => {
+        for (;;) {
+          const description = await admin.describeGroups([group]).catch(() => undefined);
+          const found = description?.groups[0];
+          if (found?.state === 'Stable' && found.members.length === members) {
+            return;
+          }
+          await sleep(20);
         }
-        await new Promise((resolve) => setTimeout(resolve, 20));
-      }
-    },
-    async stop() {
-      await admin.disconnect();
-      await kafka.stop();
-    },
+      }),
+    stop: () => kafka.stop(),
   };
 }

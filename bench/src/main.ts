@@ -63,7 +63,7 @@ async function main(options: Options): Promise<void> {
       report: console.error,
     };
     const sections = await measureAll(bench, options.only);
-    const command = `pnpm bench ${process.argv.slice(2).join(' ')}`.trimEnd();
+    const command = `corepack pnpm bench ${process.argv.slice(2).join(' ')}`.trimEnd();
     const text = [introduction(command, options.rounds), machineSection(machine), ...sections].join('\n\n');
     writeFileSync(options.output, `${text}\n`);
     console.log(text);
@@ -98,5 +98,10 @@ async function measureAll(bench: Bench, only: string | undefined): Promise<strin
   if (help !== undefined) {
     others.push(limitsSection(await measureLimits(bench.workFolder), help));
   }
-  return [goalsSection(goals(comparisons, help)), ...comparisons.map(comparisonSection), ...others];
+  const reached = goals(comparisons, help).filter(({ measured }) => measured !== undefined);
+  return [
+    ...(reached.length === 0 ? [] : [goalsSection(reached)]),
+    ...comparisons.map(comparisonSection),
+    ...others,
+  ];
 }

@@ -13,10 +13,11 @@ type Cell = string | number;
 
 /** How to read the report. */
 export function introduction(command: string, rounds: number): string {
-  return `# Results
-
-Measured by \`${command}\`; [README.md](README.md) says what each figure means. Each is the median of ${rounds} round(s), with the
-least and the most of them in parentheses.`;
+  return [
+    '# Results',
+    `Measured by \`${command}\`. [README.md](README.md) says what runs and what each figure means.`,
+    `Each figure is the median of ${rounds} round(s), with the least and the most of them in parentheses.`,
+  ].join('\n\n');
 }
 
 /** A table in Markdown. */
@@ -27,6 +28,10 @@ function table(head: readonly string[], rows: readonly (readonly Cell[])[]): str
 
 /** Digits that matter, and no more. */
 function number(value: number): string {
+  if (!(value > 0 && value < Number.POSITIVE_INFINITY)) {
+    // Start-up varied by more than what the images took.
+    return '?';
+  }
   return value >= 100 ? value.toFixed(0) : value.toPrecision(value >= 10 ? 3 : 2);
 }
 
@@ -94,13 +99,11 @@ export function machineSection(lines: readonly (readonly [string, string])[]): s
 
 /** What was wanted and what was measured. */
 export function goalsSection(goals: readonly Goal[]): string {
-  const rows = goals
-    .filter(({ measured }) => measured !== undefined)
-    .map(({ what, wanted, measured, isMost }) => {
-      const ratio = isMost === true ? measured! / wanted : wanted / measured!;
-      const verdict = ratio <= 1 ? 'reached' : `falls short by a factor of ${ratio.toFixed(2)}`;
-      return [what, `${isMost === true ? 'at most' : 'at least'} ${wanted}`, number(measured!), verdict];
-    });
+  const rows = goals.map(({ what, wanted, measured, isMost }) => {
+    const ratio = isMost === true ? measured! / wanted : wanted / measured!;
+    const verdict = ratio > 0 && ratio <= 1 ? 'reached' : `falls short by a factor of ${number(ratio)}`;
+    return [what, `${isMost === true ? 'at most' : 'at least'} ${wanted}`, number(measured!), verdict];
+  });
   return `## Goals\n\n${table(['', 'goal', 'median', ''], rows)}`;
 }
 

@@ -46,7 +46,10 @@ export async function startBroker(directory: string): Promise<Broker> {
       const topic = `bench-${randomUUID()}`;
       const configEntries = [{ name: 'max.message.bytes', value: `${maxRecordBytes}` }];
       const topics = [{ topic, numPartitions, configEntries }];
-      await withAdmin((admin) => admin.createTopics({ topics, waitForLeaders: true }));
+      await withAdmin(async (admin) => {
+        await admin.createTopics({ topics, waitForLeaders: false });
+        await untilAnswered(() => admin.fetchTopicOffsets(topic));
+      });
       return topic;
     },
     deleteTopic: (topic) => withAdmin((admin) => admin.deleteTopics({ topics: [topic] })),
@@ -77,8 +80,8 @@ export async function startBroker(directory: string): Promise<Broker> {
     untilStable: (group, members) =>
       withAdmin(async (admin) => {
         for (;;) {
-          const description = await admin.describeGroups([group]).catch(() => undefined);
-          const found = description?.groups[0];
+          const description = await untilAnswered(() => admin.describeGroups([group]));
+          const found = description.groups[0];
           if (found?.state === 'Stable' && found.members.length === members) {
             return;
           }
@@ -87,4 +90,20 @@ export async function startBroker(directory: string): Promise<Broker> {
       }),
     stop: () => kafka.stop(),
   };
+}
+
+/** A broker that has just been told of a topic or a group denies it for a moment. */
+async function untilAnswered<T>(ask: () => Promise<T>): Promise<T> {
+  const deadline = Date.now() + 30_000;
+  for (;;) {
+    try {
+      return await ask();
+    } catch (error) {
+      const isPassing = error instanceof kafkajs.KafkaJSError && error.retriable;
+      if (!isPassing || Date.now() > deadline) {
+        throw error;
+      }
+      await sleep(20);
+    }
+  }
 }

@@ -94,7 +94,7 @@ export const confluent = pythonScript('confluent-kafka, OpenCV, threads', 'confl
 
 /** Files as they are; it cannot save one file for each record. */
 export const kcat: Contender = {
-  name: 'kcat (receives, saves nothing)',
+  name: 'kcat',
   needs: 'kcat',
   isSaving: false,
   produce: ({ servers, topic, input }, tools) => [

@@ -55,6 +55,11 @@ export function comparisonSection({ workload, rows }: Comparison): string {
 
 function sideTable(rows: readonly Row[], side: 'produce' | 'consume'): string {
   const first = rows[0]!;
+  // To receive alone is less work.
+  const nameOf = ({ contender }: Row): string =>
+    side === 'consume' && contender.isSaving === false && first.contender.isSaving !== false
+      ? `${contender.name} (saves nothing)`
+      : contender.name;
   const head = [
     'images',
     'images/s',
@@ -67,7 +72,7 @@ function sideTable(rows: readonly Row[], side: 'produce' | 'consume'): string {
   ];
   return table(
     ['', ...head],
-    rows.map((row) => [row.contender.name, ...cells(row, side, spreadOf(first, side, 'imagesPerSecond'))]),
+    rows.map((row) => [nameOf(row), ...cells(row, side, spreadOf(first, side, 'imagesPerSecond'))]),
   );
 }
 

@@ -1,10 +1,8 @@
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
-import { createServer } from 'node:net';
-import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { describe, expect, onTestFinished, test } from 'vitest';
-import { filesIn, temporaryFolder } from './files.test-support.ts';
+import { describe, expect, test } from 'vitest';
+import { closedPort, filesIn, temporaryFolder } from './files.test-support.ts';
 import { committed, createTopic, ends, receive, uniqueName, withAdmin } from './kafka.test-support.ts';
 import { bootstrapServers, run, start, succeed, summaryOf } from './programs.test-support.ts';
 
@@ -240,17 +238,3 @@ describe('the commands of the README', () => {
     expect(await ends(topic)).toBe(images);
   });
 });
-
-/** A port where nothing listens, held only long enough to be known. */
-async function closedPort(): Promise<number> {
-  const server = createServer();
-  onTestFinished(() => void server.close());
-  await new Promise<void>((resolve) => {
-    server.listen(0, '127.0.0.1', resolve);
-  });
-  const { port } = server.address() as AddressInfo;
-  await new Promise((resolve) => {
-    server.close(resolve);
-  });
-  return port;
-}

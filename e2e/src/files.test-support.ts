@@ -1,4 +1,6 @@
 import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
+import { createServer } from 'node:net';
+import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { onTestFinished } from 'vitest';
@@ -23,4 +25,18 @@ export function filesIn(folder: string): string[] {
 export async function pixelsOf(file: string): Promise<{ shape: number[]; data: Buffer }> {
   const { data, info } = await sharp(file).raw().toBuffer({ resolveWithObject: true });
   return { shape: [info.height, info.width, info.channels], data };
+}
+
+/** A port where nothing listens, held only long enough to be known. */
+export async function closedPort(): Promise<number> {
+  const server = createServer();
+  onTestFinished(() => void server.close());
+  await new Promise<void>((resolve) => {
+    server.listen(0, '127.0.0.1', resolve);
+  });
+  const { port } = server.address() as AddressInfo;
+  await new Promise((resolve) => {
+    server.close(resolve);
+  });
+  return port;
 }

@@ -44,7 +44,7 @@ export function deadLetterTopicOf({ topic, 'dead-letter-topic': wanted }: TopicO
 export function assertDeadLetters({
   'on-error': onError,
   'dead-letter-topic': wanted,
-}: ConsumerOptions): void {
+}: Pick<ConsumerOptions, 'on-error' | 'dead-letter-topic'>): void {
   if (wanted !== undefined) {
     assertTopicName(wanted);
     if (onError === 'stop') {

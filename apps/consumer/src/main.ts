@@ -3,6 +3,7 @@ import { KafkaConfigError } from '@image-stream/kafka-config';
 import { runProgram } from '@image-stream/program';
 import type { Command } from '@image-stream/program';
 import packageJson from '../package.json' with { type: 'json' };
+import { doctorOptions } from './doctor/options.ts';
 import { ListenError } from './errors.ts';
 import { options } from './options.ts';
 import { peekOptions } from './peek/options.ts';
@@ -30,6 +31,16 @@ const peek: Command<typeof peekOptions> = {
   run: async (context) => (await import('./peek/run.ts')).run(context),
 };
 
+const doctor: Command<typeof doctorOptions> = {
+  summary: 'Looks at what the consumer needs, says what is wrong and what to do, and changes nothing.',
+  options: doctorOptions,
+  examples: [
+    ['$0 -o /data/images', 'this machine, that directory, the broker on localhost:29092 and data-stream'],
+    ['$0 -F client.properties -t scans -gid archive', 'another cluster, with its login and permissions'],
+  ],
+  run: async (context) => (await import('./doctor/run.ts')).run(context),
+};
+
 await runProgram({
   name: 'consumer',
   version: packageJson.version,
@@ -42,7 +53,7 @@ await runProgram({
     ['$0 -gid archive -aor earliest -bs kafka-1:9092', 'as a group of its own, from the beginning'],
   ],
   verb: 'saved',
-  commands: { verify, peek },
+  commands: { verify, peek, doctor },
   knownErrors: [KafkaConfigError, ImageIoError, ListenError, VerifyError],
   // The client is loaded when it is needed, so that --help and wrong usage answer at once.
   run: async (context) => (await import('./run.ts')).run(context),

@@ -10,7 +10,7 @@ import {
   producerConfig,
   topicLimit,
 } from '@image-stream/kafka-config';
-import type { KafkaProperties } from '@image-stream/kafka-config';
+import type { KafkaProperties, PropertySources } from '@image-stream/kafka-config';
 import { createBudget, UsageError } from '@image-stream/program';
 import type { RunContext, Summary } from '@image-stream/program';
 import kafkajs from 'kafkajs';
@@ -44,24 +44,7 @@ export async function run({
 }: RunContext<typeof options>): Promise<Summary> {
   assertConsistent(values, inputs);
   await assertWatchable(values, inputs, path);
-  const properties = await loadProperties({
-    flags: {
-      'bootstrap.servers': { option: '--bootstrap-servers', text: values['bootstrap-servers'] },
-      'request.timeout.ms': { option: '--request-timeout-ms', text: values['request-timeout-ms'] },
-      'max.request.size': { option: '--max-request-size', text: values['max-request-size'] },
-      acks: { option: '--acks', text: values.acks },
-    },
-    overrides: values.X?.map(String) ?? [],
-    environment: process.env,
-    file: values['command-config'] && path(values['command-config']),
-    defaults: {
-      'bootstrap.servers': 'localhost:29092',
-      'request.timeout.ms': '300000',
-      'delivery.timeout.ms': '300000',
-      'max.request.size': '13772512',
-      acks: '1',
-    },
-  });
+  const properties = await loadProperties(sourcesOf(values, path));
 
   Object.assign(kafkajs.CompressionCodecs, compressionCodecs());
   const kafka = new kafkajs.Kafka(await clientConfig(properties, logger));
@@ -101,6 +84,34 @@ export async function run({
   } finally {
     await sender.close();
   }
+}
+
+/** Where Kafka's properties come from. */
+export function sourcesOf(
+  values: Pick<
+    ProducerOptions,
+    'bootstrap-servers' | 'request-timeout-ms' | 'max-request-size' | 'acks' | 'command-config' | 'X'
+  >,
+  path: (path: string) => string,
+): PropertySources {
+  return {
+    flags: {
+      'bootstrap.servers': { option: '--bootstrap-servers', text: values['bootstrap-servers'] },
+      'request.timeout.ms': { option: '--request-timeout-ms', text: values['request-timeout-ms'] },
+      'max.request.size': { option: '--max-request-size', text: values['max-request-size'] },
+      acks: { option: '--acks', text: values.acks },
+    },
+    overrides: values.X?.map(String) ?? [],
+    environment: process.env,
+    file: values['command-config'] && path(values['command-config']),
+    defaults: {
+      'bootstrap.servers': 'localhost:29092',
+      'request.timeout.ms': '300000',
+      'delivery.timeout.ms': '300000',
+      'max.request.size': '13772512',
+      acks: '1',
+    },
+  };
 }
 
 /** Whatever ends the program: a second signal, or an error that nobody foresaw. */

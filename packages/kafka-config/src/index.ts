@@ -10,6 +10,8 @@ export { compressionCodecs } from './compression-codecs.ts';
 // What a program asks of the cluster before it begins.
 export { assertTopicName, connectAdmin, ensureTopic, topicLimit, untilServed } from './cluster.ts';
 export type { NewTopic } from './cluster.ts';
+export { openProbe } from './probe.ts';
+export type { Permission, Probe } from './probe.ts';
 
 // What a program reads, and how far others are.
 export { createTopicReader } from './topic-reader.ts';

@@ -1,5 +1,5 @@
 // A program from its parts.
-export { outputOptions, runProgram } from './program.ts';
+export { outputOptions, runProgram, usesColor } from './program.ts';
 export type { Command, Outcome, Program, RunContext } from './program.ts';
 export type { CommandLine, OptionDefinitions, OptionValues } from './arguments.ts';
 export { UsageError } from './errors.ts';
@@ -20,7 +20,8 @@ export {
 // What a run needs and gives.
 export { createBudget } from './budget.ts';
 export type { ByteBudget } from './budget.ts';
-export { formatBytes, timing } from './summary.ts';
+export { counted, formatBytes, formatSeconds } from './format.ts';
+export { timing } from './summary.ts';
 export type { Summary } from './summary.ts';
 export type { Logger } from './log.ts';
 export type { Progress } from './progress.ts';

@@ -98,7 +98,11 @@ export async function runProgram<O extends OptionDefinitions>(program: Program<O
     } = parsed.values as OptionValues<typeof outputOptions>;
     const progress = createProgress(process.stderr, quiet);
     finish = () => progress.stop();
-    const logger = createLogger(level ?? defaultLevel(quiet), (line) => progress.write(line), usesColor());
+    const logger = createLogger(
+      level ?? defaultLevel(quiet),
+      (line) => progress.write(line),
+      usesColor(process.stderr),
+    );
     const signal = abortOnSignals((name) =>
       logger.info(`${name}: finishing what has begun; once more to leave at once`),
     );
@@ -183,9 +187,9 @@ function defaultLevel(quiet: boolean): LogLevel {
   return quiet ? 'warn' : 'info';
 }
 
-/** https://no-color.org */
-function usesColor(): boolean {
-  return process.stderr.isTTY && (process.env['NO_COLOR'] ?? '') === '';
+/** Whether to write in colour: to a terminal, unless NO_COLOR is set (https://no-color.org). */
+export function usesColor(output: NodeJS.WriteStream): boolean {
+  return output.isTTY && (process.env['NO_COLOR'] ?? '') === '';
 }
 
 /** Under pnpm the working directory is the package's; INIT_CWD is where the user stands. */

@@ -1,5 +1,5 @@
-import { describe, expect, test } from 'vitest';
-import { describeSummary, formatBytes, timing } from './summary.ts';
+import { expect, test } from 'vitest';
+import { describeSummary, timing } from './summary.ts';
 import type { Summary } from './summary.ts';
 
 const summary: Summary = {
@@ -40,19 +40,4 @@ test.each([
   [0, 0, { seconds: 0, imagesPerSecond: 0 }],
 ])('%d images in %d ms', (images, milliseconds, expected) => {
   expect(timing(images, milliseconds)).toEqual(expected);
-});
-
-describe('bytes', () => {
-  test.each([
-    [0, '0 B'],
-    [999, '999 B'],
-    [1000, '1.0 kB'],
-    [1_000_000, '1.0 MB'],
-    [6_220_800, '6.2 MB'],
-    [1e9, '1.0 GB'],
-    [1e12, '1.0 TB'],
-    [1e15, '1000.0 TB'],
-  ])('%d is %s', (count, text) => {
-    expect(formatBytes(count)).toBe(text);
-  });
 });

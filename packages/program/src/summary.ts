@@ -1,3 +1,5 @@
+import { counted, formatBytes } from './format.ts';
+
 /** What a run did; with `--json`, the last line on standard output. */
 export interface Summary {
   /** Images delivered, or on disk. */
@@ -43,7 +45,7 @@ export function describeSummary(verb: string, summary: Summary): string {
   const ratio = payloadBytes === 0 ? 1 : wireBytes / payloadBytes;
   const rate = seconds === 0 ? 0 : payloadBytes / 1e6 / seconds;
   const counts = [
-    `${verb} ${images} ${images === 1 ? 'image' : 'images'}`,
+    `${verb} ${counted(images, 'image')}`,
     ...(skipped > 0 ? [`${skipped} already there`] : []),
     ...(deadLettered > 0 ? [`${deadLettered} sent to the dead-letter topic`] : []),
     ...(removed > 0 ? [`${removed} REMOVED before they were read`] : []),
@@ -52,11 +54,4 @@ export function describeSummary(verb: string, summary: Summary): string {
   const sizes = `${formatBytes(payloadBytes)} of images, ${formatBytes(wireBytes)} on the wire (ratio ${ratio.toFixed(2)})`;
   const speed = `${seconds.toFixed(1)} s, ${imagesPerSecond.toFixed(1)} images/s, ${rate.toFixed(1)} MB/s`;
   return `${counts.join(', ')}: ${sizes}, ${speed}`;
-}
-
-/** Bytes in decimal units, as disks and networks are measured. */
-export function formatBytes(count: number): string {
-  const units = ['B', 'kB', 'MB', 'GB', 'TB'];
-  const power = count < 1000 ? 0 : Math.min(units.length - 1, Math.floor(Math.log10(count) / 3));
-  return `${(count / 1000 ** power).toFixed(power === 0 ? 0 : 1)} ${units[power]}`;
 }

@@ -1,0 +1,125 @@
+import {
+  checkKafka,
+  checkMachine,
+  checkPermission,
+  checkTopic,
+  diagnosis,
+  ok,
+  requestTimeoutMs,
+  topicExists,
+  warning,
+} from '@image-stream/doctor';
+import type { Check, Finding } from '@image-stream/doctor';
+import { clientConfig, consumerConfig, loadProperties, topicLimit } from '@image-stream/kafka-config';
+import { usesColor } from '@image-stream/program';
+import type { Outcome, RunContext } from '@image-stream/program';
+import kafkajs from 'kafkajs';
+import { assertDeadLetters, deadLetterTopicOf } from '../dead-letters.ts';
+import { sourcesOf } from '../run.ts';
+import { checkDirectory } from './directory.ts';
+import { groupCheck } from './group.ts';
+import type { doctorOptions } from './options.ts';
+
+/** Looks at everything that the consumer needs, and changes nothing. */
+export async function run({
+  values,
+  logger,
+  progress,
+  path,
+}: RunContext<typeof doctorOptions>): Promise<Outcome> {
+  const { topic } = values;
+  assertDeadLetters(values);
+  progress.start(() => `looking at this machine, the brokers and topic ${topic}`, logger);
+  const load = async () => {
+    const properties = await loadProperties(
+      sourcesOf({ ...values, 'request-timeout-ms': values['request-timeout-ms'] ?? requestTimeoutMs }, path),
+    );
+    return { kafka: new kafkajs.Kafka(await clientConfig(properties, logger)), properties };
+  };
+  const checks = [
+    topicCheck(topic),
+    ...(values['on-error'] === 'stop' ? [] : [deadLetterCheck(topic, deadLetterTopicOf(values))]),
+  ];
+  const findings = await Promise.all([
+    checkMachine(),
+    checkDirectory(path(values['output-directory'])),
+    checkKafka(load, checks),
+  ]);
+  return diagnosis(findings.flat(), usesColor(process.stdout));
+}
+
+function topicCheck(topic: string): Check {
+  return {
+    name: 'topic',
+    async run(reached) {
+      const { admin, probe, properties } = reached;
+      const { consumer, fromBeginning } = consumerConfig(properties);
+      if (!(await topicExists(admin, topic))) {
+        return [
+          warning(
+            'topic',
+            `${topic} does not exist, or this user may not see it`,
+            'the consumer will create it; check the name of --topic',
+          ),
+          await mayCreate(topic, probe),
+        ];
+      }
+      const [findings, mayRead, group] = await Promise.all([
+        checkTopic(admin, topic, undefined),
+        probe.mayRead(topic),
+        groupCheck(topic, consumer.groupId, fromBeginning).run(reached),
+      ]);
+      return [
+        ...findings,
+        checkPermission(`read topic ${topic}`, `--operation Read --topic ${topic}`, mayRead),
+        ...group,
+      ];
+    },
+  };
+}
+
+/** Where bad records go; where that is not possible, the consumer stands still at the first one. */
+function deadLetterCheck(topic: string, deadLetterTopic: string): Check {
+  return {
+    name: 'dead letters',
+    async run({ admin, probe }) {
+      if (!(await topicExists(admin, deadLetterTopic))) {
+        return [
+          ok('dead letters', `${deadLetterTopic} will be created with the first bad record`),
+          await mayCreate(deadLetterTopic, probe),
+        ];
+      }
+      const [limit, sourceLimit, mayWrite] = await Promise.all([
+        topicLimit(admin, deadLetterTopic),
+        topicLimit(admin, topic),
+        probe.mayWrite(deadLetterTopic),
+      ]);
+      return [
+        checkRoom(deadLetterTopic, limit, sourceLimit),
+        checkPermission(
+          `write to topic ${deadLetterTopic}`,
+          `--operation Write --topic ${deadLetterTopic}`,
+          mayWrite,
+        ),
+      ];
+    },
+  };
+}
+
+function checkRoom(topic: string, limit: number | undefined, sourceLimit: number | undefined): Finding {
+  return limit !== undefined && sourceLimit !== undefined && limit < sourceLimit
+    ? warning(
+        'dead letters',
+        `${topic} takes ${limit} bytes, less than the ${sourceLimit} of the topic: the consumer waits at a larger bad record`,
+        `kafka-configs.sh --alter --topic ${topic} --add-config max.message.bytes=${sourceLimit + 128 * 1024}`,
+      )
+    : ok('dead letters', `${topic} exists`);
+}
+
+async function mayCreate(topic: string, probe: { mayCreate(topic: string): Promise<boolean | undefined> }) {
+  return checkPermission(
+    `create topic ${topic}`,
+    `--operation Create --topic ${topic}`,
+    await probe.mayCreate(topic),
+  );
+}

@@ -1,0 +1,66 @@
+import {
+  checkKafka,
+  checkMachine,
+  checkPermission,
+  checkTopic,
+  diagnosis,
+  requestTimeoutMs,
+  topicExists,
+  warning,
+} from '@image-stream/doctor';
+import type { Check } from '@image-stream/doctor';
+import { clientConfig, loadProperties } from '@image-stream/kafka-config';
+import { usesColor } from '@image-stream/program';
+import type { Outcome, RunContext } from '@image-stream/program';
+import kafkajs from 'kafkajs';
+import { sourcesOf } from '../run.ts';
+import type { doctorOptions } from './options.ts';
+
+/** Looks at everything that the producer needs, and changes nothing. */
+export async function run({
+  values,
+  logger,
+  progress,
+  path,
+}: RunContext<typeof doctorOptions>): Promise<Outcome> {
+  progress.start(() => `looking at this machine, the brokers and topic ${values.topic}`, logger);
+  const load = async () => {
+    const properties = await loadProperties(
+      sourcesOf({ ...values, 'request-timeout-ms': values['request-timeout-ms'] ?? requestTimeoutMs }, path),
+    );
+    return { kafka: new kafkajs.Kafka(await clientConfig(properties, logger)), properties };
+  };
+  const findings = await Promise.all([checkMachine(), checkKafka(load, [topicCheck(values.topic)])]);
+  return diagnosis(findings.flat(), usesColor(process.stdout));
+}
+
+function topicCheck(topic: string): Check {
+  return {
+    name: 'topic',
+    async run({ admin, probe, properties }) {
+      if (!(await topicExists(admin, topic))) {
+        const maxMessageBytes = properties['max.request.size'];
+        return [
+          warning(
+            'topic',
+            `${topic} does not exist, or this user may not see it`,
+            `the producer will create it with max.message.bytes=${maxMessageBytes}; check the name of --topic`,
+          ),
+          checkPermission(
+            `create topic ${topic}`,
+            `--operation Create --topic ${topic}`,
+            await probe.mayCreate(topic),
+          ),
+        ];
+      }
+      return [
+        ...(await checkTopic(admin, topic, properties['max.request.size'])),
+        checkPermission(
+          `write to topic ${topic}`,
+          `--operation Write --topic ${topic}`,
+          await probe.mayWrite(topic),
+        ),
+      ];
+    },
+  };
+}

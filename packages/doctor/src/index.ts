@@ -1,0 +1,12 @@
+// What was found, and what it comes to.
+export { ok, problem, warning } from './finding.ts';
+export type { Finding } from './finding.ts';
+export { diagnosis } from './diagnosis.ts';
+export type { Diagnosis } from './diagnosis.ts';
+
+// What is looked at.
+export { checkMachine } from './machine.ts';
+export { checkKafka, requestTimeoutMs } from './kafka.ts';
+export type { Check, Reached } from './kafka.ts';
+export { checkTopic, topicExists } from './topic.ts';
+export { checkPermission } from './permission.ts';

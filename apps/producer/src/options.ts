@@ -74,6 +74,11 @@ export const options = {
     defaultDescription: 'random',
     group: 'Images:',
   },
+  'dry-run': {
+    type: 'boolean',
+    describe: 'Say what would be sent, image by image, and send nothing; no broker is needed',
+    group: 'Images:',
+  },
   rate: {
     ...text,
     coerce: positiveNumber('--rate'),

@@ -12,9 +12,10 @@ import {
 } from '@image-stream/kafka-config';
 import type { KafkaProperties, PropertySources } from '@image-stream/kafka-config';
 import { createBudget, UsageError } from '@image-stream/program';
-import type { RunContext, Summary } from '@image-stream/program';
+import type { Outcome, RunContext, Summary } from '@image-stream/program';
 import kafkajs from 'kafkajs';
 import { customerFromPath } from './customer-from-path.ts';
+import { dryRun } from './dry-run.ts';
 import { createEncoder } from './encode.ts';
 import type { RecordLimit } from './encode.ts';
 import { generatedImages } from './generated-images.ts';
@@ -41,10 +42,31 @@ export async function run({
   progress,
   signal,
   path,
-}: RunContext<typeof options>): Promise<Summary> {
+  print,
+}: RunContext<typeof options>): Promise<Summary | Outcome> {
   assertConsistent(values, inputs);
   await assertWatchable(values, inputs, path);
   const properties = await loadProperties(sourcesOf(values, path));
+  const encoding = values.encoding ?? (inputs.length > 0 ? 'original' : 'png');
+  const imagesTo = (destination: Destination) =>
+    paced(
+      inputs.length > 0
+        ? inputImages(inputs, values, { path, destination, signal })
+        : generatedImages(values),
+      { limit: values['num-messages'], rate: values.rate, signal },
+    );
+  if (values['dry-run'] === true) {
+    const maxRequestSize = properties['max.request.size']!;
+    const limit = { bytes: maxRequestSize, setting: '--max-request-size' };
+    return dryRun({
+      images: imagesTo({ clusterId: '', topic: values.topic }),
+      encode: createEncoder({ ...values, encoding, limit, logger }),
+      maxRequestSize,
+      print,
+      logger,
+      progress,
+    });
+  }
 
   Object.assign(kafkajs.CompressionCodecs, compressionCodecs());
   const kafka = new kafkajs.Kafka(await clientConfig(properties, logger));
@@ -58,16 +80,13 @@ export async function run({
     deliveryTimeoutMs: properties['delivery.timeout.ms']!,
     logger,
   });
-  const source =
-    inputs.length > 0 ? inputImages(inputs, values, { path, destination, signal }) : generatedImages(values);
   const undelivered = new Set<string>();
   process.once('exit', () => nameUndelivered(undelivered));
-  const encoding = values.encoding ?? (inputs.length > 0 ? 'original' : 'png');
   const isAsItIs = encoding === 'original' && values.format !== 'python-json' && values.resize === undefined;
 
   try {
     const summary = await produce({
-      images: paced(source, { limit: values['num-messages'], rate: values.rate, signal }),
+      images: imagesTo(destination),
       total: inputs.length > 0 ? undefined : values['num-messages'],
       encode: createEncoder({ ...values, encoding, limit, logger }),
       send: (record, partition) => sender.send(record, partition),
@@ -152,10 +171,13 @@ function assertConsistent(
 
 /** What is watched must be one folder: the note of what was sent belongs to it. */
 async function assertWatchable(
-  { watch, 'state-file': stateFile }: ProducerOptions,
+  { watch, 'state-file': stateFile, ...values }: ProducerOptions,
   inputs: readonly string[],
   path: (path: string) => string,
 ): Promise<void> {
+  if (watch === true && values['dry-run'] === true) {
+    throw new UsageError('--dry-run and --watch exclude one another');
+  }
   if (watch !== true) {
     if (stateFile !== undefined) {
       throw new UsageError('--state-file is for --watch');

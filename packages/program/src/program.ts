@@ -43,6 +43,8 @@ export interface RunContext<O extends OptionDefinitions> {
   readonly signal: AbortSignal;
   /** A path on the command line as the user means it, made absolute. */
   readonly path: (path: string) => string;
+  /** Writes a line for people to standard output while the run goes on; nothing with `--json` or `--quiet`. */
+  readonly print: (line: string) => void;
 }
 
 /** What a run came to. */
@@ -67,7 +69,8 @@ export interface Command<O extends OptionDefinitions> extends Pick<
 export interface Program<O extends OptionDefinitions> extends CommandLine<O> {
   /** Past tense, for the summary: `sent`, `saved`. */
   readonly verb: string;
-  run(context: RunContext<O>): Promise<Summary>;
+  /** Gives what it did, or, where it did something else than its main work, what that came to. */
+  run(context: RunContext<O>): Promise<Summary | Outcome>;
   /** Commands by their words, each with options of its own. Default: none. */
   readonly commands?: Readonly<Record<string, Command<OptionDefinitions>>>;
   /**
@@ -114,6 +117,11 @@ export async function runProgram<O extends OptionDefinitions>(program: Program<O
       progress,
       signal,
       path: userPath,
+      print: (line) => {
+        if (!quiet && !json) {
+          progress.print(line);
+        }
+      },
     });
     finish();
     await new Promise((written) => {
@@ -144,9 +152,12 @@ function chosenBy<O extends OptionDefinitions>(
       commandLine: program,
       args: rest,
       run: async (context) => {
-        const summary = await program.run(context as RunContext<O>);
-        const isDone = summary.failed + summary.removed === 0;
-        return { summary, text: describeSummary(verb, summary), isDone };
+        const result = await program.run(context as RunContext<O>);
+        if ('isDone' in result) {
+          return result;
+        }
+        const isDone = result.failed + result.removed === 0;
+        return { summary: result, text: describeSummary(verb, result), isDone };
       },
     };
   }

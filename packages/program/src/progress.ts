@@ -4,6 +4,8 @@ import type { Logger } from './log.ts';
 export interface Progress {
   /** Writes a line to the terminal without tearing the progress line apart. */
   write(line: string): void;
+  /** Writes a line to standard output, which may be the same terminal. */
+  print(line: string): void;
   /** Starts showing what `describe` says. */
   start(describe: () => string, logger: Pick<Logger, 'info'>): void;
   stop(): void;
@@ -32,6 +34,11 @@ export function createProgress(output: NodeJS.WriteStream, quiet: boolean): Prog
   return {
     write(text) {
       output.write(line === '' ? text : clearLine + text + line);
+    },
+    print(text) {
+      // The line of progress is drawn anew in a moment.
+      draw('');
+      process.stdout.write(`${text}\n`);
     },
     start(describe, logger) {
       timer = setInterval(

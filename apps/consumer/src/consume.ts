@@ -1,6 +1,7 @@
 import { bytesOf, isChunk, isPixelArray } from '@image-stream/codec';
 import type { Decoded, DecodedImage, ReceivedRecord } from '@image-stream/codec';
 import type { Saved } from '@image-stream/image-io';
+import { counted, describePace } from '@image-stream/program';
 import type { ByteBudget, Logger, Progress, Summary } from '@image-stream/program';
 import type { Assembler } from './assemble.ts';
 import type { DeadLetters } from './dead-letters.ts';
@@ -33,6 +34,8 @@ export interface ConsumeOptions {
   readonly isAtEnd: () => boolean;
   /** How many images to take; undefined takes them until the deliveries end. */
   readonly limit: number | undefined;
+  /** How many records there are to receive, for the progress line; undefined where there is no end. */
+  readonly records?: number | undefined;
   readonly budget: ByteBudget;
   readonly logger: Pick<Logger, 'info' | 'warn' | 'error'>;
   readonly progress: Pick<Progress, 'start'>;
@@ -57,15 +60,22 @@ export async function consume(
   const inFlight = new Set<Promise<void>>();
   let started: number | undefined;
   let taken = 0;
-  progress.start(
-    () => `saved ${count.images} images${count.skipped > 0 ? `, ${count.skipped} already there` : ''}`,
-    logger,
-  );
+  let received = 0;
+  const [done, total] =
+    limit === undefined ? [() => received, options.records] : [() => count.images + count.skipped, limit];
+  progress.start(() => {
+    const saved =
+      limit === undefined ? counted(count.images, 'image') : `${count.images} of ${counted(limit, 'image')}`;
+    const existing = count.skipped > 0 ? `, ${count.skipped} already there` : '';
+    const elapsedMs = started === undefined ? 0 : performance.now() - started;
+    return `saved ${saved}${existing}, ${describePace(count.images, done(), total, elapsedMs)}`;
+  }, logger);
   const giveUpTimer = setInterval(() => track(giveUpUploads()), giveUpIntervalMs);
 
   try {
     for await (const delivery of deliveries) {
       started ??= performance.now();
+      received += 1;
       if (selection?.isSelected(delivery.record) === false) {
         delivery.done();
         continue;

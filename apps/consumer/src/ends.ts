@@ -4,6 +4,8 @@ import type { Position } from './offsets.ts';
 
 /** The ends of a topic's partitions at one moment, and which of them a group has not reached yet. */
 export interface Ends {
+  /** How many records there were before the ends. */
+  readonly records: number;
   /** Notes how far a partition is done. */
   reach(position: Position): void;
   /** Asks the broker how far the other members of the group are. */
@@ -27,6 +29,7 @@ export async function findEnds(
 ): Promise<Ends> {
   const committed = await committedOffsets(admin, topic, groupId);
   const remaining = new Map<number, bigint>();
+  let records = 0;
   for (const { partition, low, high } of await untilServed(() => admin.fetchTopicOffsets(topic))) {
     const position = committed.get(partition) ?? BigInt(fromBeginning ? low : high);
     // Retention may have removed what the group would have read next.
@@ -34,9 +37,11 @@ export async function findEnds(
     const end = earlier?.get(partition) ?? BigInt(high);
     if (start < end) {
       remaining.set(partition, end);
+      records += Number(end - start);
     }
   }
   const ends: Ends = {
+    records,
     reach({ partition, offset }) {
       const end = remaining.get(partition);
       if (end !== undefined && offset >= end) {

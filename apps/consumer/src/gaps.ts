@@ -1,4 +1,5 @@
 import { committedOffsets, untilServed } from '@image-stream/kafka-config';
+import { counted } from '@image-stream/program';
 import type { Logger } from '@image-stream/program';
 import type { Admin } from 'kafkajs';
 import type { Monitor } from './monitor.ts';
@@ -43,8 +44,8 @@ export function createGaps({ admin, topic, groupId, logger, monitor }: GapsOptio
     removed += Number(to - start);
     monitor.removed(Number(to - start));
     logger.error(
-      `${to - start} records of ${topic}[${partition}], from offset ${start} to ${to - 1n}, were removed before they were ` +
-        'read; keep them for longer (retention.ms, retention.bytes), or read them sooner',
+      `${counted(Number(to - start), 'record')} of ${topic}[${partition}], from offset ${start} to ${to - 1n}, ${to - start === 1n ? 'was' : 'were'} removed before being ` +
+        'read; keep records for longer (retention.ms, retention.bytes), or read them sooner',
     );
   }
 

@@ -184,7 +184,7 @@ export const options = {
     ...text,
     coerce: nonEmpty('--metrics-host'),
     describe: 'Address for --metrics-port; 0.0.0.0: reachable from other machines',
-    default: '127.0.0.1',
+    defaultDescription: '127.0.0.1',
     group: 'Output:',
   },
   ...outputOptions,

@@ -14,7 +14,7 @@ import {
   translate,
 } from '@image-stream/kafka-config';
 import type { PropertySources } from '@image-stream/kafka-config';
-import { createBudget, timing } from '@image-stream/program';
+import { createBudget, timing, UsageError } from '@image-stream/program';
 import type { RunContext, Summary } from '@image-stream/program';
 import kafkajs from 'kafkajs';
 import { createAssembler } from './assemble.ts';
@@ -55,6 +55,9 @@ export async function run({
   const limits = limitsOf(values);
   assertSelection(values);
   assertDeadLetters(values);
+  if (values['metrics-host'] !== undefined && values['metrics-port'] === undefined) {
+    throw new UsageError('--metrics-host has no effect without --metrics-port, such as --metrics-port 9464');
+  }
   const properties = await loadProperties(sourcesOf(values, path));
   const { consumer: given, fromBeginning, commitDelayMs } = consumerConfig(properties);
   const store = await openImageStore(path(values['output-directory']));
@@ -64,7 +67,7 @@ export async function run({
     values.concurrency ?? 2 * availableParallelism(),
   );
   const monitor = await startMonitor({
-    host: values['metrics-host'],
+    host: values['metrics-host'] ?? '127.0.0.1',
     port: values['metrics-port'],
     budget,
     logger,
@@ -137,6 +140,7 @@ export async function run({
       patience,
       isAtEnd: () => ends?.isReached() ?? false,
       limit: values['num-messages'],
+      records: ends?.records,
       budget,
       logger,
       progress,

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import type { ImageAttributes, ReceivedRecord } from '@image-stream/codec';
 import { KafkaConfigError, offsetsAt, untilServed } from '@image-stream/kafka-config';
-import { UsageError } from '@image-stream/program';
+import { counted, UsageError } from '@image-stream/program';
 import type { Admin } from 'kafkajs';
 import type { ConsumerOptions } from './options.ts';
 
@@ -66,7 +66,7 @@ export async function selectPart(
   if (absent !== undefined) {
     throw new KafkaConfigError(
       'REFUSED',
-      `topic '${topic}' has ${offsets.length} partitions, and no ${absent}`,
+      `topic '${topic}' has ${counted(offsets.length, 'partition')}, and no ${absent}`,
     );
   }
   const starts = since && (await offsetsAt(admin, topic, since));

@@ -64,7 +64,7 @@ export function createSettlement(options: SettlementOptions): Settlement {
     logger.warn(`record ${shown(work.first)} is bad, it goes ${deadLetters.destination}: ${error.message}`);
     if (count.deadLettered === maxBadRecords && !hasGoodRecord()) {
       end(
-        `the first ${maxBadRecords} records are all bad, so something else must be wrong: is this a topic of images? ` +
+        `the first ${maxBadRecords === 1 ? 'record is' : `${maxBadRecords} records are all`} bad, so something else must be wrong: is this a topic of images? ` +
           'The reasons are above. --max-bad-records sets this limit',
       );
     }

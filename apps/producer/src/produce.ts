@@ -1,6 +1,6 @@
 import { bytesOf, isPixelArray } from '@image-stream/codec';
 import type { Image, OutgoingRecord } from '@image-stream/codec';
-import { timing } from '@image-stream/program';
+import { counted, describePace, timing } from '@image-stream/program';
 import type { ByteBudget, Logger, Progress, Summary } from '@image-stream/program';
 import type { Pending } from './source.ts';
 
@@ -39,8 +39,10 @@ export async function produce({
   const started = performance.now();
   let lastAcknowledged = started;
   progress.start(() => {
-    const { imagesPerSecond } = timing(count.images, performance.now() - started);
-    return `sent ${count.images}${total === undefined ? '' : ` of ${total}`} images, ${imagesPerSecond} images/s`;
+    const done = count.images + count.failed;
+    const sent =
+      total === undefined ? counted(count.images, 'image') : `${count.images} of ${counted(total, 'image')}`;
+    return `sent ${sent}, ${describePace(count.images, done, total, performance.now() - started)}`;
   }, logger);
 
   for await (const pending of images) {

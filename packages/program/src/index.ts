@@ -20,8 +20,8 @@ export {
 // What a run needs and gives.
 export { createBudget } from './budget.ts';
 export type { ByteBudget } from './budget.ts';
-export { counted, formatBytes, formatSeconds } from './format.ts';
-export { timing } from './summary.ts';
+export { counted, describePace, formatBytes, formatSeconds } from './format.ts';
+export { timing } from './timing.ts';
 export type { Summary } from './summary.ts';
 export type { Logger } from './log.ts';
 export type { Progress } from './progress.ts';

@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest';
-import { describeSummary, timing } from './summary.ts';
+import { describeSummary } from './summary.ts';
 import type { Summary } from './summary.ts';
+import { timing } from './timing.ts';
 
 const summary: Summary = {
   images: 2,

@@ -1,6 +1,7 @@
 import { CodecError } from '@image-stream/codec';
 import type { Decoded, ImageAttributes, ReceivedRecord } from '@image-stream/codec';
 import { ImageIoError } from '@image-stream/image-io';
+import { counted } from '@image-stream/program';
 import type { ByteBudget, Logger, Progress } from '@image-stream/program';
 import type { Buckets } from './buckets.ts';
 import type { Found } from './check.ts';
@@ -49,7 +50,10 @@ export async function verify(options: VerifyOptions): Promise<number> {
   let step = 'listing files';
   let records = 0;
   let compared = 0;
-  progress.start(() => `${step}: ${records} records read, ${compared} images compared`, logger);
+  progress.start(
+    () => `${step}: ${counted(records, 'record')} read, ${counted(compared, 'image')} compared`,
+    logger,
+  );
 
   for await (const path of files) {
     note({ kind: 'file', path });

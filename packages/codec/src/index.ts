@@ -1,3 +1,4 @@
+/// <reference types="node" preserve="true" />
 // The two verbs.
 export { encodeImage } from './encode.ts';
 export { decodeRecord } from './decode.ts';

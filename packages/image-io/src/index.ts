@@ -1,3 +1,4 @@
+/// <reference types="node" preserve="true" />
 // Images in.
 export { generateImage, patterns } from './generate.ts';
 export type { GenerateOptions, Pattern } from './generate.ts';

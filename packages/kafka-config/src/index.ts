@@ -1,3 +1,4 @@
+/// <reference types="node" preserve="true" />
 // From a command line, a file and the environment to a kafkajs client.
 export { connectionOptions } from './connection-options.ts';
 export { loadProperties } from './load-properties.ts';

@@ -1,0 +1,87 @@
+import { randomUUID } from 'node:crypto';
+import { startKafka } from '@image-stream/local-kafka';
+import type { KafkaCluster } from '@image-stream/local-kafka';
+import type * as Client from 'kafkajs';
+import kafkajs from 'kafkajs-unpatched';
+import { afterAll, beforeAll, expect, onTestFinished, test } from 'vitest';
+import { clientConfig, compressionCodecs, createSender, ensureTopic, loadProperties } from './index.ts';
+
+/*
+ * This package with kafkajs as others get it, without the patch of this repository: what its README says of that.
+ */
+let cluster: KafkaCluster;
+let kafka: Client.Kafka;
+beforeAll(async () => {
+  cluster = await startKafka();
+  const properties = await loadProperties({ overrides: [`bootstrap.servers=${cluster.bootstrapServers}`] });
+  kafka = new kafkajs.Kafka(await clientConfig(properties, { debug: () => {} }));
+  Object.assign(kafkajs.CompressionCodecs, compressionCodecs());
+});
+afterAll(() => cluster.stop());
+
+test('records of all sizes arrive as they were sent', async () => {
+  const topic = await createTopic();
+  const sender = await createSender({
+    connect: (createPartitioner) => kafka.producer({ createPartitioner }),
+    partitioner: kafkajs.Partitioners.DefaultPartitioner,
+    request: { topic, acks: -1 },
+    deliveryTimeoutMs: 60_000,
+    compressAbove: 1_000_000,
+    batchBytes: 100_000,
+    logger: { warn: () => {} },
+  });
+  onTestFinished(() => sender.close());
+  const sizes = [0, 1, 500, 60_000, 100_000, 2_000_000];
+  await Promise.all(sizes.map((size) => sender.send({ key: `${size}`, value: Buffer.alloc(size, 'x') })));
+
+  const received: number[] = [];
+  await consume(topic, ({ key, value }) => {
+    expect(value!.equals(Buffer.alloc(Number(key), 'x'))).toBe(true);
+    received.push(Number(key));
+    return received.length === sizes.length;
+  });
+  expect(received.toSorted((one, other) => one - other)).toEqual(sizes);
+});
+
+test('a batch beyond the bound ends a consumer that was told not to start again, with the reason', async () => {
+  const topic = await createTopic();
+  const producer = kafka.producer({ createPartitioner: kafkajs.Partitioners.DefaultPartitioner });
+  await producer.connect();
+  const compression = kafkajs.CompressionTypes.ZSTD;
+  await producer.send({ topic, compression, messages: [{ value: Buffer.alloc(1_000_000) }] });
+  await producer.disconnect();
+
+  Object.assign(kafkajs.CompressionCodecs, compressionCodecs(500_000));
+  await expect(consume(topic, () => true)).rejects.toThrow(
+    'a batch would be larger than 500000 bytes once decompressed',
+  );
+});
+
+async function createTopic(): Promise<string> {
+  const topic = `topic-${randomUUID()}`;
+  const admin = kafka.admin();
+  await admin.connect();
+  await ensureTopic(admin, topic, { maxMessageBytes: 5_000_000 });
+  await admin.disconnect();
+  return topic;
+}
+
+/** Reads a topic from its beginning until `take` has enough, or the consumer ends. */
+async function consume(topic: string, take: (message: Client.KafkaMessage) => boolean): Promise<void> {
+  const consumer = kafka.consumer({
+    groupId: topic,
+    retry: { retries: 1, restartOnFailure: async ({ message }) => !message.includes('once decompressed') },
+  });
+  onTestFinished(() => consumer.disconnect());
+  await consumer.connect();
+  await consumer.subscribe({ topic, fromBeginning: true });
+  await new Promise<void>((resolve, reject) => {
+    consumer.on('consumer.crash', ({ payload: { error, restart } }) => !restart && reject(error));
+    const eachMessage = async ({ message }: Client.EachMessagePayload): Promise<void> => {
+      if (take(message)) {
+        resolve();
+      }
+    };
+    consumer.run({ eachMessage }).catch(reject);
+  });
+}

@@ -5,6 +5,7 @@ import type { ImageAttributes } from './image.ts';
 export interface Chunk extends ImageAttributes {
   /** Its place among the chunks of the image, from 0. */
   readonly index: number;
+  /** How many chunks the image has, at most 65536. */
   readonly count: number;
   /** Bytes of the whole payload as transmitted. */
   readonly size: number;

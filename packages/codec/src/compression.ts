@@ -7,6 +7,7 @@ export type ContentEncoding = 'deflate' | 'gzip' | 'br';
 
 /** How pixels are compressed: `auto` deflates where a sample shows that it pays. */
 export const compressions = ['auto', 'none', 'deflate', 'gzip', 'br'] as const;
+/** One of `compressions`. */
 export type Compression = (typeof compressions)[number];
 
 const codecs = {

@@ -19,6 +19,7 @@ export type CodecErrorCode =
 /** The only error that this package throws on bad input. */
 export class CodecError extends Error {
   override readonly name = 'CodecError';
+  /** Stable, for programs; the message is for people. */
   readonly code: CodecErrorCode;
 
   constructor(code: CodecErrorCode, message: string, options?: ErrorOptions) {

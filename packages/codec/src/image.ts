@@ -27,6 +27,7 @@ export function byteSource(bytes: Uint8Array): ByteSource {
 export interface EncodedImage {
   /** As in a `content-type` header, for example `image/png`. */
   readonly mediaType: string;
+  /** The whole file. */
   readonly bytes: Uint8Array;
   /** SHA-256 of the bytes in lower-case hex, where it is known already. Default: `encodeImage` finds out. */
   readonly sha256?: string;
@@ -36,6 +37,7 @@ export interface EncodedImage {
 export interface StoredImage {
   /** As in a `content-type` header, for example `image/png`. */
   readonly mediaType: string;
+  /** Where its bytes are. */
   readonly source: ByteSource;
   /** SHA-256 of its bytes in lower-case hex. Default: it is read once more to find out. */
   readonly sha256?: string;
@@ -45,7 +47,9 @@ export interface StoredImage {
 export interface ImageAttributes {
   /** Unique within the customer: a non-empty, well-formed string. */
   readonly id: string;
+  /** Whose image it is: a non-empty, well-formed string. */
   readonly customerId: string;
+  /** When it was made, to the millisecond, in the years 1 to 9999. */
   readonly createdAt: Date;
   /** URI reference of the producer. */
   readonly source?: string;
@@ -55,11 +59,13 @@ export interface ImageAttributes {
 
 /** An image to send. */
 export interface Image extends ImageAttributes {
+  /** Pixels, or an image file in memory or elsewhere. */
   readonly content: PixelArray | EncodedImage | StoredImage;
 }
 
 /** An image that came in one record; it is in memory. */
 export interface DecodedImage extends ImageAttributes {
+  /** Pixels, or an image file; which one, `isPixelArray` tells. */
   readonly content: PixelArray | EncodedImage;
 }
 

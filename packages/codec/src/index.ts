@@ -6,7 +6,7 @@ export { decodeRecord } from './decode.ts';
 // What they take and give.
 export type { EncodeOptions } from './encode.ts';
 export type { Decoded } from './decode.ts';
-export type { OutgoingRecord, ReceivedRecord } from './record.ts';
+export type { HeaderValue, OutgoingRecord, ReceivedRecord } from './record.ts';
 export type {
   ByteSource,
   DecodedImage,
@@ -39,4 +39,5 @@ export { compressions, isWorthCompressing } from './compression.ts';
 export { pythonShape } from './python-json.ts';
 export { byteSource, bytesOf, isPixelArray, pixelArray } from './image.ts';
 export { decodeNpy, encodeNpy, npyHeadBytes, readNpyHeader } from './npy.ts';
+export type { NpyHeader } from './npy.ts';
 export { npyMediaType, sniffMediaType, extensionOf } from './media-type.ts';

@@ -24,10 +24,13 @@ export const npyHeadBytes = 12 + maxHeaderBytes;
 
 const hostIsLittleEndian = new Uint8Array(new Uint16Array([1]).buffer)[0] === 1;
 
-interface NpyHeader {
+/** What the header of a NPY file says. */
+export interface NpyHeader {
   readonly shape: Shape;
   readonly dtype: PixelArray['dtype'];
+  /** Of values of two bytes, the higher one comes first. */
   readonly bigEndian: boolean;
+  /** The first index varies fastest, not the last one. */
   readonly fortranOrder: boolean;
   /** Where the data begins. */
   readonly dataOffset: number;

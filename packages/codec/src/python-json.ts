@@ -23,6 +23,7 @@ import { describe, fromBase64, toTime } from './text.ts';
  *
  * `data` is base64 of zlib (RFC 1950) of uint8 pixels in C order, `creation_time` seconds since 1970.
  */
+/** Height, width and channels of the one shape that the Python application's own consumer reads. */
 export const pythonShape: Shape = [1920, 1080, 3];
 
 /** The record of an image of uint8 pixels. */

@@ -1,5 +1,5 @@
 /** A header's value: kafkajs gives a Buffer, a string, or a list of them where a name is repeated. */
-type HeaderValue = Uint8Array | string | readonly (Uint8Array | string)[] | undefined;
+export type HeaderValue = Uint8Array | string | readonly (Uint8Array | string)[] | undefined;
 
 /** A Kafka record as received. A kafkajs message is one, once topic and partition are added. */
 export interface ReceivedRecord {
@@ -18,8 +18,10 @@ export interface ReceivedRecord {
 
 /** A Kafka record to send. A kafkajs producer takes it as it is. */
 export interface OutgoingRecord {
+  /** The image's id; in `python-json` a random UUID. */
   readonly key: string;
   readonly value: Buffer;
+  /** None in `python-json`. */
   readonly headers: Record<string, string>;
 }
 

@@ -2,6 +2,7 @@ import { npyMediaType } from '@image-stream/codec';
 
 /** The encodings that images can be given. */
 export const encodings = ['png', 'jpeg', 'webp', 'avif', 'tiff', 'gif', 'npy'] as const;
+/** One of `encodings`. */
 export type Encoding = (typeof encodings)[number];
 
 /** What an encoding of image files can hold. */
@@ -81,6 +82,7 @@ export function isLossless(encoding: Encoding): boolean {
   return encoding === 'npy' || abilities[encoding].isLossless;
 }
 
+/** The media type of an encoding, as in a `content-type` header: `image/png`, ..., `application/x-npy`. */
 export function mediaTypeOf(encoding: Encoding): string {
   return encoding === 'npy' ? npyMediaType : `image/${encoding}`;
 }

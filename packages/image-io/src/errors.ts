@@ -21,6 +21,7 @@ export type ImageIoErrorCode =
 /** What this package throws when an image or a directory is at fault; other file system errors pass through. */
 export class ImageIoError extends Error {
   override readonly name = 'ImageIoError';
+  /** Stable, for programs; the message is for people. */
   readonly code: ImageIoErrorCode;
 
   constructor(code: ImageIoErrorCode, message: string, options?: ErrorOptions) {

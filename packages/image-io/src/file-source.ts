@@ -6,6 +6,7 @@ import { ImageIoError } from './errors.ts';
 
 /** A source that is a file, for what reads files itself. */
 export interface FileSource extends ByteSource {
+  /** As it was given. */
   readonly path: string;
 }
 

@@ -3,6 +3,7 @@ import type { PixelArray } from '@image-stream/codec';
 
 /** Patterns to generate; `noise` is what the Python application sends. */
 export const patterns = ['noise', 'gradient', 'bars', 'checkerboard', 'rings', 'mandelbrot'] as const;
+/** One of `patterns`. */
 export type Pattern = (typeof patterns)[number];
 
 /** What to generate. */

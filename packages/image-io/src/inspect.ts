@@ -19,9 +19,11 @@ import { inspectWebp } from './inspect/webp.ts';
 
 /** What an image file says about itself. */
 export interface ImageInfo {
+  /** As in a `content-type` header, by its first bytes. */
   readonly mediaType: string;
-  /** Pixels, before any orientation is applied; of an animation, its canvas. */
+  /** Columns in pixels, before any orientation is applied; of an animation, its canvas. */
   readonly width: number;
+  /** Rows; the same. */
   readonly height: number;
   /** Images of an animation, pages of a document; 1 for a single image. */
   readonly frames: number;
@@ -44,8 +46,9 @@ const inspectors: Record<string, (reader: Reader) => Promise<Structure>> = {
  * end, so that a truncated file is found. Only small parts of it are in memory at a time. Bytes after the end of
  * the image are tolerated, since cameras append them.
  *
- * @param options.maxImagePixels Default: 268402689, or as many as the file has bytes where that is more: such an
- * image cannot inflate
+ * `maxImagePixels` bounds width times height. Default: 268402689, or as many as the file has bytes where that is more:
+ * such an image cannot inflate.
+ *
  * @throws ImageIoError `INVALID_IMAGE` with the reason, `LIMIT_EXCEEDED` for too many pixels
  */
 export async function inspectImage(

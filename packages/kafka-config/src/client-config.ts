@@ -4,6 +4,11 @@ import { securityConfig } from './security.ts';
 
 /** Reports of the client, at its own level of alarm. A pino logger is one. */
 export interface ClientLogger {
+  /**
+   * Takes what kafkajs logs.
+   *
+   * @param details what it says besides the message
+   */
   debug(details: object, message: string): void;
 }
 

@@ -3,8 +3,10 @@ import { gunzip, gzip } from 'node:zlib';
 import { lz4Bound, snappySize, zstdBound } from './inflated-size.ts';
 
 /** As kafkajs takes it for a batch of records. */
-interface CompressionCodec {
+export interface CompressionCodec {
+  /** Compresses the records of a batch, which are in the encoder's buffer. */
   compress(encoder: { buffer: Buffer }): Promise<Buffer>;
+  /** Gives the records back. @throws Error where they would be larger than allowed, or the bytes are damaged */
   decompress(bytes: Buffer): Promise<Buffer>;
 }
 

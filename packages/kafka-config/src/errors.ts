@@ -21,6 +21,7 @@ export type KafkaConfigErrorCode =
 /** What this package throws; the message says what to change. */
 export class KafkaConfigError extends Error {
   override readonly name = 'KafkaConfigError';
+  /** Stable, for programs; the message is for people. */
   readonly code: KafkaConfigErrorCode;
 
   constructor(code: KafkaConfigErrorCode, message: string, options?: ErrorOptions) {

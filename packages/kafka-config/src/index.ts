@@ -7,6 +7,7 @@ export type { KafkaProperties, PropertyName } from './known-properties.ts';
 export { clientConfig, consumerConfig, producerConfig } from './client-config.ts';
 export type { ClientLogger } from './client-config.ts';
 export { compressionCodecs } from './compression-codecs.ts';
+export type { CompressionCodec } from './compression-codecs.ts';
 
 // What a program asks of the cluster before it begins.
 export { assertTopicName, connectAdmin, ensureTopic, topicLimit, untilServed } from './cluster.ts';

@@ -23,6 +23,7 @@ export interface PropertySources {
   readonly environment?: NodeJS.ProcessEnv;
   /** A Java properties file, as given to `--command-config`. */
   readonly file?: string | undefined;
+  /** What holds where nothing else says. */
   readonly defaults?: { readonly [Name in PropertyName]?: string };
 }
 

@@ -19,11 +19,13 @@ const gzip = 1;
 /** Bytes of a value from which on a record has a request of its own: there is nothing to gain for it. */
 const largeBytes = 64 * 1024;
 
+/** What `createSender` needs. */
 export interface SenderOptions {
   /** A new client with a partitioner. */
   readonly connect: (createPartitioner: ICustomPartitioner) => Producer;
   /** Which partition a record belongs to, such as kafkajs' `Partitioners.DefaultPartitioner`. */
   readonly partitioner: ICustomPartitioner;
+  /** What all requests have in common: the topic, `acks`, the broker's `timeout` in milliseconds. */
   readonly request: Omit<ProducerRecord, 'messages'>;
   /** How long to try before an image is given up, in milliseconds; Kafka's `delivery.timeout.ms`. */
   readonly deliveryTimeoutMs: number;
@@ -32,7 +34,10 @@ export interface SenderOptions {
   /** Bytes of small records that may share a request; at most what the topic takes. Default: none do. */
   readonly batchBytes?: number;
   /** Told of each time that records have to be sent again. */
-  readonly logger: { warn(message: string): void };
+  readonly logger: {
+    /** Takes one line. */
+    warn(message: string): void;
+  };
 }
 
 /** A record to send, with a key. */
@@ -48,6 +53,7 @@ export interface Sender {
    * @throws Error where it was refused, or not acknowledged in time
    */
   send(record: RecordToSend, partition?: number): Promise<number | undefined>;
+  /** Disconnects. */
   close(): Promise<void>;
 }
 

@@ -221,17 +221,15 @@ test('a dead-letter topic that is too small pauses the consumer until it is not,
   await send(topic, { key: 'text', value: 'x'.repeat(5000) }, { key: 'plain', value: await picture('teal') });
   const args = ['-t', topic, '-gid', topic, '-o', output, '--exit-at-end', '--json'];
   const consumer = start('consumer', [...args, '--dead-letter-topic', deadLetters]);
-  let log = '';
-  consumer.process.stderr.on('data', (text: Buffer) => (log += String(text)));
   await expect
-    .poll(() => log, { timeout: 30_000 })
+    .poll(consumer.log, { timeout: 30_000 })
     .toContain(`raise max.message.bytes of topic ${deadLetters}`);
-  expect(log).toContain('paused, nothing is skipped or committed meanwhile');
+  expect(consumer.log()).toContain('paused, nothing is skipped or committed meanwhile');
   expect(await committed(topic, topic)).toEqual([-1]);
   await setTopicLimit(deadLetters, '20000');
   const { exitCode } = await consumer.ended;
   expect(exitCode).toBe(0);
-  expect(log).toContain('goes on after a pause');
+  expect(consumer.log()).toContain('goes on after a pause');
   expect(await committed(topic, topic)).toEqual([2]);
   expect(await ends(deadLetters)).toBe(1);
 });

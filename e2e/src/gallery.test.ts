@@ -11,7 +11,7 @@ import { describe, expect, onTestFinished, test } from 'vitest';
 import { noBrowser, openPage } from './browser.test-support.ts';
 import { temporaryFolder } from './files.test-support.ts';
 import { committed, createTopic, send, withAdmin } from './kafka.test-support.ts';
-import { logOf, start, succeed } from './programs.test-support.ts';
+import { start, succeed } from './programs.test-support.ts';
 
 const withBrowser = describe.skipIf(noBrowser !== undefined);
 
@@ -250,7 +250,7 @@ async function serve(topic: string, ...args: string[]): Promise<string> {
     gallery.process.kill();
     await gallery.ended;
   });
-  const log = logOf(gallery);
+  const { log } = gallery;
   await Promise.race([until(async () => log().includes('http://')), once(gallery.process, 'exit')]);
   return /http:\/\/\S+/.exec(log())?.[0] ?? expect.fail(log());
 }

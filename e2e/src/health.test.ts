@@ -157,11 +157,7 @@ async function monitored(args: readonly string[]) {
     consumer.process.kill('SIGTERM');
     await consumer.ended;
   });
-  let log = '';
-  consumer.process.stderr.on('data', (chunk) => {
-    log += String(chunk);
-  });
-  const [, url = ''] = await vi.waitUntil(() => /metrics on (http:\S+)/.exec(log), patience);
+  const [, url = ''] = await vi.waitUntil(() => /metrics on (http:\S+)/.exec(consumer.log()), patience);
   const metrics = async (): Promise<string> => (await fetch(`${url}/metrics`)).text();
   const sample = async (name: string): Promise<number | undefined> =>
     parse(await metrics()).get(`image_stream_${name}`);

@@ -9,7 +9,7 @@ import type { Admin } from 'kafkajs';
 import sharp from 'sharp';
 import { afterAll, beforeAll, describe, expect, onTestFinished, test, vi } from 'vitest';
 import { filesIn, temporaryFolder } from './files.test-support.ts';
-import { logOf, start, summaryOf } from './programs.test-support.ts';
+import { start, summaryOf } from './programs.test-support.ts';
 import type { Running } from './programs.test-support.ts';
 
 const topic = 'data-stream';
@@ -88,7 +88,7 @@ describe('the ACLs of SECURITY.md', () => {
 test('a dead-letter topic whose ACL is taken away pauses the consumer until it has the ACL again', async () => {
   const consumer = begin('consumer', 'image-consumer', ['-o', temporaryFolder(), '--metrics-port', '0']);
   onTestFinished(() => void consumer.process.kill('SIGKILL'));
-  const log = logOf(consumer);
+  const { log } = consumer;
   const [, url] = await vi.waitUntil(() => /metrics on (http:\S+)/.exec(log()), patience);
   const ask = async (path: string): Promise<string> => (await fetch(`${url}${path}`)).text();
   const acl = (await documentedAcls()).filter(({ resourceName }) => resourceName === deadLetterTopic);

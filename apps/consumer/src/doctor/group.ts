@@ -1,8 +1,7 @@
-import { ok, problem, warning } from '@image-stream/doctor';
+import { checkPermission, ok, problem, warning } from '@image-stream/doctor';
 import type { Check, Finding } from '@image-stream/doctor';
-import { checkPermission } from '@image-stream/doctor';
+import { createLagReader } from '@image-stream/kafka-config';
 import { counted } from '@image-stream/program';
-import { createLagReader } from '../lag.ts';
 
 /** A group: who is in it, and how far it is behind. It is not joined. */
 export function groupCheck(topic: string, groupId: string, fromBeginning: boolean): Check {

@@ -81,9 +81,7 @@ export async function consume(
         continue;
       }
       await (isChunk(delivery.record) ? takeChunk(delivery) : takeImage(delivery));
-      if (assembler.isCrowded()) {
-        await giveUpUploads();
-      }
+      await makeRoom();
       if (taken === limit) {
         // One of those in work may turn out to be none of those that are wanted.
         await Promise.all(inFlight);
@@ -178,16 +176,29 @@ export async function consume(
     monitor.saved(saved, payloadBytes, Number(timestamp));
   }
 
+  /** Gives up no more than has to go: to look at all the others after every chunk of a flood would take minutes. */
+  async function makeRoom(): Promise<void> {
+    while (assembler.isCrowded() && (await giveUpUpload())) {
+      // The next one.
+    }
+  }
+
   /** @param clock of the records, in milliseconds since 1970. Default: what the newest one says */
   async function giveUpUploads(clock?: number): Promise<void> {
-    for (;;) {
-      const given = settlement.count.failed === 0 ? assembler.giveUp(clock) : undefined;
-      if (given === undefined) {
-        return;
-      }
-      await settlement.reject(workOfUpload(given.upload, assembler), given.error);
-      await given.upload.remove();
+    while (await giveUpUpload(clock)) {
+      // The next one.
     }
+  }
+
+  /** @returns whether there was one */
+  async function giveUpUpload(clock?: number): Promise<boolean> {
+    const given = settlement.count.failed === 0 ? assembler.giveUp(clock) : undefined;
+    if (given === undefined) {
+      return false;
+    }
+    await settlement.reject(workOfUpload(given.upload, assembler), given.error);
+    await given.upload.remove();
+    return true;
   }
 
   /** An image that is cut off by the end of the run is whole in the next one, unless it is too late for that. */

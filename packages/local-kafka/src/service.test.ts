@@ -31,15 +31,21 @@ test('data outlives down and up, until it is removed', async () => {
   expect(await up(service, ignore)).toContain('Kafka already runs');
 
   await withAdmin(async (admin) => await admin.createTopics({ topics: [{ topic: 'images' }] }));
+  const clusterId = await clusterIdOfService();
   expect(await down(service, false)).toContain('Kafka is stopped');
   expect(await status(service)).toMatchObject({ running: false });
 
   await up(service, ignore);
   expect(await withAdmin(async (admin) => await admin.listTopics())).toEqual(['images']);
+  expect(await clusterIdOfService()).toBe(clusterId);
   expect(await down(service, true)).toContain('its data is removed');
   expect(await readdir(service.stateDirectory)).toEqual([]);
   expect(await down(service, false)).toBe('Kafka was not running.');
-}, 120_000);
+
+  // Without its data it is another cluster, to which nothing has been sent.
+  await up(service, ignore);
+  expect(await clusterIdOfService()).not.toBe(clusterId);
+}, 240_000);
 
 test('another Kafka on the port is welcome', async () => {
   const cluster = await startKafka({ ports: [service.port] });
@@ -48,6 +54,11 @@ test('another Kafka on the port is welcome', async () => {
   expect(await status(service)).toMatchObject({ running: true });
   expect(await down(service, false)).toBe('Kafka was not running.');
 });
+
+async function clusterIdOfService(): Promise<string> {
+  const { clusterId } = await withAdmin(async (admin) => await admin.describeCluster());
+  return clusterId;
+}
 
 async function withAdmin<T>(action: (admin: ReturnType<Kafka['admin']>) => Promise<T>): Promise<T> {
   const kafka = new Kafka({ brokers: [`127.0.0.1:${service.port}`], logLevel: logLevel.NOTHING });

@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto';
 import { readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout } from 'node:timers/promises';
@@ -10,8 +11,6 @@ import { findFreePorts, requireFreePorts } from './ports.ts';
 import { commandLine } from './process-table.ts';
 import { waitUntilReady } from './readiness.ts';
 
-// Kept storage is only taken with the id with which it was formatted.
-const CLUSTER_ID = 'local-kafka-service-AA';
 const ANSWER_TIMEOUT_MS = 5_000;
 const SHUTDOWN_TIMEOUT_MS = 15_000;
 const POLL_MS = 100;
@@ -74,7 +73,7 @@ async function startBroker(service: Service, report: (message: string) => void):
     ports: { client: service.port, internal: internal!, controller: controller! },
     directory: brokerDirectory(service),
   };
-  await prepareNode(startJvm, node, [node], CLUSTER_ID, {});
+  await prepareNode(startJvm, node, [node], await clusterIdOf(node), {});
   const jvm = startNode(startJvm, node);
   jvm.unref();
   await writeFile(pidFile(service), String(jvm.pid));
@@ -85,6 +84,15 @@ async function startBroker(service: Service, report: (message: string) => void):
     throw error;
   }
   return jvm.pid;
+}
+
+/**
+ * Kept storage is only taken with the id with which it was formatted. Other storage is another cluster: who notes what
+ * a cluster has got must not take the new one for the old one.
+ */
+async function clusterIdOf({ directory }: KafkaNode): Promise<string> {
+  const kept = await readFile(join(directory, 'data', 'meta.properties'), 'utf8').catch(() => '');
+  return /^cluster\.id=(.+)$/m.exec(kept)?.[1] ?? randomBytes(16).toString('base64url');
 }
 
 async function answers(service: Service): Promise<boolean> {

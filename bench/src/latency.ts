@@ -42,7 +42,7 @@ export async function measureLatency(bench: Bench): Promise<Latency[]> {
 }
 
 async function oneRun(bench: Bench, contender: Contender): Promise<number[]> {
-  const count = Math.ceil(imagesOfRound * bench.scale);
+  const count = Math.ceil(imagesOfRound * (contender.share ?? 1) * bench.scale);
   const job = await prepare(bench, {}, count);
   const consumed = run(contender.consume(job, bench.tools));
   // A failure is met where `consumed` is awaited.

@@ -16,6 +16,8 @@ export interface Workload {
 }
 
 const ours = imageStream('image-stream');
+/** Pixels travel as PNG too with the confluent-kafka peer. */
+const asPng = imageStream('image-stream --encoding png', '--encoding', 'png');
 
 /** What is compared. */
 export const workloads: readonly Workload[] = [
@@ -35,14 +37,14 @@ export const workloads: readonly Workload[] = [
     title: 'Photographs, 1080 x 1920 RGB, pixels (.npy, 6.2 MB); saved as PNG',
     corpus: 'photographs-npy',
     images: 60,
-    contenders: [ours, application, confluent, kcat],
+    contenders: [ours, asPng, application, confluent, kcat],
   },
   {
     name: 'screenshots-npy',
     title: 'Screenshots, 1080 x 1920 RGB, pixels (.npy, 6.2 MB); saved as PNG',
     corpus: 'screenshots-npy',
     images: 60,
-    contenders: [ours, application, confluent, kcat],
+    contenders: [ours, asPng, application, confluent, kcat],
   },
   {
     name: 'photographs-jpeg',

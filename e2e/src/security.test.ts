@@ -3,6 +3,7 @@ import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createCertificates, startKafka } from '@image-stream/local-kafka';
+import type { Diagnosis } from '@image-stream/doctor';
 import type { Certificates, KafkaCluster } from '@image-stream/local-kafka';
 import kafkajs from 'kafkajs';
 import type { Admin } from 'kafkajs';
@@ -139,6 +140,51 @@ describe('one line says which ACL a user lacks, who', () => {
     const { exitCode, stderr } = await run();
     expect({ exitCode, lines: stderr.split('\n').length - 1 }).toEqual({ exitCode: 1, lines: 1 });
     expect(stderr.endsWith(advice(resource)), stderr).toBe(true);
+  });
+});
+
+describe('the doctor says what a user may not do, of who', () => {
+  const permissions = async (name: 'producer' | 'consumer', user: string, ...args: string[]) => {
+    const { exitCode, stdout, stderr } = await program(name, user, ['doctor', ...args, '--json', '--quiet']);
+    expect(stderr).toBe('');
+    const { findings } = JSON.parse(stdout) as Diagnosis;
+    const found = findings.filter(({ check }) => check === 'permission');
+    return { exitCode, found: found.map(({ status, seen }) => `${status}: ${seen}`) };
+  };
+  const output = (): string[] => ['-o', temporaryFolder()];
+
+  test.each([
+    [
+      'has the ACLs of SECURITY.md, and sends',
+      () => permissions('producer', 'image-producer'),
+      0,
+      [`ok: may write to topic ${topic}`],
+    ],
+    [
+      'has the ACLs of SECURITY.md, and reads',
+      () => permissions('consumer', 'image-consumer', ...output()),
+      0,
+      [
+        `ok: may read topic ${topic}`,
+        'ok: may read as group image-consumer',
+        `ok: may write to topic ${topic}.dead-letter`,
+      ],
+    ],
+    [
+      'sees the topic only, and sends',
+      () => permissions('producer', 'watcher'),
+      1,
+      [`problem: may not write to topic ${topic}`],
+    ],
+    [
+      'sees the topic only, and reads as a group of others',
+      () => permissions('consumer', 'watcher', ...output(), '--on-error', 'stop'),
+      1,
+      [`problem: may not read topic ${topic}`, 'problem: may not read as group image-consumer'],
+    ],
+    ['may nothing', () => permissions('producer', 'stranger'), 1, [`problem: may not create topic ${topic}`]],
+  ])('%s', async (_case, run, exitCode, found) => {
+    expect(await run()).toEqual({ exitCode, found });
   });
 });
 

@@ -24,6 +24,9 @@ export interface Broker {
 /** The largest record that topics take; the producer's own default. */
 export const maxRecordBytes = 13_772_512;
 
+/** How long the broker, or a group, may take to settle. */
+const patienceMs = 60_000;
+
 /** @param directory where its data goes; it must not exist */
 export async function startBroker(directory: string): Promise<Broker> {
   const kafka = await startKafka({
@@ -79,7 +82,7 @@ export async function startBroker(directory: string): Promise<Broker> {
     },
     untilStable: (group, members) =>
       withAdmin(async (admin) => {
-        for (;;) {
+        for (const deadline = Date.now() + patienceMs; Date.now() < deadline;) {
           const description = await untilAnswered(() => admin.describeGroups([group]));
           const found = description.groups[0];
           if (found?.state === 'Stable' && found.members.length === members) {
@@ -87,6 +90,7 @@ export async function startBroker(directory: string): Promise<Broker> {
           }
           await sleep(20);
         }
+        throw new Error(`the group ${group} did not have ${members} members after ${patienceMs / 1000} s`);
       }),
     stop: () => kafka.stop(),
   };
@@ -94,7 +98,7 @@ export async function startBroker(directory: string): Promise<Broker> {
 
 /** A broker that has just been told of a topic or a group denies it for a moment. */
 async function untilAnswered<T>(ask: () => Promise<T>): Promise<T> {
-  const deadline = Date.now() + 30_000;
+  const deadline = Date.now() + patienceMs;
   for (;;) {
     try {
       return await ask();

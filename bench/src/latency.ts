@@ -1,4 +1,4 @@
-import { statSync } from 'node:fs';
+import { rmSync, statSync } from 'node:fs';
 import { parse } from 'node:path';
 import type { Bench } from './bench.ts';
 import { prepare, savedFiles } from './compare.ts';
@@ -51,7 +51,11 @@ async function oneRun(bench: Bench, contender: Contender): Promise<number[]> {
   const created = await creationTimes(bench, job.topic);
   await bench.broker.deleteTopic(job.topic);
   // Linking or renaming the synced file to its name is the last change of it.
-  return savedFiles(job.output).map((file) => statSync(file).ctimeMs - created.get(parse(file).name)!);
+  const delays = savedFiles(job.output).map(
+    (file) => statSync(file).ctimeMs - created.get(parse(file).name)!,
+  );
+  rmSync(job.output, { recursive: true });
+  return delays;
 }
 
 /** By image id, milliseconds since 1970, as the records say it. */

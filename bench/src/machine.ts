@@ -2,25 +2,24 @@ import { execFileSync, spawnSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { availableParallelism, cpus, loadavg, release, totalmem } from 'node:os';
 import { fileURLToPath } from 'node:url';
+import { peerScript } from './python.ts';
 
 /** What figures depend on, as lines for a person. */
 export function describeMachine(workFolder: string, python: string | undefined): [string, string][] {
-  const memory = `${(totalmem() / 1024 ** 3).toFixed(0)} GiB`;
+  const requirements = readFileSync(peerScript('requirements.txt'), 'utf8').trim().split('\n');
+  const load = loadavg().map((average) => average.toFixed(2));
   return [
+    ['date', new Date().toISOString().slice(0, 10)],
     ['processor', `${cpus()[0]!.model}, ${availableParallelism()} cores`],
-    ['memory', memory],
+    ['memory', `${(totalmem() / 1024 ** 3).toFixed(0)} GiB`],
     ['disk', lastLine('df', ['--output=fstype,size', '-h', workFolder])],
     ['system', `Linux ${release()}`],
     ['Node', process.version],
     ['Java', firstLine('java', ['-version'])],
     ['Kafka', kafkaVersion()],
     ['Python', python === undefined ? 'missing' : firstLine(python, ['--version'])],
-    [
-      'load when it began',
-      loadavg()
-        .map((load) => load.toFixed(2))
-        .join(', '),
-    ],
+    ['Python packages', python === undefined ? 'missing' : requirements.join(', ')],
+    ['load when it began', load.join(', ')],
   ];
 }
 

@@ -42,10 +42,12 @@ async function rateOf(bench: Bench, { servers, topic, count }: Job, consumers: n
   );
   // The consumers that came first hear of the others at their next heartbeat.
   const options = ['--exit-at-end', '-X', 'heartbeat.interval.ms=200'];
-  const ended = Array.from({ length: consumers }, () => run([program, ...args.slice(0, -2), ...options]));
-  await bench.broker.untilStable(group, consumers);
+  const ended = Promise.all(
+    Array.from({ length: consumers }, () => run([program, ...args.slice(0, -2), ...options])),
+  );
+  await Promise.race([bench.broker.untilStable(group, consumers), ended]);
   const stable = Date.now();
-  await Promise.all(ended);
+  await ended;
   const later = savedFiles(output)
     .map((file) => statSync(file).ctimeMs)
     .filter((saved) => saved > stable);

@@ -1,5 +1,5 @@
 // Runs this project and its alternatives side by side, and writes what was measured to RESULTS.md.
-import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { Bench } from './bench.ts';
@@ -30,7 +30,7 @@ import { measureHelp } from './startup.ts';
 import { workloads } from './workloads.ts';
 
 const cache = fileURLToPath(new URL('../.cache', import.meta.url));
-const workFolder = join(cache, 'work');
+const workFolder = join(cache, `work-${process.pid}`);
 
 try {
   const options = readOptions(process.argv.slice(2));
@@ -41,8 +41,8 @@ try {
 }
 
 async function main(options: Options): Promise<void> {
-  rmSync(workFolder, { recursive: true, force: true });
   mkdirSync(workFolder, { recursive: true });
+  removeAbandoned();
   const python = options.withPeers
     ? await preparePython(cache)
     : { missing: 'left out with --without-peers' };
@@ -70,6 +70,16 @@ async function main(options: Options): Promise<void> {
   } finally {
     await broker.stop();
     rmSync(workFolder, { recursive: true, force: true });
+  }
+}
+
+/** Gigabytes of runs that were killed. */
+function removeAbandoned(): void {
+  for (const name of readdirSync(cache)) {
+    const [, pid] = /^work-(\d+)$/.exec(name) ?? [];
+    if (pid !== undefined && !existsSync(`/proc/${pid}`)) {
+      rmSync(join(cache, name), { recursive: true });
+    }
   }
 }
 

@@ -34,26 +34,20 @@ try {
     const size = ['--width', '1200', '--height', '1200'];
     run('producer', ['-n', '2', '--pattern', pattern, '-cid', 'lab-7', '--seed', pattern, ...size]);
   }
-  run('producer', [join(home, 'photos', 'before'), '--recursive', '--customer-from-path', '{customer}/**']);
   await sendBadRecords(cuts);
-  run('consumer', ['--exit-at-end', '-o', output]);
-
   const url = await urlOf(start('gallery', ['-o', output, '--port', '0']));
   const browser = await chromium.launch({ executablePath: '/usr/bin/chromium' });
-  // What comes while it is open makes the charts; the group is a little behind.
+  // What comes while it is open makes the charts.
   start('consumer', ['-o', output, '--quiet']);
-  const isSent = ended(
-    start('producer', [
-      join(home, 'photos', 'live'),
-      ...['--recursive', '--customer-from-path', '{customer}/**', '--rate', '1', '--quiet'],
-    ]),
-  );
   const first = await open(browser, url, { colorScheme: 'light' });
-  await isSent;
+  for (const folder of ['parts', 'whole']) {
+    const path = join(home, 'photos', folder);
+    run('producer', [path, '--recursive', '--customer-from-path', '{customer}/**', '--rate', '1.2']);
+  }
   await screenshot(first, 'gallery-light');
   for (const [name, options] of [
     ['gallery-dark', { colorScheme: 'dark' }],
-    ['gallery-phone', { colorScheme: 'light', viewport: { width: 390, height: 844 } }],
+    ['gallery-phone', { colorScheme: 'light', viewport: { width: 390, height: 844 }, deviceScaleFactor: 2 }],
   ]) {
     await screenshot(await open(browser, url, options), name);
   }
@@ -73,9 +67,10 @@ try {
 async function open(browser, url, options) {
   const viewport = { width: 1280, height: 800 };
   const context = await browser.newContext({ viewport, locale: 'en-GB', ...options });
+  context.setDefaultTimeout(120_000);
   const page = await context.newPage();
   await page.goto(url);
-  await page.waitForFunction(() => document.querySelectorAll('#grid img').length > 20);
+  await page.waitForFunction(() => document.querySelectorAll('#grid img').length > 5);
   return page;
 }
 
@@ -90,7 +85,7 @@ async function screenshot(page, name) {
   const shot = await page.screenshot();
   // Fewer colours, and the file is a third of its size.
   await sharp(shot)
-    .png({ palette: true, quality: 92, effort: 10 })
+    .png({ palette: true, quality: 85, effort: 10 })
     .toFile(here(`docs/images/${name}.png`));
 }
 
@@ -108,23 +103,20 @@ function run(program, args) {
   }
 }
 
-function ended(child) {
-  return new Promise((resolve) => {
-    child.once('close', resolve);
-  });
-}
-
 /** Where a gallery says that it is. */
-async function urlOf(gallery) {
+function urlOf(gallery) {
   let log = '';
-  for await (const chunk of gallery.stderr) {
-    log += chunk;
-    const [url] = /http:\/\/\S+/.exec(log) ?? [];
-    if (url !== undefined) {
-      return url;
-    }
-  }
-  throw new Error(log);
+  return new Promise((resolve, reject) => {
+    gallery.once('close', () => reject(new Error(log)));
+    gallery.stderr.on('data', (chunk) => {
+      process.stderr.write(chunk);
+      log += chunk;
+      const [url] = /http:\/\/\S+/.exec(log) ?? [];
+      if (url !== undefined) {
+        resolve(url);
+      }
+    });
+  });
 }
 
 /** A picture that is cut off, and two of one id. */
@@ -154,7 +146,7 @@ async function sendBadRecords([one, other]) {
   await producer.disconnect();
 }
 
-/** Several pictures of each photo, for one customer after the other; those that come first, and those that come live. */
+/** Several pictures of each photo, for one customer after the other; the whole photos are to come last. */
 async function cutPhotos(folder) {
   const files = [];
   const names = (await readdir(photos)).toSorted();
@@ -168,7 +160,7 @@ async function cutPhotos(folder) {
       const { width, height } = await photo.metadata();
       const customer = join(
         folder,
-        cut === 0 ? 'live' : 'before',
+        cut === 0 ? 'whole' : 'parts',
         customers[(index + cut) % customers.length],
       );
       await mkdir(customer, { recursive: true });

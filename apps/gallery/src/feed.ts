@@ -48,7 +48,7 @@ export async function follow(options: FeedOptions): Promise<void> {
   let positions: Map<number, bigint> | undefined;
   /** Records from before are no traffic. */
   const starts = new Map<number, bigint>();
-  let boundsAt = 0;
+  let boundsAt = Number.NEGATIVE_INFINITY;
 
   while (!signal.aborted) {
     try {

@@ -1,6 +1,10 @@
 const width = 132;
 const height = 36;
 
+/** Half a line's width above the edge, and a little below the top one. */
+const bottom = height - 1.5;
+const room = height - 4;
+
 /** How many values are shown: a minute. */
 const length = 60;
 
@@ -26,10 +30,13 @@ export function createChart(label: string, unknown: string, format: (value: numb
   picture.setAttribute('viewBox', `0 0 ${width} ${height}`);
   picture.setAttribute('preserveAspectRatio', 'none');
   picture.setAttribute('aria-hidden', 'true');
-  const [area, line] = [document.createElementNS(svg, 'path'), document.createElementNS(svg, 'path')];
-  area.setAttribute('class', 'area');
-  line.setAttribute('class', 'line');
-  picture.append(area, line);
+  const [base, area, line] = ['base', 'area', 'line'].map((part) => {
+    const path = document.createElementNS(svg, 'path');
+    path.setAttribute('class', part);
+    return path;
+  }) as [SVGPathElement, SVGPathElement, SVGPathElement];
+  base.setAttribute('d', `M0 ${bottom}H${width}`);
+  picture.append(base, area, line);
   element.append(name, value, picture);
 
   return {
@@ -55,7 +62,7 @@ function pathOf(values: readonly (number | null)[]): { readonly line: string; re
   const step = width / (length - 1);
   const points = values.map((value, index) => {
     const x = width - (values.length - 1 - index) * step;
-    const y = height - 1.5 - ((value ?? 0) / largest) * (height - 4);
+    const y = bottom - ((value ?? 0) / largest) * room;
     return `${x.toFixed(1)} ${y.toFixed(1)}`;
   });
   if (points.length < 2) {

@@ -1,16 +1,20 @@
 import { encodeImage } from '@image-stream/codec';
 import { describeRecord } from '@image-stream/image-io';
 import type { TopicRecord } from '@image-stream/kafka-config';
-import { expect, test } from 'vitest';
+import { expect, onTestFinished, test, vi } from 'vitest';
 import { follow } from './feed.ts';
 import type { FeedOptions } from './feed.ts';
 import type { Item } from './messages.ts';
 
 test('begins with the newest records, which are no traffic', async () => {
+  // As in a process that has just started.
+  const clock = vi.spyOn(performance, 'now').mockReturnValue(1);
+  onTestFinished(() => clock.mockRestore());
   const log = [...(await image('a')), ...(await image('b')), ...(await image('c'))];
-  const { items, traffic } = await followed(log, { backlog: 2, comes: await image('d') });
+  const { items, traffic, problems } = await followed(log, { backlog: 2, comes: await image('d') });
   expect(items.map(({ id }) => id)).toEqual(['b', 'c', 'd']);
   expect(traffic).toEqual([true]);
+  expect(problems.filter((problem) => problem !== undefined)).toEqual([]);
 });
 
 test('tells of an image in parts once for each part, always as the same item', async () => {

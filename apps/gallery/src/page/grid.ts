@@ -92,7 +92,9 @@ function createTile(item: Item): Tile {
   const line = document.createElement('span');
   line.className = 'line';
   line.append(title, time);
-  button.append(frameOf(item), line, text('span', detailsOf(item), 'details'));
+  const details = text('span', detailsOf(item), 'details');
+  details.title = detailsOf(item);
+  button.append(frameOf(item), line, details);
   element.append(button);
   return { element, button, item, time };
 }
@@ -102,7 +104,8 @@ function frameOf(item: Item): HTMLElement {
   frame.className = 'frame';
   const { chunks } = item;
   if (item.problem !== undefined) {
-    frame.append(text('span', item.problem, 'reason'));
+    // Why it was put aside is said below.
+    frame.append(text('span', item.deadLetter === undefined ? item.problem : 'No picture', 'reason'));
   } else if (chunks !== undefined && chunks.have < chunks.count) {
     const progress = document.createElement('progress');
     progress.max = chunks.count;

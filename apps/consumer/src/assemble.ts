@@ -44,6 +44,9 @@ export interface Assembler {
 /** Chunks in memory are small, but not nothing: their places, and what to do when they are done. */
 const maxWaiting = 262_144;
 
+/** The first chunk of an image takes more memory than those after it: some 7 kB. */
+const maxUploads = 4096;
+
 /** How many images that are done to know by heart; for others, the disk is asked. */
 const maxRemembered = 10_000;
 
@@ -157,7 +160,7 @@ export function createAssembler(options: AssemblerOptions): Assembler {
   };
 
   function isCrowded(): boolean {
-    return bytesOnDisk > maxBytes || waiting > maxWaiting;
+    return bytesOnDisk > maxBytes || waiting > maxWaiting || uploads.size > maxUploads;
   }
 
   function incomplete(): Upload[] {
@@ -175,8 +178,8 @@ export function createAssembler(options: AssemblerOptions): Assembler {
     if (isCrowded()) {
       return new ImageIoError(
         'LIMIT_EXCEEDED',
-        `${chunks} before the images that are not complete took more than --max-incomplete-bytes (${maxBytes}) ` +
-          `or ${maxWaiting} records`,
+        `${chunks} before the images that are not complete took more than --max-incomplete-bytes (${maxBytes}), ` +
+          `or were more than ${maxUploads}, or of more than ${maxWaiting} records`,
       );
     }
     return undefined;

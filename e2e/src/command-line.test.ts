@@ -189,6 +189,27 @@ test('properties come from a file, -X and the environment', async () => {
   expect(await withAdmin((admin) => admin.listTopics())).toContain(topic);
 });
 
+test('options come from a file, for a program and its commands', async () => {
+  const folder = temporaryFolder();
+  const topic = uniqueName();
+  const file = join(folder, 'run.yaml');
+  writeFileSync(file, `topic: ${topic}\nnum-messages: 2\nwidth: 16\nheight: 16\nacks: all\n`);
+
+  const environment = { KAFKA_BOOTSTRAP_SERVERS: bootstrapServers };
+  const { exitCode, stdout } = await start('producer', ['--config', file, '--json'], environment).ended;
+  expect({ exitCode, summary: summaryOf(stdout) }).toMatchObject({ exitCode: 0, summary: { images: 2 } });
+
+  const doctor = await start('producer', ['doctor', '--config', file]).ended;
+  expect(doctor.stdout).toContain(`may write to topic ${topic}`);
+
+  writeFileSync(file, 'tpoic: x\nnum-messages: 2\n');
+  expect(await start('producer', ['--config', file]).ended).toEqual({
+    exitCode: 2,
+    stdout: '',
+    stderr: `producer: ${file}: unknown option 'tpoic'; did you mean topic? (see producer --help)\n`,
+  });
+});
+
 describe('the commands of the README', () => {
   const root = fileURLToPath(new URL('../../', import.meta.url));
   const environment = { KAFKA_BOOTSTRAP_SERVERS: bootstrapServers };

@@ -50,6 +50,7 @@ export async function run({
   progress,
   signal,
   path,
+  configOf,
 }: RunContext<typeof options>): Promise<Summary> {
   const { topic, 'save-as': saveAs, resize, 'time-zone': timeZone, overwrite = false } = values;
   const limits = limitsOf(values);
@@ -58,7 +59,7 @@ export async function run({
   if (values['metrics-host'] !== undefined && values['metrics-port'] === undefined) {
     throw new UsageError('--metrics-host has no effect without --metrics-port, such as --metrics-port 9464');
   }
-  const properties = await loadProperties(sourcesOf(values, path));
+  const properties = await loadProperties(sourcesOf(values, path, configOf));
   const { consumer: given, fromBeginning, commitDelayMs } = consumerConfig(properties);
   const store = await openImageStore(path(values['output-directory']));
 
@@ -177,8 +178,10 @@ export function sourcesOf(
   values: Pick<ConsumerOptions, 'bootstrap-servers' | 'request-timeout-ms' | 'command-config' | 'X'> &
     Partial<ConsumerOptions>,
   path: (path: string) => string,
+  configOf?: PropertySources['configOf'],
 ): PropertySources {
   return {
+    configOf,
     flags: {
       'bootstrap.servers': { option: '--bootstrap-servers', text: values['bootstrap-servers'] },
       'request.timeout.ms': { option: '--request-timeout-ms', text: values['request-timeout-ms'] },

@@ -42,11 +42,12 @@ export async function run({
   progress,
   signal,
   path,
+  configOf,
   print,
 }: RunContext<typeof options>): Promise<Summary | Outcome> {
   assertConsistent(values, inputs);
   await assertWatchable(values, inputs, path);
-  const properties = await loadProperties(sourcesOf(values, path));
+  const properties = await loadProperties(sourcesOf(values, path, configOf));
   const encoding = values.encoding ?? (inputs.length > 0 ? 'original' : 'png');
   const imagesTo = (destination: Destination) =>
     paced(
@@ -112,8 +113,10 @@ export function sourcesOf(
     'bootstrap-servers' | 'request-timeout-ms' | 'max-request-size' | 'acks' | 'command-config' | 'X'
   >,
   path: (path: string) => string,
+  configOf?: PropertySources['configOf'],
 ): PropertySources {
   return {
+    configOf,
     flags: {
       'bootstrap.servers': { option: '--bootstrap-servers', text: values['bootstrap-servers'] },
       'request.timeout.ms': { option: '--request-timeout-ms', text: values['request-timeout-ms'] },

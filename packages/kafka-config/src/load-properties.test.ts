@@ -66,6 +66,20 @@ describe('where it is set', () => {
     });
   });
 
+  test('a config file wins over a properties file, and loses to the environment', async () => {
+    const file = await properties(`${servers}=file:1\n`);
+    const config = { ...flag, configOf: () => 'run.yaml' };
+    expect(await loadProperties({ ...config, file })).toEqual({ [servers]: ['flag:1'] });
+    expect(await loadProperties({ ...config, ...environment })).toEqual({ [servers]: ['environment:1'] });
+    // What everybody sees in the list of processes is the name of the file.
+    const secret = { overrides: ['sasl.jaas.config=secret'], configOf: () => 'run.yaml' };
+    expect((await failure(secret)).code).toBe('CONTRADICTION');
+    const flags = { acks: { option: '--acks', text: '2' } };
+    expect((await failure({ flags, configOf: () => 'run.yaml' })).message).toBe(
+      "acks must be one of 0, 1, all, -1, not '2' (run.yaml)",
+    );
+  });
+
   test('of several -X the last wins', async () => {
     expect(await load(['acks=0', 'acks=all'])).toEqual({ acks: -1 });
   });

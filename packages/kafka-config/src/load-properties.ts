@@ -21,6 +21,11 @@ export interface PropertySources {
    * `IMAGE_STREAM_` variables.
    */
   readonly environment?: NodeJS.ProcessEnv;
+  /**
+   * The config file where that is where an option's value comes from: weaker than the environment, stronger than `file`.
+   * Options are without hyphens, as `acks` and `X`.
+   */
+  readonly configOf?: ((option: string, text: string) => string | undefined) | undefined;
   /** A Java properties file, as given to `--command-config`. */
   readonly file?: string | undefined;
   /** What holds where nothing else says. */
@@ -28,26 +33,38 @@ export interface PropertySources {
 }
 
 /**
- * Collects and checks properties: a flag or `-X` wins over the environment, that over the file, and
- * that over the defaults.
+ * Collects and checks properties: a flag or `-X` wins over the environment, that over the config file, that over the
+ * properties file, and that over the defaults.
  *
  * @throws KafkaConfigError that names the property, where it was set, and its value unless that is secret
  */
 export async function loadProperties(sources: PropertySources): Promise<KafkaProperties> {
-  const { flags = {}, overrides = [], environment = {}, file, defaults = {} } = sources;
+  const {
+    flags = {},
+    overrides = [],
+    environment = {},
+    configOf = () => undefined,
+    file,
+    defaults = {},
+  } = sources;
   const options = [
     ...fromFlags(flags, environment),
     ...overrides.map((override) => fromOverride(override, environment)),
-  ];
-  const commandLine = options.filter(isTyped);
+  ].map((setting) => ({ ...setting, config: configOf(setting.option, setting.given) }));
+  const fromConfig = options
+    .filter(({ config }) => config !== undefined)
+    .map(({ name, text, config }) => ({ name, text, origin: config! }));
+  const others = options.filter(({ config }) => config === undefined);
+  const commandLine = others.filter(isTyped);
   assertNoSecret(commandLine);
   assertAgreement(commandLine);
 
   const weakestFirst = [
     ...Object.entries(defaults).map(([name, text]) => ({ name, text, origin: 'the defaults' })),
     ...(file === undefined ? [] : await fromFile(file)),
+    ...fromConfig,
     ...fromEnvironment(environment),
-    ...options.filter((setting) => !isTyped(setting)),
+    ...others.filter((setting) => !isTyped(setting)),
     ...commandLine,
   ];
   const resolve = configProviders(weakestFirst, environment);
@@ -62,17 +79,34 @@ export async function loadProperties(sources: PropertySources): Promise<KafkaPro
   return properties;
 }
 
+/** A setting, and the option that it was given with. */
+interface OptionSetting extends Setting {
+  readonly option: string;
+  readonly given: string;
+}
+
 /** Options, whether they were typed or come from their variables, such as IMAGE_STREAM_ACKS. */
-function fromFlags(flags: NonNullable<PropertySources['flags']>, environment: NodeJS.ProcessEnv): Setting[] {
+function fromFlags(
+  flags: NonNullable<PropertySources['flags']>,
+  environment: NodeJS.ProcessEnv,
+): OptionSetting[] {
   return Object.entries(flags).flatMap(([name, { option, text }]) => {
     const variable = `IMAGE_STREAM_${option.slice(2).replaceAll('-', '_').toUpperCase()}`;
     return text === undefined
       ? []
-      : [{ name, text, origin: environment[variable] === text ? variable : option }];
+      : [
+          {
+            name,
+            text,
+            origin: environment[variable] === text ? variable : option,
+            option: option.slice(2),
+            given: text,
+          },
+        ];
   });
 }
 
-function fromOverride(override: string, environment: NodeJS.ProcessEnv): Setting {
+function fromOverride(override: string, environment: NodeJS.ProcessEnv): OptionSetting {
   const origin = environment['IMAGE_STREAM_X'] === override ? 'IMAGE_STREAM_X' : '-X';
   const separator = override.indexOf('=');
   if (separator < 1) {
@@ -81,7 +115,13 @@ function fromOverride(override: string, environment: NodeJS.ProcessEnv): Setting
     const given = isKnown(name) ? `; ${name} has no '='` : '';
     throw new KafkaConfigError('INVALID_PROPERTY', `${origin} takes name=value${given}`);
   }
-  return { name: override.slice(0, separator).trim(), text: override.slice(separator + 1), origin };
+  return {
+    name: override.slice(0, separator).trim(),
+    text: override.slice(separator + 1),
+    origin,
+    option: 'X',
+    given: override,
+  };
 }
 
 function isTyped({ origin }: Setting): boolean {

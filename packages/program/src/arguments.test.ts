@@ -29,6 +29,7 @@ const parse = (args: readonly string[], environment: Environment = {}) =>
     },
     args,
     environment,
+    (path) => path,
   );
 
 async function valuesOf(args: readonly string[], environment?: Environment) {

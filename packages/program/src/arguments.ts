@@ -4,7 +4,10 @@ import { assertKnown, checked, positionals } from './checks.ts';
 import { completionRequest, completionScript, completionsOf } from './completion.ts';
 import { UsageError } from './errors.ts';
 import { mendHelp } from './help.ts';
-import { environmentArguments, normalize, spelled } from './spelling.ts';
+import { noConfigFile, readConfigFile } from './config-file.ts';
+import { collectSources, configFileName } from './sources.ts';
+import type { Sources } from './sources.ts';
+import { normalize, spelled } from './spelling.ts';
 
 /** Option definitions as yargs takes them; what they parse to is inferred. */
 export type OptionDefinitions = Record<string, Options>;
@@ -28,45 +31,58 @@ export interface CommandLine<O extends OptionDefinitions> {
   readonly commands?: Readonly<Record<string, { readonly summary: string }>>;
   /** True where it is such a command itself: the completion script is the program's. */
   readonly isCommand?: boolean;
+  /** Options that a config file may hold in addition, because other commands have them. */
+  readonly otherOptions?: OptionDefinitions;
 }
 
 /** What a command line asks for: a run with values, or a text such as the help. */
 export type Parsed<O extends OptionDefinitions> =
-  | { readonly kind: 'values'; readonly values: OptionValues<O>; readonly inputs: readonly string[] }
+  | {
+      readonly kind: 'values';
+      readonly values: OptionValues<O>;
+      readonly inputs: readonly string[];
+      readonly configOf: Sources['configOf'];
+    }
   | { readonly kind: 'text'; readonly text: string };
 
 /**
- * Parses arguments; where one is missing, `IMAGE_STREAM_<OPTION>` from the environment counts.
- * A repeated option's last value wins, and underscores are as good as hyphens in option names.
+ * Parses arguments; where one is missing, `IMAGE_STREAM_<OPTION>` from the environment counts, and then the file of
+ * `--config`. A repeated option's last value wins, and underscores are as good as hyphens in option names.
  *
+ * @param path makes a path on the command line absolute
  * @throws UsageError
  */
 export async function parseArguments<O extends OptionDefinitions>(
   commandLine: CommandLine<O>,
   args: readonly string[],
   environment: Environment,
+  path: (path: string) => string,
 ): Promise<Parsed<O>> {
   const { name, options, isCommand = false } = commandLine;
   const given = normalize(args, options);
   if (given[0] === 'completion' && given.length === 1 && !isCommand) {
     return { kind: 'text', text: await completionScript(name) };
   }
-  const parser = createParser(commandLine, environment);
   if (given[0] === completionRequest) {
+    const parser = createParser(commandLine, () => undefined);
     return { kind: 'text', text: await completionsOf(parser, given.slice(1), options) };
   }
 
-  const all = [...environmentArguments(options, environment), ...given];
+  const file = 'config' in options ? configFileName(given, environment) : undefined;
+  const { otherOptions = {} } = commandLine;
+  const config =
+    file === undefined ? noConfigFile : await readConfigFile(file, path(file), options, otherOptions);
+  const { args: all, originOf, configOf } = collectSources(given, environment, config, options);
   let text = '';
-  const values = await parser.parse(all, {}, (_error, _argv, output) => {
+  const values = await createParser(commandLine, originOf).parse(all, {}, (_error, _argv, output) => {
     text = output;
   });
   return text === ''
-    ? { kind: 'values', values: values as OptionValues<O>, inputs: positionals(values) }
+    ? { kind: 'values', values: values as OptionValues<O>, inputs: positionals(values), configOf }
     : { kind: 'text', text: mendHelp(text) };
 }
 
-function createParser(commandLine: CommandLine<OptionDefinitions>, environment: Environment) {
+function createParser(commandLine: CommandLine<OptionDefinitions>, originOf: Sources['originOf']) {
   const { name, version, summary, options, inputs, examples, commands = {}, isCommand } = commandLine;
   return (
     yargs()
@@ -85,9 +101,11 @@ function createParser(commandLine: CommandLine<OptionDefinitions>, environment: 
       .detectLocale(false)
       // Before what yargs checks: a mistyped option explains why a required one is missing.
       .middleware((argv) => assertKnown(argv, commandLine), true)
-      .options(checked(options, environment))
+      .options(checked(options, originOf))
       .example(examples as [string, string][])
-      .epilogue('Every option can be set in the environment: --some-option is IMAGE_STREAM_SOME_OPTION.')
+      .epilogue(
+        'Every option can be set in the environment: --some-option is IMAGE_STREAM_SOME_OPTION; or in the file of --config: some-option: value.',
+      )
       // For the help and the completions; which command it is, is known before anything is parsed.
       .command(
         Object.entries(commands).map(([command, { summary: describe }]) => ({

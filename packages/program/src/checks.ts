@@ -1,13 +1,18 @@
 import { closestMatch } from 'leven';
-import type { CommandLine, Environment, OptionDefinitions } from './arguments.ts';
+import type { CommandLine, OptionDefinitions } from './arguments.ts';
 import { UsageError } from './errors.ts';
-import { aliasesOf, variableOf } from './spelling.ts';
+import { aliasesOf } from './spelling.ts';
 
 /**
  * The options with values checked here, as yargs would let some wrong ones pass and explain others
  * in several lines. To yargs all values are text, so that it does not guess numbers.
+ *
+ * @param originOf where a value comes from that was not typed, for messages
  */
-export function checked(options: OptionDefinitions, environment: Environment): OptionDefinitions {
+export function checked(
+  options: OptionDefinitions,
+  originOf: (option: string) => string | undefined,
+): OptionDefinitions {
   const entries = Object.entries(options).map(([name, option]) => {
     if (option.type === 'array') {
       return [name, option] as const;
@@ -21,9 +26,8 @@ export function checked(options: OptionDefinitions, environment: Environment): O
       try {
         return check(name, option, last);
       } catch (error) {
-        // With both, what was typed follows what the environment says; alone, it is the environment's.
-        const isTyped = Array.isArray(value) || (environment[variableOf(name)] ?? '') === '';
-        throw isTyped ? error : new UsageError(`${variableOf(name)}: ${(error as Error).message}`);
+        const origin = originOf(name);
+        throw origin === undefined ? error : new UsageError(`${origin}: ${(error as Error).message}`);
       }
     };
     const requiresArg = option.requiresArg ?? option.choices !== undefined;
@@ -58,7 +62,7 @@ export function assertKnown(
 }
 
 /** The name that was probably meant: two slips at most, and not another word altogether. */
-function meant(typed: string, names: readonly string[]): string | undefined {
+export function meant(typed: string, names: readonly string[]): string | undefined {
   return closestMatch(typed, names, { maxDistance: Math.min(2, (typed.length - 1) / 2) });
 }
 

@@ -14,6 +14,13 @@ import type { Summary } from './summary.ts';
 
 /** The options that every program has. */
 export const outputOptions = {
+  config: {
+    type: 'string',
+    requiresArg: true,
+    describe:
+      'A file in YAML or JSON with options, such as topic: scans; what is typed or in the environment is stronger',
+    group: 'Settings:',
+  },
   'log-level': {
     choices: logLevels,
     describe: 'How much to log',
@@ -43,6 +50,8 @@ export interface RunContext<O extends OptionDefinitions> {
   readonly signal: AbortSignal;
   /** A path on the command line as the user means it, made absolute. */
   readonly path: (path: string) => string;
+  /** The name of the config file, where that is where an option's value comes from. */
+  readonly configOf: (option: string, value: string) => string | undefined;
   /** Writes a line for people to standard output while the run goes on; nothing with `--json` or `--quiet`. */
   readonly print: (line: string) => void;
 }
@@ -89,7 +98,7 @@ export async function runProgram<O extends OptionDefinitions>(program: Program<O
   const { commandLine, args, run } = chosenBy(process.argv.slice(2), program);
   let finish = (): void => {};
   try {
-    const parsed = await parseArguments(commandLine, args, process.env);
+    const parsed = await parseArguments(commandLine, args, process.env, userPath);
     if (parsed.kind === 'text') {
       process.stdout.write(`${parsed.text}\n`);
       return;
@@ -117,6 +126,7 @@ export async function runProgram<O extends OptionDefinitions>(program: Program<O
       progress,
       signal,
       path: userPath,
+      configOf: parsed.configOf,
       print: (line) => {
         if (!quiet && !json) {
           progress.print(line);
@@ -162,7 +172,13 @@ function chosenBy<O extends OptionDefinitions>(
     };
   }
   const command = commands![word]!;
-  const commandLine = { ...command, name: `${name} ${word}`, version, isCommand: true };
+  const commandLine = {
+    ...command,
+    name: `${name} ${word}`,
+    version,
+    isCommand: true,
+    otherOptions: program.options,
+  };
   return { commandLine, args: rest, run: (context) => command.run(context) };
 }
 

@@ -1,4 +1,4 @@
-import type { Environment, OptionDefinitions } from './arguments.ts';
+import type { OptionDefinitions } from './arguments.ts';
 
 /**
  * What the Python application's users type, as yargs expects it: `--request_timeout_ms` with
@@ -25,17 +25,6 @@ export function normalize(args: readonly string[], options: OptionDefinitions): 
     }
   }
   return normalized;
-}
-
-/**
- * The environment as arguments, to stand before those that were typed: the last one wins. Variables
- * that are empty, or another program's, do not count.
- */
-export function environmentArguments(options: OptionDefinitions, environment: Environment): string[] {
-  return Object.keys(options).flatMap((name) => {
-    const value = environment[variableOf(name)] ?? '';
-    return value === '' ? [] : [`--${name}=${value}`];
-  });
 }
 
 /** The environment variable of an option. */

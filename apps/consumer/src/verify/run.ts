@@ -38,12 +38,13 @@ export async function run({
   progress,
   signal,
   path,
+  configOf,
 }: RunContext<typeof verifyOptions>): Promise<Outcome> {
   const { topic } = values;
   const deadLetterTopic = deadLetterTopicOf(values);
   assertSelection(values);
   assertTopicName(topic);
-  const properties = await loadProperties(sourcesOf(values, path));
+  const properties = await loadProperties(sourcesOf(values, path, configOf));
   const { consumer: config } = consumerConfig(properties);
   const directory = path(values['output-directory']);
   await assertFolder(directory);

@@ -22,11 +22,16 @@ export async function run({
   logger,
   progress,
   path,
+  configOf,
 }: RunContext<typeof doctorOptions>): Promise<Outcome> {
   progress.start(() => `looking at this machine, the brokers and topic ${values.topic}`, logger);
   const load = async () => {
     const properties = await loadProperties(
-      sourcesOf({ ...values, 'request-timeout-ms': values['request-timeout-ms'] ?? requestTimeoutMs }, path),
+      sourcesOf(
+        { ...values, 'request-timeout-ms': values['request-timeout-ms'] ?? requestTimeoutMs },
+        path,
+        configOf,
+      ),
     );
     return { kafka: new kafkajs.Kafka(await clientConfig(properties, logger)), properties };
   };

@@ -1,5 +1,5 @@
 import { createHash, randomUUID } from 'node:crypto';
-import { mkdirSync } from 'node:fs';
+import { existsSync, mkdirSync, rmSync, statfsSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { startKafka } from '@image-stream/local-kafka';
@@ -7,17 +7,19 @@ import type { KafkaCluster } from '@image-stream/local-kafka';
 import { expect, onTestFinished, test } from 'vitest';
 import { filesIn, temporaryFolder } from './files.test-support.ts';
 import { finishedFiles, hashesOf, paintFiles, watchFiles } from './ledger.test-support.ts';
-import { start, succeed, summaryOf } from './programs.test-support.ts';
+import { run, start, succeed, summaryOf } from './programs.test-support.ts';
 import type { Running } from './programs.test-support.ts';
 
 /*
  * Images flow through three brokers while consumers, the producer and brokers are killed, frozen, stopped and started
- * at random. Then everything is let be, and what was sent is held against what is on disk. What happens follows from the
- * seed; how the processes interleave does not.
+ * at random, and the disk is full for a while. Then everything is let be, and what was sent is held against what is on
+ * disk. What happens follows from the seed; how the processes interleave does not.
  *
  *     pnpm test:faults --rounds 10 --seed 42
  */
 const rounds = Number(process.env['FAULT_ROUNDS'] ?? '1');
+/** Faults that take longer than a test of the suite should. */
+const isLong = process.env['FAULT_ROUNDS'] !== undefined;
 const firstSeed = process.env['FAULT_SEED'] ?? randomUUID().slice(0, 8);
 
 /** Files of a round, and how many of them a second are sent: for half a minute. */
@@ -31,22 +33,24 @@ test.each(
   Array.from({ length: rounds }, (_one, index) => (index === 0 ? firstSeed : `${firstSeed}-${index}`)),
 )(
   'nothing is lost and nothing is there twice, whatever dies (seed %s)',
-  { timeout: 300_000 },
+  { timeout: 600_000 },
   async (seed) => {
     const random = generator(seed);
     const kafka = await startKafka({ brokers: 3, config: { 'group.min.session.timeout.ms': '1000' } });
     onTestFinished(() => kafka.stop());
     const home = temporaryFolder();
-    const [folder, output] = [join(home, 'sent'), join(home, 'output')];
+    const folder = join(home, 'sent');
     mkdirSync(folder);
-    mkdirSync(output);
+    const disk = await openDisk(home);
+    const output = disk?.folder ?? join(home, 'output');
+    mkdirSync(output, { recursive: true });
     await paintFiles(folder, smallFiles);
     await paintFiles(folder, 6, 900);
     const changed = watchFiles(output);
     const shared = ['-t', 'images', '-bs', kafka.bootstrapServers, '-rt', '5000'];
     const consume = [...shared, '-gid', 'savers', '-o', output];
 
-    const system = createSystem(kafka, {
+    const system = createSystem(kafka, disk, {
       producer: [
         folder,
         ...shared,
@@ -86,6 +90,56 @@ test.each(
   },
 );
 
+const allDown = 'all brokers down for over a minute';
+
+/** A small disk, with the consumers' output. */
+interface Disk {
+  /** The output, as this process sees it. */
+  readonly folder: string;
+  /** Takes all room for a while, and does not wait for its end. */
+  fill(ms: number): void;
+  /** Waits until there is room again. */
+  untilFree(): Promise<void>;
+}
+
+/** Larger than twice all that is sent. */
+const diskBytes = 100 * 1024 ** 2;
+
+/** A file system that a process keeps in a namespace of its own; undefined where the machine has none. */
+async function openDisk(home: string): Promise<Disk | undefined> {
+  const mounted = join(home, 'disk');
+  const mount = `mkdir "$1" && mount -t tmpfs -o size=${diskBytes} none "$1" && touch "$1/mounted" && exec sleep infinity`;
+  const keeper = run('unshare', ['-rm', 'sh', '-c', mount, 'sh', mounted]);
+  onTestFinished(() => void keeper.process.kill());
+  // Nobody else sees that disk, except through the process.
+  const root = join(`/proc/${keeper.process.pid}/root`, mounted);
+  const ended = keeper.ended.then(({ stderr }) => stderr);
+  while (!existsSync(join(root, 'mounted'))) {
+    const problem = await Promise.race([ended, sleep(20)]);
+    if (problem !== undefined) {
+      console.log(`the disk is never filled, because this machine mounts none: ${problem.trim()}`);
+      return undefined;
+    }
+  }
+  const filler = join(root, 'filler');
+  let filled = Promise.resolve();
+  return {
+    folder: join(root, 'output'),
+    fill(ms) {
+      if (!existsSync(filler)) {
+        const { bavail, bsize } = statfsSync(root);
+        try {
+          writeFileSync(filler, Buffer.alloc(bavail * bsize));
+        } catch {
+          // A consumer was faster, and it is full even so.
+        }
+        filled = sleep(ms).then(() => rmSync(filler));
+      }
+    },
+    untilFree: () => filled,
+  };
+}
+
 /** Programs and brokers that can be disturbed. */
 interface System {
   readonly faults: Readonly<Record<string, (random: () => number) => Promise<void> | void>>;
@@ -97,6 +151,7 @@ interface System {
 
 function createSystem(
   kafka: KafkaCluster,
+  disk: Disk | undefined,
   args: { producer: readonly string[]; consumer: readonly string[] },
 ): System {
   const consumers: Running[] = [];
@@ -160,10 +215,19 @@ function createSystem(
         await sleep(4000 * random());
         broker.resume();
       },
+      ...(disk && { 'fill the disk': (random) => disk.fill(2000 + 6000 * random()) }),
+      ...(isLong && {
+        [allDown]: async (random) => {
+          await Promise.all(kafka.brokers.map((broker) => broker.kill()));
+          await sleep(60_000 + 30_000 * random());
+          await Promise.all(kafka.brokers.map((broker) => broker.restart()));
+        },
+      }),
     },
     isSent: () => isSent,
     settle: async () => {
       await sending;
+      await disk?.untilFree();
       for (const one of consumers) {
         one.process.kill('SIGTERM');
       }
@@ -177,11 +241,11 @@ async function disturb({ faults, isSent }: System, random: () => number): Promis
   const log: string[] = [];
   const names = Object.keys(faults);
   // A producer that is killed begins again; at some time it must be let through.
-  const mayKillProducer = (): boolean => log.filter((name) => name === 'kill the producer').length < 2;
+  const mostTimes: Readonly<Record<string, number>> = { 'kill the producer': 2, [allDown]: 1 };
   while (!isSent()) {
     await sleep(200 + 1300 * random());
     const name = names[Math.floor(random() * names.length)]!;
-    if (name !== 'kill the producer' || mayKillProducer()) {
+    if (log.filter((one) => one === name).length < (mostTimes[name] ?? Number.POSITIVE_INFINITY)) {
       log.push(name);
       await faults[name]!(random);
     }

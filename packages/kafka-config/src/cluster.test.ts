@@ -6,6 +6,7 @@ import type { KafkaCluster } from '@image-stream/local-kafka';
 import kafkajs from 'kafkajs';
 import type { Admin } from 'kafkajs';
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
+import type { TestContext } from 'vitest';
 import {
   assertTopicName,
   clientConfig,
@@ -103,7 +104,8 @@ test('the limit of a topic is waited for until the broker has heard of it', asyn
   expect(await limit).toBe(5_000_000);
 });
 
-describe('no broker there: one line within ten seconds', { timeout: 10_000 }, () => {
+// kafkajs tries for some seconds before it gives a connection up.
+describe.concurrent('no broker there: one line within ten seconds', { timeout: 10_000 }, () => {
   async function failure(servers: string, ...overrides: string[]): Promise<string> {
     const admin = await createAdmin(servers, 'request.timeout.ms=300000', ...overrides);
     const error: unknown = await connectAdmin(admin, servers.split(',')).catch((thrown: unknown) => thrown);
@@ -114,15 +116,15 @@ describe('no broker there: one line within ten seconds', { timeout: 10_000 }, ()
     return message.slice(`cannot reach Kafka at ${servers}: `.length);
   }
 
-  async function listen(server: Server): Promise<string> {
+  async function listen(context: TestContext, server: Server): Promise<string> {
     await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-    onTestFinished(() => void server.close());
+    context.onTestFinished(() => void server.close());
     return `127.0.0.1:${(server.address() as AddressInfo).port}`;
   }
 
-  test('nothing listens', async () => {
+  test('nothing listens', async (context) => {
     const server = createServer();
-    const address = await listen(server);
+    const address = await listen(context, server);
     await new Promise((resolve) => server.close(resolve));
     expect(await failure(address)).toBe(
       'nothing listens there; check --bootstrap-servers and that the broker runs',
@@ -135,14 +137,22 @@ describe('no broker there: one line within ten seconds', { timeout: 10_000 }, ()
     );
   });
 
-  test('a server that says nothing', async () => {
-    expect(await failure(await listen(createServer((socket) => socket.unref())))).toBe(
+  test('a server that says nothing', async (context) => {
+    const address = await listen(
+      context,
+      createServer((socket) => socket.unref()),
+    );
+    expect(await failure(address)).toBe(
       'no answer within 8 s; check --bootstrap-servers, the firewall, and that security.protocol fits the port',
     );
   });
 
-  test('a server that hangs up', async () => {
-    expect(await failure(await listen(createServer((socket) => socket.destroy())))).toBe(
+  test('a server that hangs up', async (context) => {
+    const address = await listen(
+      context,
+      createServer((socket) => socket.destroy()),
+    );
+    expect(await failure(address)).toBe(
       'the server closed the connection, as it does when it expects TLS or SASL; check security.protocol and the port',
     );
   });

@@ -20,6 +20,7 @@ export type { Encoding } from './encodings.ts';
 export { describeRecord } from './describe.ts';
 export type { RecordDescription } from './describe.ts';
 export { previewOf, thumbnailOf } from './preview.ts';
+export type { PreviewOptions } from './preview.ts';
 
 // Images out.
 export { imagePath, safeName } from './path.ts';

@@ -4,7 +4,8 @@ import { decoded, openImage } from './opened-image.ts';
 
 type Content = Image['content'];
 
-interface PreviewOptions {
+/** How to make a preview. */
+export interface PreviewOptions {
   /** Width times height of an image that is decoded. Default: as `inspectImage`. */
   readonly maxImagePixels?: number | undefined;
 }

@@ -12,11 +12,15 @@ export interface Probe {
   readonly apiVersions: Readonly<
     Record<number, { readonly minVersion: number; readonly maxVersion: number }>
   >;
+  /** Whether this user may send records to a topic. */
   mayWrite(topic: string): Promise<Permission>;
+  /** Whether this user may fetch its records. */
   mayRead(topic: string): Promise<Permission>;
   /** Whether this user may join a group, and commit for it. */
   mayJoin(groupId: string): Promise<Permission>;
+  /** Whether this user may create it. */
   mayCreate(topic: string): Promise<Permission>;
+  /** Disconnects. */
   close(): Promise<void>;
 }
 

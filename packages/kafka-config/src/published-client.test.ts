@@ -4,7 +4,15 @@ import type { KafkaCluster } from '@image-stream/local-kafka';
 import type * as Client from 'kafkajs';
 import kafkajs from 'kafkajs-unpatched';
 import { afterAll, beforeAll, expect, onTestFinished, test } from 'vitest';
-import { clientConfig, compressionCodecs, createSender, ensureTopic, loadProperties } from './index.ts';
+import {
+  clientConfig,
+  compressionCodecs,
+  createSender,
+  createTopicReader,
+  ensureTopic,
+  loadProperties,
+  openProbe,
+} from './index.ts';
 
 /*
  * This package with kafkajs as others get it, without the patch of this repository: what its README says of that.
@@ -41,6 +49,23 @@ test('records of all sizes arrive as they were sent', async () => {
     return received.length === sizes.length;
   });
   expect(received.toSorted((one, other) => one - other)).toEqual(sizes);
+});
+
+test('a topic is read without a group, and permissions are asked for', async () => {
+  const topic = await createTopic();
+  const producer = kafka.producer({ createPartitioner: kafkajs.Partitioners.DefaultPartitioner });
+  await producer.connect();
+  await producer.send({ topic, messages: [{ key: 'only', value: 'x' }] });
+  await producer.disconnect();
+
+  const reader = await createTopicReader(kafka, topic);
+  onTestFinished(() => reader.close());
+  const found = [...(await reader.offsets())].find(([, { high }]) => high === 1n);
+  expect(String((await reader.at(found![0], 0n))?.key)).toBe('only');
+
+  const probe = await openProbe(kafka);
+  onTestFinished(() => probe.close());
+  expect([await probe.mayRead(topic), await probe.mayWrite(topic)]).toEqual([true, true]);
 });
 
 test('a batch beyond the bound ends a consumer that was told not to start again, with the reason', async () => {

@@ -30,6 +30,7 @@ export interface TopicReader {
   at(partition: number, offset: bigint): Promise<TopicRecord | undefined>;
   /** The records of a partition from an offset up to, but without, another one. */
   range(partition: number, from: bigint, to: bigint): AsyncGenerator<TopicRecord>;
+  /** Disconnects. */
   close(): Promise<void>;
 }
 

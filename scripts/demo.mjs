@@ -45,7 +45,9 @@ function run(program, args) {
   const main = fileURLToPath(new URL(`../apps/${program}/dist/main.js`, import.meta.url));
   const shared = ['-t', topic, '-bs', `localhost:${port}`, '--log-level', 'warn'];
   console.log(`\n$ ${program} ${args.join(' ')}`);
-  const { status } = spawnSync(process.execPath, [main, ...shared, ...args], { stdio: 'inherit' });
+  const { status } = spawnSync(process.execPath, [main, ...shared, ...args, '--log-format', 'text'], {
+    stdio: 'inherit',
+  });
   if (status !== 0) {
     throw new Error(`${program} ended with exit code ${status}`);
   }

@@ -54,7 +54,14 @@ export function run(
   const child = spawn(command, args, {
     cwd,
     stdio: ['ignore', 'pipe', 'pipe'],
-    env: { PATH, HOME, KAFKA_BOOTSTRAP_SERVERS: bootstrapServers, ...environment },
+    // As on a terminal, which is what most tests read;
+    env: {
+      PATH,
+      HOME,
+      KAFKA_BOOTSTRAP_SERVERS: bootstrapServers,
+      IMAGE_STREAM_LOG_FORMAT: 'text',
+      ...environment,
+    },
   });
   let logged = '';
   child.stderr.on('data', (chunk: Buffer) => (logged += String(chunk)));

@@ -12,7 +12,7 @@ import {
 } from '@image-stream/kafka-config';
 import type { KafkaProperties, PropertySources } from '@image-stream/kafka-config';
 import { createBudget, UsageError } from '@image-stream/program';
-import type { Outcome, RunContext, Summary } from '@image-stream/program';
+import type { Logger, Outcome, RunContext, Summary } from '@image-stream/program';
 import kafkajs from 'kafkajs';
 import { customerFromPath } from './customer-from-path.ts';
 import { dryRun } from './dry-run.ts';
@@ -82,7 +82,7 @@ export async function run({
     logger,
   });
   const undelivered = new Set<string>();
-  process.once('exit', () => nameUndelivered(undelivered));
+  process.once('exit', () => nameUndelivered(undelivered, logger));
   const isAsItIs = encoding === 'original' && values.format !== 'python-json' && values.resize === undefined;
 
   try {
@@ -137,9 +137,9 @@ export function sourcesOf(
 }
 
 /** Whatever ends the program: a second signal, or an error that nobody foresaw. */
-function nameUndelivered(undelivered: ReadonlySet<string>): void {
+function nameUndelivered(undelivered: ReadonlySet<string>, logger: Pick<Logger, 'error'>): void {
   for (const name of undelivered) {
-    process.stderr.write(`${name} was not sent, or not acknowledged yet\n`);
+    logger.error(`${name} was not sent, or not acknowledged yet`);
   }
 }
 

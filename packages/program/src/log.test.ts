@@ -2,9 +2,11 @@ import { expect, test } from 'vitest';
 import { createLogger, logLevels } from './log.ts';
 import type { LogLevel } from './log.ts';
 
+const text = { isJson: false, colorize: false };
+
 function linesAt(level: LogLevel): string[] {
   const lines: string[] = [];
-  const logger = createLogger(level, (line) => lines.push(line), false);
+  const logger = createLogger(level, (line) => lines.push(line), text);
   logger.error('an error');
   logger.warn('a warning');
   logger.info('news');
@@ -24,13 +26,28 @@ test.each(logLevels.map((level, index) => [level, index] as const))('%s shows %d
 
 test('an entry with fields is one line', () => {
   const lines: string[] = [];
-  createLogger('info', (line) => lines.push(line), false).info({ topic: 'pictures', partition: 0 }, 'gone');
+  createLogger('info', (line) => lines.push(line), text).info({ topic: 'pictures', partition: 0 }, 'gone');
   expect(lines.join('')).toMatch(/INFO: gone \{"topic":"pictures","partition":0\}\n$/);
 });
 
 test('colors come with terminals only', () => {
   const lines: string[] = [];
-  createLogger('info', (line) => lines.push(line), true).info('news');
+  createLogger('info', (line) => lines.push(line), { ...text, colorize: true }).info('news');
   expect(lines.join('')).toContain('\u001B[');
   expect(linesAt('info').join('')).not.toContain('\u001B[');
+});
+
+test('as JSON, an entry is what pino makes of it', () => {
+  const lines: string[] = [];
+  createLogger('info', (line) => lines.push(line), { ...text, isJson: true }).info(
+    { topic: 'pictures' },
+    'gone',
+  );
+  expect(lines).toHaveLength(1);
+  expect(JSON.parse(lines[0]!)).toMatchObject({
+    level: 30,
+    time: expect.any(Number),
+    topic: 'pictures',
+    msg: 'gone',
+  });
 });

@@ -8,11 +8,22 @@ export type { Logger } from 'pino';
 export const logLevels = ['silent', 'error', 'warn', 'info', 'debug', 'trace'] as const;
 export type LogLevel = (typeof logLevels)[number];
 
+/** `auto`: text for people on a terminal, JSON for programs elsewhere. */
+export const logFormats = ['auto', 'text', 'json'] as const;
+export type LogFormat = (typeof logFormats)[number];
+
 /**
- * A logger that writes one line per entry to `write`: time, level, message. Synchronous, so that
- * the last line before an exit is not lost.
+ * A logger that writes one line per entry to `write`: time, level, message; or an object of JSON, as pino makes it.
+ * Synchronous, so that the last line before an exit is not lost.
  */
-export function createLogger(level: LogLevel, write: (line: string) => void, colorize: boolean): Logger {
+export function createLogger(
+  level: LogLevel,
+  write: (line: string) => void,
+  { isJson, colorize }: { readonly isJson: boolean; readonly colorize: boolean },
+): Logger {
+  if (isJson) {
+    return pino({ level }, { write });
+  }
   const prettify = prettyFactory({
     colorize,
     ignore: 'pid,hostname',

@@ -37,7 +37,10 @@ interface Run {
 function start(args: readonly string[], environment: Record<string, string> = {}, program = tester): Run {
   const source = relative(here('..'), fileURLToPath(program));
   const script = join(directory, source.replace(/\.ts$/, '.js'));
-  const child = spawn(process.execPath, [script, ...args], { cwd: directory, env: environment });
+  const child = spawn(process.execPath, [script, ...args], {
+    cwd: directory,
+    env: { IMAGE_STREAM_LOG_FORMAT: 'text', ...environment },
+  });
   let [stdout, stderr] = ['', ''];
   child.stdout.setEncoding('utf8').on('data', (text: string) => (stdout += text));
   child.stderr.setEncoding('utf8').on('data', (text: string) => (stderr += text));
@@ -87,6 +90,20 @@ describe('outputs', () => {
   test('--quiet --json: the object alone', async () => {
     const { stdout } = await start(['--quiet', '--json'], { IMAGE_STREAM_LOG_LEVEL: 'silent' }).ended;
     expect(JSON.parse(stdout)).toMatchObject({ images: 1 });
+  });
+
+  test('where nobody sits at a terminal, logs are JSON, and so is the reason for the end', async () => {
+    const { code, stderr } = await start(['--ending', 'known'], { IMAGE_STREAM_LOG_FORMAT: '' }).ended;
+    const entries = stderr
+      .trimEnd()
+      .split('\n')
+      .map((line) => JSON.parse(line) as { level: number; msg: string });
+    expect(code).toBe(1);
+    expect(entries.map(({ level, msg }) => [level, msg])).toEqual([
+      [30, 'at work'],
+      [40, 'a warning'],
+      [60, 'the disk is full'],
+    ]);
   });
 
   test('--version', async () => {

@@ -4,8 +4,8 @@ import type { CommandLine, OptionDefinitions, OptionValues } from './arguments.t
 import { splitCommand } from './commands.ts';
 import { UsageError } from './errors.ts';
 import { collectLessOften } from './garbage.ts';
-import { createLogger, logLevels } from './log.ts';
-import type { LogLevel, Logger } from './log.ts';
+import { createLogger, logFormats, logLevels } from './log.ts';
+import type { LogFormat, LogLevel, Logger } from './log.ts';
 import { createProgress } from './progress.ts';
 import type { Progress } from './progress.ts';
 import { abortOnSignals } from './signals.ts';
@@ -25,6 +25,12 @@ export const outputOptions = {
     choices: logLevels,
     describe: 'How much to log',
     defaultDescription: 'info',
+    group: 'Output:',
+  },
+  'log-format': {
+    choices: logFormats,
+    describe: 'Logs as text, or as a JSON object a line; auto: text on a terminal',
+    defaultDescription: 'auto',
     group: 'Output:',
   },
   quiet: {
@@ -97,6 +103,7 @@ export async function runProgram<O extends OptionDefinitions>(program: Program<O
   collectLessOften();
   const { commandLine, args, run } = chosenBy(process.argv.slice(2), program);
   let finish = (): void => {};
+  let jsonLogger: Logger | undefined;
   try {
     const parsed = await parseArguments(commandLine, args, process.env, userPath);
     if (parsed.kind === 'text') {
@@ -107,14 +114,16 @@ export async function runProgram<O extends OptionDefinitions>(program: Program<O
       quiet = false,
       json = false,
       'log-level': level,
+      'log-format': format = 'auto',
     } = parsed.values as OptionValues<typeof outputOptions>;
     const progress = createProgress(process.stderr, quiet);
     finish = () => progress.stop();
-    const logger = createLogger(
-      level ?? defaultLevel(quiet),
-      (line) => progress.write(line),
-      usesColor(process.stderr),
-    );
+    const isJson = logsJson(format);
+    const logger = createLogger(level ?? defaultLevel(quiet), (line) => progress.write(line), {
+      isJson,
+      colorize: usesColor(process.stderr),
+    });
+    jsonLogger = isJson && level !== 'silent' ? logger : undefined;
     const signal = abortOnSignals((name) =>
       logger.info(`${name}: finishing what has begun; once more to leave at once`),
     );
@@ -142,7 +151,7 @@ export async function runProgram<O extends OptionDefinitions>(program: Program<O
   } catch (error) {
     finish();
     // The client may still be trying to connect; the user has the answer already.
-    process.exit(report(commandLine.name, program.knownErrors, error));
+    process.exit(report(commandLine.name, program.knownErrors, error, jsonLogger));
   }
 }
 
@@ -199,15 +208,28 @@ function report(
   name: string,
   knownErrors: Program<OptionDefinitions>['knownErrors'],
   error: unknown,
+  jsonLogger: Logger | undefined,
 ): number {
+  // Whoever reads the log as JSON gets the reason for the end in the same form.
+  const write = (text: string): void => {
+    if (jsonLogger === undefined) {
+      process.stderr.write(`${name}: ${text}\n`);
+    } else {
+      jsonLogger.fatal(text);
+    }
+  };
   if (error instanceof UsageError) {
-    process.stderr.write(`${name}: ${error.message} (see ${name} --help)\n`);
+    write(`${error.message} (see ${name} --help)`);
     return 2;
   }
   const known = knownErrors.some((errorClass) => error instanceof errorClass);
   const text = error instanceof Error ? (known ? error.message : error.stack) : String(error);
-  process.stderr.write(`${name}: ${text}\n`);
+  write(String(text));
   return known && (error as { isUsage?: boolean }).isUsage === true ? 2 : 1;
+}
+
+function logsJson(format: LogFormat): boolean {
+  return format === 'json' || (format === 'auto' && !process.stderr.isTTY);
 }
 
 function defaultLevel(quiet: boolean): LogLevel {

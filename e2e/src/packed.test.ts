@@ -162,8 +162,8 @@ function projectWith(...names: (typeof published)[number][]): string {
 function compile(project: string, moduleResolution: string): string {
   const module = moduleResolution === 'bundler' ? 'esnext' : moduleResolution;
   const compilerOptions = {
-    ...{ module, moduleResolution, target: 'es2023', strict: true, skipLibCheck: false },
-    ...{ types: [], rootDir: 'src', outDir: 'dist' },
+    ...{ module, moduleResolution, target: 'es2023', lib: ['es2023'] },
+    ...{ strict: true, skipLibCheck: false, types: [], rootDir: 'src', outDir: 'dist' },
   };
   writeFileSync(join(project, 'tsconfig.json'), JSON.stringify({ compilerOptions, include: ['src'] }));
   const tsc = join(dirname(createRequire(import.meta.url).resolve('typescript/package.json')), 'bin/tsc');

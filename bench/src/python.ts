@@ -33,7 +33,8 @@ export async function preparePython(cache: string): Promise<{ python: string } |
     writeFileSync(installed, wanted);
     return { python };
   } catch (error) {
-    const { stderr = '', message } = error as Error & { stderr?: string };
-    return { missing: (stderr.trimEnd() || message).split('\n').at(-1)! };
+    const { code, stderr = '', message } = error as NodeJS.ErrnoException & { stderr?: string };
+    const reason = (stderr.trimEnd() || message).split('\n').at(-1)!;
+    return { missing: code === 'ENOENT' ? 'python3 is not installed' : reason };
   }
 }

@@ -62,7 +62,7 @@ describe('all that a program needs is looked at, and nothing is changed', () => 
     expect(about(diagnosis, 'disk speed')[0]).toMatch(
       /[\d.]+ ms for a small file \(of \d+\), [\d.]+ .B\/s for one of 8\.4 MB/,
     );
-    expect(about(diagnosis, 'group')).toEqual([`ok: ${topic} has 0 members (Dead) and is 2 records behind`]);
+    expect(about(diagnosis, 'group')).toEqual([`ok: ${topic} does not exist yet, and has 2 records to read`]);
     expect(about(diagnosis, 'dead letters')).toEqual([
       `ok: ${topic}.dead-letter will be created with the first bad record`,
     ]);

@@ -1,6 +1,6 @@
 import yargs from 'yargs';
 import type { InferredOptionTypes, Options } from 'yargs';
-import { assertKnown, checked, positionals } from './checks.ts';
+import { assertKnown, assertNoCommand, checked, positionals } from './checks.ts';
 import { completionRequest, completionScript, completionsOf } from './completion.ts';
 import { UsageError } from './errors.ts';
 import { mendHelp } from './help.ts';
@@ -77,9 +77,12 @@ export async function parseArguments<O extends OptionDefinitions>(
   const values = await createParser(commandLine, originOf).parse(all, {}, (_error, _argv, output) => {
     text = output;
   });
-  return text === ''
-    ? { kind: 'values', values: values as OptionValues<O>, inputs: positionals(values), configOf }
-    : { kind: 'text', text: mendHelp(text) };
+  if (text !== '') {
+    return { kind: 'text', text: mendHelp(text) };
+  }
+  const inputs = positionals(values);
+  assertNoCommand(inputs, commandLine, path);
+  return { kind: 'values', values: values as OptionValues<O>, inputs, configOf };
 }
 
 function createParser(commandLine: CommandLine<OptionDefinitions>, originOf: Sources['originOf']) {

@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs';
 import { closestMatch } from 'leven';
 import type { CommandLine, OptionDefinitions } from './arguments.ts';
 import { UsageError } from './errors.ts';
@@ -58,6 +59,28 @@ export function assertKnown(
     const command = meant(unexpected, Object.keys(commands));
     const advice = command === undefined ? 'only options are taken' : `did you mean ${program} ${command}?`;
     throw new UsageError(`unexpected argument '${unexpected}'; ${advice}`);
+  }
+}
+
+/**
+ * That no input is the name of a command, mistyped or behind an option, which would be taken for a file.
+ *
+ * @throws UsageError
+ */
+export function assertNoCommand(
+  inputs: readonly string[],
+  { name, commands = {} }: CommandLine<OptionDefinitions>,
+  path: (path: string) => string,
+): void {
+  for (const input of inputs) {
+    const command = meant(input, Object.keys(commands));
+    if (command !== undefined && !existsSync(path(input))) {
+      throw new UsageError(
+        input === command
+          ? `the name of a command stands first: ${name} ${command} ...`
+          : `there is no file '${input}'; did you mean ${name} ${command}?`,
+      );
+    }
   }
 }
 

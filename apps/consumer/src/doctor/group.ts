@@ -30,6 +30,12 @@ export function groupCheck(topic: string, groupId: string, fromBeginning: boolea
       }
       const lag = await createLagReader(admin, topic, groupId, fromBeginning)();
       const behind = [...lag.values()].reduce((sum, records) => sum + records, 0);
+      if (state === 'Dead') {
+        return [
+          permission,
+          ok('group', `${groupId} does not exist yet, and has ${counted(behind, 'record')} to read`),
+        ];
+      }
       const seen = `${groupId} has ${counted(members.length, 'member')} (${state}) and is ${counted(behind, 'record')} behind`;
       return [permission, membersFinding(seen, members.length, lag.size)];
     },

@@ -1,7 +1,16 @@
 // Keeps pnpm's own lines out of what a user reads: the programs' output, and with --json
 // their standard output, belong to the programs. An install that a command triggers first
 // reports errors only. (This file's checksum is in the lock file: install again after a change.)
-const programs = new Set(['demo', 'producer', 'consumer', 'kafka:up', 'kafka:down', 'kafka:status', 'start']);
+const programs = new Set([
+  'demo',
+  'producer',
+  'consumer',
+  'gallery',
+  'kafka:up',
+  'kafka:down',
+  'kafka:status',
+  'start',
+]);
 
 function updateConfig(config) {
   process.env.TURBO_TELEMETRY_DISABLED = '1';

@@ -33,6 +33,39 @@ test('says what keeps it from reading, and goes on', async () => {
   expect(items.map(({ id }) => id)).toEqual(['a']);
 });
 
+test('passes over what it is too far behind of, and says how much', async () => {
+  let now = 0;
+  const clock = vi.spyOn(performance, 'now').mockImplementation(() => now);
+  onTestFinished(() => clock.mockRestore());
+  const ended = new AbortController();
+  const asked: bigint[] = [];
+  const passedOver: number[] = [];
+  await follow({
+    topic: 'images',
+    reader: {
+      offsets: async () => new Map([[0, { low: 0n, high: now === 0 ? 0n : 1000n }]]),
+      async fetch(from) {
+        asked.push(from.get(0)!);
+        if (now > 0) {
+          ended.abort();
+        }
+        now += 10_000;
+        return { records: [], next: from };
+      },
+    },
+    describe: (record) => describeRecord(record),
+    backlog: 10,
+    listener: {
+      item() {},
+      traffic() {},
+      passedOver: (records) => void passedOver.push(records),
+      problem() {},
+    },
+    signal: ended.signal,
+  });
+  expect([asked, passedOver]).toEqual([[0n, 990n], [990]]);
+});
+
 /** Follows one partition until `comes` was read, which is sent after the start. */
 async function followed(
   before: readonly TopicRecord[],

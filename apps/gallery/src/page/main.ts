@@ -13,6 +13,7 @@ const kept: Record<TopicName, Map<string, Item>> = { images: new Map(), 'dead-le
 let hello: Hello = { topic: '', deadLetterTopic: '', group: '', maxItems: 400 };
 let topic: TopicName = 'images';
 let isPaused = false;
+let passedOver = 0;
 /** The part of the topic that is looked at; undefined while live. */
 let past: Part | undefined;
 /** What is shown, in its order. */
@@ -59,6 +60,7 @@ function connect(): void {
     stats(stats) {
       addStats(stats);
       drawCharts();
+      passedOver = stats.passedOver;
       showState(stats.problem === null ? 'live' : 'problem', stats.problem ?? undefined);
     },
   };
@@ -93,7 +95,11 @@ function showState(state: 'live' | 'problem', problem = ''): void {
   const line = element('state');
   const own = state === 'problem' ? 'problem' : past === undefined && !isPaused ? 'live' : 'paused';
   line.dataset['state'] = own;
-  line.textContent = { problem, live: 'Live', paused: past === undefined ? 'Paused' : 'Looking back' }[own];
+  const live =
+    passedOver === 0
+      ? 'Live'
+      : `Live; ${passedOver} came faster than they can be shown, and were passed over`;
+  line.textContent = { problem, live, paused: past === undefined ? 'Paused' : 'Looking back' }[own];
 }
 
 /** What is to be seen: newest first while live, oldest first in a part. */

@@ -6,6 +6,8 @@ import { promisify } from 'node:util';
 import { javaProgram, notInstalled } from './installation.ts';
 import { LocalKafkaError } from './local-kafka-error.ts';
 
+// For what lives so shortly, the optimizing compiler is half of the work.
+const FLAGS = ['-J-XX:+UseSerialGC', '-J-XX:TieredStopAtLevel=1'];
 // PKCS #12 requires a password; it guards nothing here.
 const PASSWORD = 'local-kafka';
 const VALID = ['-validity', '3650'];
@@ -108,7 +110,7 @@ async function exportCertificate(keystore: string, name: string, pemFile: string
 async function keytool(keystore: string, ...args: string[]): Promise<void> {
   const program = javaProgram('keytool');
   const store = ['-keystore', keystore, '-storetype', 'PKCS12', '-storepass', PASSWORD];
-  await promisify(execFile)(program, [...args, ...store]).catch((error: unknown) => {
+  await promisify(execFile)(program, [...FLAGS, ...args, ...store]).catch((error: unknown) => {
     const { code, stdout } = error as { code?: unknown; stdout?: string };
     if (code === 'ENOENT') {
       throw notInstalled(`"${program}"`, error);

@@ -32,6 +32,8 @@ import { workloads } from './workloads.ts';
 const cache = fileURLToPath(new URL('../.cache', import.meta.url));
 const workFolder = join(cache, `work-${process.pid}`);
 
+// Ends by `exit`, so that what runs ends too.
+process.once('SIGINT', () => process.exit(130)).once('SIGTERM', () => process.exit(143));
 try {
   const options = readOptions(process.argv.slice(2));
   await (options === 'help' ? console.log(usage) : main(options));

@@ -43,6 +43,9 @@ export async function measure(command: Command): Promise<Usage> {
 export async function run([program, ...args]: Command): Promise<Omit<Usage, 'cpuMs'>> {
   const started = performance.now();
   const child = spawn(program, args, { stdio: ['ignore', 'ignore', 'pipe'], timeout: timeoutMs });
+  const kill = (): boolean => child.kill('SIGKILL');
+  // A consumer would wait for its images for ever.
+  process.once('exit', kill);
   let peakBytes = 0;
   const timer = setInterval(() => {
     peakBytes = Math.max(peakBytes, residentPeak(child.pid));
@@ -61,6 +64,7 @@ export async function run([program, ...args]: Command): Promise<Omit<Usage, 'cpu
     return { seconds, peakBytes };
   } finally {
     clearInterval(timer);
+    process.off('exit', kill);
   }
 }
 

@@ -1,14 +1,25 @@
-// Kills, freezes and restarts at random, for as many rounds as wanted; the same seed gives the same faults.
+// Kills, freezes, outages and full disks at random, for as many rounds as wanted, and records that are damaged at random,
+// as many as wanted, and a flood of uploads; the same seed gives the same faults.
 //
-//   pnpm test:faults [--rounds N] [--seed S]
+//   pnpm test:faults [--rounds N] [--records N] [--seed S]
 import { spawnSync } from 'node:child_process';
 import { parseArgs } from 'node:util';
 
-const options = { rounds: { type: 'string', default: '10' }, seed: { type: 'string' } };
+const options = {
+  rounds: { type: 'string', default: '10' },
+  records: { type: 'string', default: '100000' },
+  seed: { type: 'string' },
+};
 const args = process.argv.slice(2).filter((arg) => arg !== '--');
-const { rounds, seed } = parseArgs({ args, options }).values;
-const { status } = spawnSync('vitest', ['run', '--project', 'e2e', 'random-faults'], {
+const { rounds, records, seed } = parseArgs({ args, options }).values;
+const files = ['random-faults', 'damaged-records', 'memory'];
+const { status } = spawnSync('vitest', ['run', '--project', 'e2e', '--no-file-parallelism', ...files], {
   stdio: 'inherit',
-  env: { ...process.env, FAULT_ROUNDS: rounds, ...(seed !== undefined && { FAULT_SEED: seed }) },
+  env: {
+    ...process.env,
+    FAULT_ROUNDS: rounds,
+    FUZZ_RECORDS: records,
+    ...(seed !== undefined && { FAULT_SEED: seed, FUZZ_SEED: seed }),
+  },
 });
 process.exitCode = status ?? 1;

@@ -7,7 +7,6 @@ import { peerScript } from './python.ts';
 /** What figures depend on, as lines for a person. */
 export function describeMachine(workFolder: string, python: string | undefined): [string, string][] {
   const requirements = readFileSync(peerScript('requirements.txt'), 'utf8').trim().split('\n');
-  const load = loadavg().map((average) => average.toFixed(2));
   return [
     ['date', new Date().toISOString().slice(0, 10)],
     ['processor', `${cpus()[0]!.model}, ${availableParallelism()} cores`],
@@ -19,9 +18,14 @@ export function describeMachine(workFolder: string, python: string | undefined):
     ['Kafka', kafkaVersion()],
     ['Python', python === undefined ? 'missing' : firstLine(python, ['--version'])],
     ['Python packages', python === undefined ? 'missing' : requirements.join(', ')],
-    ['load when it began', load.join(', ')],
   ];
 }
+
+/** Processes that wanted to run, on average over the last 1, 5 and 15 minutes. */
+export const load = (): string =>
+  loadavg()
+    .map((average) => average.toFixed(2))
+    .join(', ');
 
 /** Why kcat does not take part, if it does not. */
 export function kcatMissing(withPeers: boolean): { kcat?: string } {

@@ -11,7 +11,7 @@ import { measureFlatness } from './flatness.ts';
 import { goals } from './goals.ts';
 import { measureLatency } from './latency.ts';
 import { measureLimits } from './limits.ts';
-import { describeMachine, kcatMissing } from './machine.ts';
+import { describeMachine, kcatMissing, load } from './machine.ts';
 import { readOptions, usage } from './options.ts';
 import type { Options } from './options.ts';
 import { preparePython } from './python.ts';
@@ -49,6 +49,7 @@ async function main(options: Options): Promise<void> {
     ? await preparePython(cache)
     : { missing: 'left out with --without-peers' };
   const machine = describeMachine(workFolder, 'python' in python ? python.python : undefined);
+  machine.push(['load when it began', load()]);
   const broker = await startBroker(join(workFolder, 'broker'));
   try {
     const bench: Bench = {
@@ -65,6 +66,7 @@ async function main(options: Options): Promise<void> {
       report: console.error,
     };
     const sections = await measureAll(bench, options.only);
+    machine.push(['load when it ended', load()]);
     const command = `corepack pnpm bench ${process.argv.slice(2).join(' ')}`.trimEnd();
     const text = [introduction(command, options.rounds), machineSection(machine), ...sections].join('\n\n');
     writeFileSync(options.output, `${text}\n`);

@@ -17,6 +17,8 @@ export function introduction(command: string, rounds: number): string {
     '# Results',
     `Measured by \`${command}\`. [README.md](README.md) says what runs and what each figure means.`,
     `Each figure is the median of ${rounds} round(s), with the least and the most of them in parentheses.`,
+    'Where the load when it began is near 1 or more, other work ran too: rates and seconds are then worse than the ' +
+      'machine alone would give, and compare badly; bytes and memory hold, and CPU time nearly.',
   ].join('\n\n');
 }
 

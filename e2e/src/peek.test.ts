@@ -1,3 +1,5 @@
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import sharp from 'sharp';
 import { expect, test } from 'vitest';
 import { temporaryFolder } from './files.test-support.ts';
@@ -31,6 +33,15 @@ test('the newest images are shown, the newest one last, in parts or not, and no 
   );
   const { groups } = await withAdmin((admin) => admin.listGroups());
   expect(groups.filter(({ groupId }) => /peek|gallery/.test(groupId))).toEqual([]);
+});
+
+test('the environment is stronger than a config file', async () => {
+  const topic = await createTopic();
+  await send(topic, { key: 'a', value: await png('teal') });
+  const file = join(temporaryFolder(), 'options.yaml');
+  writeFileSync(file, 'bootstrap-servers: localhost:1\n');
+  // Both name brokers; those of the environment answer.
+  expect(await peek(topic, '--config', file)).toHaveLength(1);
 });
 
 test('people get a table that commands no terminal, and pictures where they ask for them', async () => {

@@ -6,6 +6,7 @@ import {
   clientConfig,
   compressionCodecs,
   connectAdmin,
+  connectionSources,
   consumerConfig,
   createLagReader,
   ensureTopic,
@@ -13,7 +14,7 @@ import {
   producerConfig,
   translate,
 } from '@image-stream/kafka-config';
-import type { PropertySources } from '@image-stream/kafka-config';
+import type { ConnectionValues, PropertySources } from '@image-stream/kafka-config';
 import { createBudget, timing, UsageError } from '@image-stream/program';
 import type { RunContext, Summary } from '@image-stream/program';
 import kafkajs from 'kafkajs';
@@ -59,7 +60,7 @@ export async function run({
   if (values['metrics-host'] !== undefined && values['metrics-port'] === undefined) {
     throw new UsageError('--metrics-host has no effect without --metrics-port, such as --metrics-port 9464');
   }
-  const properties = await loadProperties(sourcesOf(values, path, configOf));
+  const properties = await loadProperties(sourcesOf(values, { path, configOf }));
   const { consumer: given, fromBeginning, commitDelayMs } = consumerConfig(properties);
   const store = await openImageStore(path(values['output-directory']));
 
@@ -175,16 +176,12 @@ export function limitsOf(
 
 /** Where Kafka's properties come from. */
 export function sourcesOf(
-  values: Pick<ConsumerOptions, 'bootstrap-servers' | 'request-timeout-ms' | 'command-config' | 'X'> &
-    Partial<ConsumerOptions>,
-  path: (path: string) => string,
-  configOf?: PropertySources['configOf'],
+  values: ConnectionValues &
+    Partial<Pick<ConsumerOptions, 'auto-offset-reset' | 'enable-auto-commit' | 'group-id'>>,
+  context: Pick<RunContext<typeof options>, 'path' | 'configOf'>,
 ): PropertySources {
-  return {
-    configOf,
+  return connectionSources(values, context, {
     flags: {
-      'bootstrap.servers': { option: '--bootstrap-servers', text: values['bootstrap-servers'] },
-      'request.timeout.ms': { option: '--request-timeout-ms', text: values['request-timeout-ms'] },
       'auto.offset.reset': { option: '--auto-offset-reset', text: values['auto-offset-reset'] },
       'enable.auto.commit': {
         option: '--enable-auto-commit',
@@ -192,15 +189,11 @@ export function sourcesOf(
       },
       'group.id': { option: '--group-id', text: values['group-id'] },
     },
-    overrides: values.X?.map(String) ?? [],
-    environment: process.env,
-    file: values['command-config'] && path(values['command-config']),
     defaults: {
-      'bootstrap.servers': 'localhost:29092',
       'request.timeout.ms': '30000',
       'group.id': 'image-consumer',
       'auto.offset.reset': 'earliest',
       'enable.auto.commit': 'false',
     },
-  };
+  });
 }

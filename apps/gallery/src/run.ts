@@ -7,6 +7,7 @@ import {
   committedOffsets,
   compressionCodecs,
   connectAdmin,
+  connectionSources,
   createLagReader,
   createTopicReader,
   loadProperties,
@@ -43,26 +44,18 @@ const statsMs = 1000;
 const deadLettersMs = 3000;
 
 /** Makes the parts of the gallery from the command line, and serves it until it is stopped. */
-export async function run({ values, logger, signal, path }: RunContext<typeof options>): Promise<Summary> {
+export async function run(context: RunContext<typeof options>): Promise<Summary> {
+  const { values, logger, signal, path } = context;
   const { topic } = values;
   const deadLetterTopic = values['dead-letter-topic'] ?? `${topic}.dead-letter`;
   assertTopicName(topic);
   assertTopicName(deadLetterTopic);
-  const properties = await loadProperties({
-    flags: {
-      'bootstrap.servers': { option: '--bootstrap-servers', text: values['bootstrap-servers'] },
-      'request.timeout.ms': { option: '--request-timeout-ms', text: values['request-timeout-ms'] },
-      'group.id': { option: '--group-id', text: values['group-id'] },
-    },
-    overrides: values.X?.map(String) ?? [],
-    environment: process.env,
-    file: values['command-config'] && path(values['command-config']),
-    defaults: {
-      'bootstrap.servers': 'localhost:29092',
-      'request.timeout.ms': '30000',
-      'group.id': 'image-consumer',
-    },
-  });
+  const properties = await loadProperties(
+    connectionSources(values, context, {
+      flags: { 'group.id': { option: '--group-id', text: values['group-id'] } },
+      defaults: { 'request.timeout.ms': '30000', 'group.id': 'image-consumer' },
+    }),
+  );
   const group = properties['group.id']!;
   const limits: Limits =
     values['max-image-pixels'] === undefined ? {} : { maxImagePixels: values['max-image-pixels'] };

@@ -4,13 +4,14 @@ import {
   clientConfig,
   compressionCodecs,
   connectAdmin,
+  connectionSources,
   createSender,
   ensureTopic,
   loadProperties,
   producerConfig,
   topicLimit,
 } from '@image-stream/kafka-config';
-import type { KafkaProperties, PropertySources } from '@image-stream/kafka-config';
+import type { ConnectionValues, KafkaProperties, PropertySources } from '@image-stream/kafka-config';
 import { createBudget, UsageError } from '@image-stream/program';
 import type { Logger, Outcome, RunContext, Summary } from '@image-stream/program';
 import kafkajs from 'kafkajs';
@@ -47,7 +48,7 @@ export async function run({
 }: RunContext<typeof options>): Promise<Summary | Outcome> {
   assertConsistent(values, inputs);
   await assertWatchable(values, inputs, path);
-  const properties = await loadProperties(sourcesOf(values, path, configOf));
+  const properties = await loadProperties(sourcesOf(values, { path, configOf }));
   const encoding = values.encoding ?? (inputs.length > 0 ? 'original' : 'png');
   const imagesTo = (destination: Destination) =>
     paced(
@@ -108,32 +109,21 @@ export async function run({
 
 /** Where Kafka's properties come from. */
 export function sourcesOf(
-  values: Pick<
-    ProducerOptions,
-    'bootstrap-servers' | 'request-timeout-ms' | 'max-request-size' | 'acks' | 'command-config' | 'X'
-  >,
-  path: (path: string) => string,
-  configOf?: PropertySources['configOf'],
+  values: ConnectionValues & Pick<ProducerOptions, 'max-request-size' | 'acks'>,
+  context: Pick<RunContext<typeof options>, 'path' | 'configOf'>,
 ): PropertySources {
-  return {
-    configOf,
+  return connectionSources(values, context, {
     flags: {
-      'bootstrap.servers': { option: '--bootstrap-servers', text: values['bootstrap-servers'] },
-      'request.timeout.ms': { option: '--request-timeout-ms', text: values['request-timeout-ms'] },
       'max.request.size': { option: '--max-request-size', text: values['max-request-size'] },
       acks: { option: '--acks', text: values.acks },
     },
-    overrides: values.X?.map(String) ?? [],
-    environment: process.env,
-    file: values['command-config'] && path(values['command-config']),
     defaults: {
-      'bootstrap.servers': 'localhost:29092',
       'request.timeout.ms': '300000',
       'delivery.timeout.ms': '300000',
       'max.request.size': '13772512',
       acks: '1',
     },
-  };
+  });
 }
 
 /** Whatever ends the program: a second signal, or an error that nobody foresaw. */

@@ -6,7 +6,7 @@ export type { Diagnosis } from './diagnosis.ts';
 
 // What is looked at.
 export { checkMachine } from './machine.ts';
-export { checkKafka, requestTimeoutMs } from './kafka.ts';
+export { checkKafka } from './kafka.ts';
 export type { Check, Reached } from './kafka.ts';
 export { checkTopic, topicExists } from './topic.ts';
 export { checkPermission } from './permission.ts';

@@ -1,7 +1,16 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { connectAdmin, KafkaConfigError, openProbe, translate } from '@image-stream/kafka-config';
-import type { KafkaProperties, Probe } from '@image-stream/kafka-config';
+import {
+  clientConfig,
+  connectAdmin,
+  KafkaConfigError,
+  loadProperties,
+  openProbe,
+  translate,
+} from '@image-stream/kafka-config';
+import type { KafkaProperties, Probe, PropertySources } from '@image-stream/kafka-config';
 import { counted } from '@image-stream/program';
+import type { Logger } from '@image-stream/program';
+import kafkajs from 'kafkajs';
 import type { Admin, Kafka } from 'kafkajs';
 import { ok, problem, warning } from './finding.ts';
 import type { Finding } from './finding.ts';
@@ -22,21 +31,20 @@ export interface Check {
 /** How long all questions together may take. With the eight seconds of a first connection, all ends within fifteen. */
 const answerTimeoutMs = 6000;
 
-/** What each request to Kafka takes at most, whatever the program's own timeout is. */
-export const requestTimeoutMs = '3000';
+/** What each request to Kafka takes at most, unless the user says otherwise. */
+const requestTimeoutMs = '3000';
 
 /**
  * Asks a cluster, all at once. Where it cannot be reached, or the configuration is wrong, that is all that is found.
- *
- * @param load reads and checks the configuration
  */
 export async function checkKafka(
-  load: () => Promise<{ readonly kafka: Kafka; readonly properties: KafkaProperties }>,
+  sources: PropertySources,
   checks: readonly Check[],
+  logger: Logger,
 ): Promise<Finding[]> {
   let loaded;
   try {
-    loaded = await load();
+    loaded = await load(sources, logger);
   } catch (error) {
     return [problemOf('settings', error)];
   }
@@ -63,6 +71,18 @@ export async function checkKafka(
     // Not waited for: what does not answer now does not answer this either, and the program ends soon.
     Promise.all([probe.close(), admin.disconnect()]).catch(() => {});
   }
+}
+
+async function load(
+  sources: PropertySources,
+  logger: Logger,
+): Promise<{ kafka: Kafka; properties: KafkaProperties }> {
+  const { option, text } = sources.flags!['request.timeout.ms']!;
+  const properties = await loadProperties({
+    ...sources,
+    flags: { ...sources.flags, 'request.timeout.ms': { option, text: text ?? requestTimeoutMs } },
+  });
+  return { kafka: new kafkajs.Kafka(await clientConfig(properties, logger)), properties };
 }
 
 const afterwards = 'mend this first; topic, permissions and group can be looked at only then';

@@ -1,3 +1,5 @@
+import type { PropertySources } from './load-properties.ts';
+
 /**
  * The options of a program that connects, as yargs definitions. Values stay text: `loadProperties`
  * parses them, so that a value means the same wherever it was set.
@@ -44,4 +46,42 @@ export function connectionOptions(defaults: { readonly requestTimeoutMs: string 
       group: 'Kafka:',
     },
   } as const;
+}
+
+/** What a program was given for its `connectionOptions`. */
+export interface ConnectionValues {
+  readonly 'bootstrap-servers'?: string | undefined;
+  readonly 'request-timeout-ms'?: string | undefined;
+  readonly 'command-config'?: string | undefined;
+  readonly X?: readonly (string | number)[] | undefined;
+}
+
+/**
+ * Where the properties of such a program come from, for `loadProperties`: its options, this process's environment and
+ * the file of `--command-config`. Brokers are on `localhost:29092` where nothing else says.
+ *
+ * @param context.path makes the path of a file absolute
+ * @param context.configOf as in `PropertySources`
+ * @param own options that this program has besides, and what holds where nothing else says
+ */
+export function connectionSources(
+  values: ConnectionValues,
+  context: {
+    readonly path: (path: string) => string;
+    readonly configOf: NonNullable<PropertySources['configOf']>;
+  },
+  own: Required<Pick<PropertySources, 'flags' | 'defaults'>>,
+): PropertySources {
+  return {
+    flags: {
+      'bootstrap.servers': { option: '--bootstrap-servers', text: values['bootstrap-servers'] },
+      'request.timeout.ms': { option: '--request-timeout-ms', text: values['request-timeout-ms'] },
+      ...own.flags,
+    },
+    overrides: values.X?.map(String) ?? [],
+    environment: process.env,
+    configOf: context.configOf,
+    file: values['command-config'] && context.path(values['command-config']),
+    defaults: { 'bootstrap.servers': 'localhost:29092', ...own.defaults },
+  };
 }

@@ -1,6 +1,7 @@
 /// <reference types="node" preserve="true" />
 // From a command line, a file and the environment to a kafkajs client.
-export { connectionOptions } from './connection-options.ts';
+export { connectionOptions, connectionSources } from './connection-options.ts';
+export type { ConnectionValues } from './connection-options.ts';
 export { loadProperties } from './load-properties.ts';
 export type { PropertySources } from './load-properties.ts';
 export type { KafkaProperties, PropertyName } from './known-properties.ts';

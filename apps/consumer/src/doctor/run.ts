@@ -5,15 +5,13 @@ import {
   checkTopic,
   diagnosis,
   ok,
-  requestTimeoutMs,
   topicExists,
   warning,
 } from '@image-stream/doctor';
 import type { Check, Finding } from '@image-stream/doctor';
-import { clientConfig, consumerConfig, loadProperties, topicLimit } from '@image-stream/kafka-config';
+import { consumerConfig, topicLimit } from '@image-stream/kafka-config';
 import { usesColor } from '@image-stream/program';
 import type { Outcome, RunContext } from '@image-stream/program';
-import kafkajs from 'kafkajs';
 import { assertDeadLetters, deadLetterTopicOf } from '../dead-letters.ts';
 import { sourcesOf } from '../run.ts';
 import { checkDirectory } from './directory.ts';
@@ -31,16 +29,6 @@ export async function run({
   const { topic } = values;
   assertDeadLetters(values);
   progress.start(() => `looking at this machine, the brokers and topic ${topic}`, logger);
-  const load = async () => {
-    const properties = await loadProperties(
-      sourcesOf(
-        { ...values, 'request-timeout-ms': values['request-timeout-ms'] ?? requestTimeoutMs },
-        path,
-        configOf,
-      ),
-    );
-    return { kafka: new kafkajs.Kafka(await clientConfig(properties, logger)), properties };
-  };
   const checks = [
     topicCheck(topic),
     ...(values['on-error'] === 'stop' ? [] : [deadLetterCheck(topic, deadLetterTopicOf(values))]),
@@ -48,7 +36,7 @@ export async function run({
   const findings = await Promise.all([
     checkMachine(),
     checkDirectory(path(values['output-directory'])),
-    checkKafka(load, checks),
+    checkKafka(sourcesOf(values, { path, configOf }), checks, logger),
   ]);
   return diagnosis(findings.flat(), usesColor(process.stdout));
 }

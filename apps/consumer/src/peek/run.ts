@@ -21,10 +21,15 @@ import { describeTable } from './table.ts';
 const defaultCount = 10;
 
 /** Makes the parts that `consumer peek` needs from the command line, and looks once. */
-export async function run({ values, logger, path }: RunContext<typeof peekOptions>): Promise<Outcome> {
+export async function run({
+  values,
+  logger,
+  path,
+  configOf,
+}: RunContext<typeof peekOptions>): Promise<Outcome> {
   const { topic, customer, partition: partitions } = values;
   assertTopicName(topic);
-  const properties = await loadProperties(sourcesOf(values, path));
+  const properties = await loadProperties(sourcesOf(values, { path, configOf }));
   const limits = limitsOf(values);
   Object.assign(kafkajs.CompressionCodecs, compressionCodecs());
   const kafka = new kafkajs.Kafka(await clientConfig(properties, logger));

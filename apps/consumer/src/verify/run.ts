@@ -44,7 +44,7 @@ export async function run({
   const deadLetterTopic = deadLetterTopicOf(values);
   assertSelection(values);
   assertTopicName(topic);
-  const properties = await loadProperties(sourcesOf(values, path, configOf));
+  const properties = await loadProperties(sourcesOf(values, { path, configOf }));
   const { consumer: config } = consumerConfig(properties);
   const directory = path(values['output-directory']);
   await assertFolder(directory);

@@ -4,15 +4,12 @@ import {
   checkPermission,
   checkTopic,
   diagnosis,
-  requestTimeoutMs,
   topicExists,
   warning,
 } from '@image-stream/doctor';
 import type { Check } from '@image-stream/doctor';
-import { clientConfig, loadProperties } from '@image-stream/kafka-config';
 import { usesColor } from '@image-stream/program';
 import type { Outcome, RunContext } from '@image-stream/program';
-import kafkajs from 'kafkajs';
 import { sourcesOf } from '../run.ts';
 import type { doctorOptions } from './options.ts';
 
@@ -25,17 +22,10 @@ export async function run({
   configOf,
 }: RunContext<typeof doctorOptions>): Promise<Outcome> {
   progress.start(() => `looking at this machine, the brokers and topic ${values.topic}`, logger);
-  const load = async () => {
-    const properties = await loadProperties(
-      sourcesOf(
-        { ...values, 'request-timeout-ms': values['request-timeout-ms'] ?? requestTimeoutMs },
-        path,
-        configOf,
-      ),
-    );
-    return { kafka: new kafkajs.Kafka(await clientConfig(properties, logger)), properties };
-  };
-  const findings = await Promise.all([checkMachine(), checkKafka(load, [topicCheck(values.topic)])]);
+  const findings = await Promise.all([
+    checkMachine(),
+    checkKafka(sourcesOf(values, { path, configOf }), [topicCheck(values.topic)], logger),
+  ]);
   return diagnosis(findings.flat(), usesColor(process.stdout));
 }
 

@@ -4,9 +4,9 @@ import type { LogLevel } from './log.ts';
 
 const text = { isJson: false, colorize: false };
 
-function linesAt(level: LogLevel): string[] {
+async function linesAt(level: LogLevel): Promise<string[]> {
   const lines: string[] = [];
-  const logger = createLogger(level, (line) => lines.push(line), text);
+  const logger = await createLogger(level, (line) => lines.push(line), text);
   logger.error('an error');
   logger.warn('a warning');
   logger.info('news');
@@ -15,31 +15,37 @@ function linesAt(level: LogLevel): string[] {
   return lines;
 }
 
-test('a line has time, level and message', () => {
-  const [line] = linesAt('error');
+test('a line has time, level and message', async () => {
+  const [line] = await linesAt('error');
   expect(line).toMatch(/^\[\d\d:\d\d:\d\d\] ERROR: an error\n$/);
 });
 
-test.each(logLevels.map((level, index) => [level, index] as const))('%s shows %d levels', (level, count) => {
-  expect(linesAt(level)).toHaveLength(count);
-});
+test.each(logLevels.map((level, index) => [level, index] as const))(
+  '%s shows %d levels',
+  async (level, count) => {
+    expect(await linesAt(level)).toHaveLength(count);
+  },
+);
 
-test('an entry with fields is one line', () => {
+test('an entry with fields is one line', async () => {
   const lines: string[] = [];
-  createLogger('info', (line) => lines.push(line), text).info({ topic: 'pictures', partition: 0 }, 'gone');
+  (await createLogger('info', (line) => lines.push(line), text)).info(
+    { topic: 'pictures', partition: 0 },
+    'gone',
+  );
   expect(lines.join('')).toMatch(/INFO: gone \{"topic":"pictures","partition":0\}\n$/);
 });
 
-test('colors come with terminals only', () => {
+test('colors come with terminals only', async () => {
   const lines: string[] = [];
-  createLogger('info', (line) => lines.push(line), { ...text, colorize: true }).info('news');
+  (await createLogger('info', (line) => lines.push(line), { ...text, colorize: true })).info('news');
   expect(lines.join('')).toContain('\u001B[');
-  expect(linesAt('info').join('')).not.toContain('\u001B[');
+  expect((await linesAt('info')).join('')).not.toContain('\u001B[');
 });
 
-test('as JSON, an entry is what pino makes of it', () => {
+test('as JSON, an entry is what pino makes of it', async () => {
   const lines: string[] = [];
-  createLogger('info', (line) => lines.push(line), { ...text, isJson: true }).info(
+  (await createLogger('info', (line) => lines.push(line), { ...text, isJson: true })).info(
     { topic: 'pictures' },
     'gone',
   );

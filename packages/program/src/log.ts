@@ -1,6 +1,4 @@
-import { pino } from 'pino';
 import type { Logger } from 'pino';
-import { prettyFactory } from 'pino-pretty';
 
 export type { Logger } from 'pino';
 
@@ -14,16 +12,19 @@ export type LogFormat = (typeof logFormats)[number];
 
 /**
  * A logger that writes one line per entry to `write`: time, level, message; or an object of JSON, as pino makes it.
- * Synchronous, so that the last line before an exit is not lost.
+ * Synchronous, so that the last line before an exit is not lost. What it needs is loaded here, so that `--help` does
+ * not wait for it.
  */
-export function createLogger(
+export async function createLogger(
   level: LogLevel,
   write: (line: string) => void,
   { isJson, colorize }: { readonly isJson: boolean; readonly colorize: boolean },
-): Logger {
+): Promise<Logger> {
+  const { pino } = await import('pino');
   if (isJson) {
     return pino({ level }, { write });
   }
+  const { prettyFactory } = await import('pino-pretty');
   const prettify = prettyFactory({
     colorize,
     ignore: 'pid,hostname',

@@ -119,7 +119,7 @@ export async function runProgram<O extends OptionDefinitions>(program: Program<O
     const progress = createProgress(process.stderr, quiet);
     finish = () => progress.stop();
     const isJson = logsJson(format);
-    const logger = createLogger(level ?? defaultLevel(quiet), (line) => progress.write(line), {
+    const logger = await createLogger(level ?? defaultLevel(quiet), (line) => progress.write(line), {
       isJson,
       colorize: usesColor(process.stderr),
     });

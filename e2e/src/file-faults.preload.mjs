@@ -24,7 +24,7 @@ function die() {
   process.kill(process.pid, 'SIGKILL');
 }
 
-for (const name of ['open', 'mkdir', 'link', 'rename', 'rm', 'appendFile']) {
+for (const name of ['open', 'mkdir', 'link', 'rename', 'rm', 'unlink', 'appendFile']) {
   const original = fs[name];
   fs[name] = async (path, ...rest) => {
     if (step(path)) {

@@ -204,12 +204,12 @@ export async function createReceiver(options: ReceiverOptions): Promise<Receiver
   /** Waits, and stays a member of the group meanwhile. */
   async function whileBeating(taken: Promise<boolean>, heartbeat: () => Promise<void>): Promise<boolean> {
     for (;;) {
-      const timer = new AbortController();
-      const pause = sleep(config.heartbeatInterval, undefined, { signal: timer.signal }).catch(
-        () => undefined,
-      );
-      const result = await Promise.race([taken, pause]);
-      timer.abort();
+      let timer: NodeJS.Timeout | undefined;
+      const beat = new Promise<undefined>((resolve) => {
+        timer = setTimeout(resolve, config.heartbeatInterval, undefined);
+      });
+      const result = await Promise.race([taken, beat]);
+      clearTimeout(timer);
       if (result !== undefined) {
         return result;
       }

@@ -1,8 +1,8 @@
 import { createHash } from 'node:crypto';
-import { readFile, realpath, stat } from 'node:fs/promises';
+import { open, realpath, stat } from 'node:fs/promises';
 import { parse } from 'node:path/posix';
 import { byteSource } from '@image-stream/codec';
-import { fileSource, ImageIoError, inspectImage, pieces } from '@image-stream/image-io';
+import { fileSource, ImageIoError, inspectImage, pieces, readFully } from '@image-stream/image-io';
 import type { InputFile } from './files.ts';
 import type { Pending } from './source.ts';
 
@@ -21,19 +21,16 @@ export interface ImageFileOptions {
  */
 export async function imageFile(file: InputFile, options: ImageFileOptions): Promise<Pending> {
   const { path, relativePath } = file;
-  const size = await stat(path).then(
-    (stats) => Math.min(stats.size, maxBytesInMemory),
-    () => 0,
-  );
-  return { name: path, bytes: size, load };
+  const stats = await stat(path).catch(() => undefined);
+  return { name: path, bytes: Math.min(stats?.size ?? 0, maxBytesInMemory), load };
 
   async function load() {
     const customerId = options.customerOf(relativePath);
-    const stats = await stat(path);
-    if (!stats.isFile()) {
+    // A pipe has no end, and waits for it already when it is opened.
+    if (stats?.isFile() === false) {
       throw new ImageIoError('INVALID_IMAGE', 'is not a file');
     }
-    const bytes = stats.size <= maxBytesInMemory ? await readFile(path) : undefined;
+    const { mtime, bytes } = await readSmall(path);
     const source = bytes === undefined ? await fileSource(await realpath(path)) : byteSource(bytes);
     const { mediaType } = await inspectImage(source, options);
     const idHash = createHash('sha256').update(relativePath).update('\0');
@@ -47,9 +44,20 @@ export async function imageFile(file: InputFile, options: ImageFileOptions): Pro
     return {
       id: `${name}-${idHash.digest('hex').slice(0, 24)}`,
       customerId,
-      createdAt: stats.mtime,
+      createdAt: mtime,
       filename: base,
       content: bytes === undefined ? { mediaType, source, sha256 } : { mediaType, bytes, sha256 },
     };
+  }
+}
+
+/** When a file was modified, and what is in it, unless that is too much for the memory. */
+async function readSmall(path: string): Promise<{ readonly mtime: Date; readonly bytes?: Buffer }> {
+  const file = await open(path);
+  try {
+    const { mtime, size } = await file.stat();
+    return size > maxBytesInMemory ? { mtime } : { mtime, bytes: await readFully(file, path, 0, size) };
+  } finally {
+    await file.close();
   }
 }

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import { constants } from 'node:fs';
 import { open } from 'node:fs/promises';
+import type { FileHandle } from 'node:fs/promises';
 import type { ByteSource } from '@image-stream/codec';
 import { ImageIoError } from './errors.ts';
 
@@ -27,8 +28,14 @@ export function isFileSource(source: ByteSource): source is FileSource {
   return 'path' in source;
 }
 
-async function readFully(
-  file: Awaited<ReturnType<typeof open>>,
+/**
+ * What is in an open file from `start` to `end`.
+ *
+ * @param path for the message
+ * @throws ImageIoError `INVALID_IMAGE` when the file has become shorter
+ */
+export async function readFully(
+  file: Pick<FileHandle, 'read'>,
   path: string,
   start: number,
   end: number,
@@ -44,10 +51,7 @@ async function readFully(
   return bytes;
 }
 
-async function withFile<T>(
-  path: string,
-  use: (file: Awaited<ReturnType<typeof open>>) => Promise<T>,
-): Promise<T> {
+async function withFile<T>(path: string, use: (file: FileHandle) => Promise<T>): Promise<T> {
   const file = await open(path, constants.O_RDONLY | constants.O_NOFOLLOW);
   try {
     return await use(file);

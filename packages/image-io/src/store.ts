@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { constants } from 'node:fs';
-import { link, lstat, mkdir, open, readdir, rename, rm, stat } from 'node:fs/promises';
+import { link, lstat, mkdir, open, readdir, rename, rm, stat, unlink } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
 import type { ByteSource } from '@image-stream/codec';
@@ -58,7 +58,17 @@ export async function openImageStore(directory: string): Promise<ImageStore> {
   /** Folders whose place in their parent this process has synced. */
   const durable = new Set([root]);
   const syncShared = sharedSync();
+  /** For each folder, what looks at this moment whether it is there. */
+  const looking = new Map<string, Promise<void>>();
   const temporaryFile = (): string => join(temporary, temporaryName());
+
+  /** Images that come together mostly share a folder, and then they share the look at it. */
+  function makeFoldersShared(folder: string): Promise<void> {
+    const making =
+      looking.get(folder) ?? makeFolders(root, folder, durable).finally(() => looking.delete(folder));
+    looking.set(folder, making);
+    return making;
+  }
 
   /** @param unfinished on disk already; it is gone afterwards, unless this failed */
   async function putInPlace(
@@ -69,11 +79,11 @@ export async function openImageStore(directory: string): Promise<ImageStore> {
   ): Promise<Saved> {
     const file = join(root, path);
     const folder = dirname(file);
-    await makeFolders(root, folder, durable);
+    await makeFoldersShared(folder);
     const saved = await place(unfinished, file, isSame, overwrite);
     // Also where the file was there: a process that was killed may have linked but not synced it.
     await syncShared(folder);
-    await rm(unfinished, { force: true });
+    await removeUnfinished(unfinished);
     return saved;
   }
 
@@ -84,7 +94,7 @@ export async function openImageStore(directory: string): Promise<ImageStore> {
         await writeNew(unfinished, bytes);
         return await putInPlace(path, unfinished, isSame, overwrite);
       } catch (error) {
-        await rm(unfinished, { force: true });
+        await removeUnfinished(unfinished);
         throw error;
       }
     },
@@ -177,11 +187,26 @@ async function place(
   return 'replaced';
 }
 
+/** Not `rm` with `force`, which looks at the file first. A file that was renamed is not there. */
+async function removeUnfinished(file: string): Promise<void> {
+  try {
+    await unlink(file);
+  } catch (error) {
+    if (codeOf(error) !== 'ENOENT') {
+      throw error;
+    }
+  }
+}
+
 /** Durably, but for its place in the folder. */
 async function writeNew(file: string, bytes: Uint8Array): Promise<void> {
   const handle = await open(file, 'wx');
   try {
-    await handle.writeFile(bytes);
+    // Not `writeFile`, which takes a trip to another thread for every half megabyte.
+    for (let written = 0; written < bytes.length;) {
+      const { bytesWritten } = await handle.write(bytes, written);
+      written += bytesWritten;
+    }
     await handle.sync();
   } finally {
     await handle.close();

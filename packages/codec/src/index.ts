@@ -35,7 +35,7 @@ export type { DeadLetterReason, DeadLetterStage, RecordPlace } from './dead-lett
 
 // For programs that offer a choice or handle pixels themselves.
 export { formats } from './encode.ts';
-export { compressions, isWorthCompressing } from './compression.ts';
+export { compressions } from './compression.ts';
 export { pythonShape } from './python-json.ts';
 export { byteSource, bytesOf, isPixelArray, pixelArray } from './image.ts';
 export { decodeNpy, encodeNpy, npyHeadBytes, readNpyHeader } from './npy.ts';

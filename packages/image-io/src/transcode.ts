@@ -1,12 +1,13 @@
 import { writeFile } from 'node:fs/promises';
-import { bytesOf, encodeNpy, isPixelArray, isWorthCompressing, pixelArray } from '@image-stream/codec';
+import { bytesOf, encodeNpy, isPixelArray, pixelArray } from '@image-stream/codec';
 import type { EncodedImage, Image, PixelArray } from '@image-stream/codec';
 import type { Sharp } from 'sharp';
 import { abilities, encodingOf, mediaTypeOf } from './encodings.ts';
 import type { Encoding } from './encodings.ts';
 import { ImageIoError } from './errors.ts';
-import { decoded, openImage } from './opened-image.ts';
+import { arrayIn, decoded, openImage } from './opened-image.ts';
 import type { OpenedImage } from './opened-image.ts';
+import { encodePhotograph, pngForm } from './png.ts';
 
 type Content = Image['content'];
 
@@ -60,10 +61,8 @@ export async function transcode(
   encoding: Encoding,
   options: TranscodeOptions = {},
 ): Promise<EncodedImage> {
-  const bytes =
-    encoding === 'npy'
-      ? encodeNpy(await decodePixels(content, options))
-      : await decoded((await encodedBy(content, encoding, options)).toBuffer());
+  const made = await encodedBy(content, encoding, options);
+  const bytes = Buffer.isBuffer(made) ? made : await decoded(made.toBuffer());
   return { mediaType: mediaTypeOf(encoding), bytes };
 }
 
@@ -77,21 +76,18 @@ export async function transcodeToFile(
   path: string,
   options: TranscodeOptions = {},
 ): Promise<{ readonly mediaType: string }> {
-  await (encoding === 'npy'
-    ? writeFile(path, encodeNpy(await decodePixels(content, options)))
-    : decoded((await encodedBy(content, encoding, options)).toFile(path)));
+  const made = await encodedBy(content, encoding, options);
+  await (Buffer.isBuffer(made) ? writeFile(path, made) : decoded(made.toFile(path)));
   return { mediaType: mediaTypeOf(encoding) };
 }
 
 /** The pixels of an image, upright and in sRGB; grey stays grey, 16 bits stay 16 bits. */
 export async function decodePixels(content: Content, options: TranscodeOptions = {}): Promise<PixelArray> {
-  if (isPixelArray(content) && options.resize === undefined) {
-    return content;
+  const array = options.resize === undefined ? await arrayIn(content, options) : undefined;
+  if (array !== undefined) {
+    return array;
   }
   const opened = await openImage(content, options);
-  if (opened.pixels !== undefined && options.resize === undefined) {
-    return opened.pixels;
-  }
   assertFrames(opened, 'npy', []);
   const { isGrey, is16Bit, hasAlpha } = opened;
   const image = processed(opened, options, { hasGrey: true, hasProfile: false });
@@ -120,12 +116,17 @@ export async function samePixels(
   return a.dtype === b.dtype && a.shape.join() === b.shape.join() && bytesOf(a).equals(bytesOf(b));
 }
 
+/** The file, or what makes it: npy and some PNG are made without libvips. */
 async function encodedBy(
   content: Content,
-  encoding: Exclude<Encoding, 'npy'>,
+  encoding: Encoding,
   options: TranscodeOptions,
-): Promise<Sharp> {
-  const opened = await openImage(content, options);
+): Promise<Buffer | Sharp> {
+  if (encoding === 'npy') {
+    return encodeNpy(await decodePixels(content, options));
+  }
+  const array = await arrayIn(content, options);
+  const opened = await openImage(array ?? content, options);
   const { hasAlpha, framesOf } = abilities[encoding];
   assertFrames(opened, encoding, framesOf);
   assertDepth(opened, encoding);
@@ -134,11 +135,16 @@ async function encodedBy(
   if (dropsAlpha) {
     await assertOpaque(opened, encoding);
   }
+  const isKept = encoding === 'png' && options.resize === undefined;
+  const form = isKept && array !== undefined ? pngForm(array) : undefined;
+  if (form === 'photograph') {
+    return encodePhotograph(array!);
+  }
   const image = processed(opened, options, abilities[encoding]);
   const { quality } = options;
   const lossy = { ...(quality !== undefined && { quality }) };
   return {
-    png: () => image.png({ compressionLevel: pngLevel(opened) }),
+    png: () => image.png({ compressionLevel: form === 'noise' ? 0 : 6 }),
     jpeg: () => (dropsAlpha ? image.removeAlpha() : image).jpeg(lossy),
     webp: () => image.webp(lossy),
     avif: () => image.avif(lossy),
@@ -211,9 +217,4 @@ async function assertOpaque({ image }: OpenedImage, encoding: Encoding): Promise
 
 function unsupported(problem: string): ImageIoError {
   return new ImageIoError('UNSUPPORTED', problem);
-}
-
-/** Deflating noise takes a hundred milliseconds and saves nothing; it is stored. */
-function pngLevel({ pixels }: OpenedImage): number {
-  return pixels !== undefined && !isWorthCompressing(bytesOf(pixels)) ? 0 : 6;
 }

@@ -140,7 +140,12 @@ test('records come back from the disk as they were', async () => {
     ...{ topic: 'data', partition: 3, offset: '9007199254740993', timestamp: '1700000000000' },
     key: Buffer.from([0, 255]),
     value: Buffer.from(chunk!.bytes),
-    headers: { a: Buffer.from('ü\n'), empty: Buffer.alloc(0), twice: [Buffer.from('1'), Buffer.from('2')] },
+    headers: {
+      a: Buffer.from('ü\n'),
+      'line\u2028break': Buffer.from('name'),
+      empty: Buffer.alloc(0),
+      twice: [Buffer.from('1'), Buffer.from('2')],
+    },
   };
   const images = assembler();
   const upload = await images.add(chunk!, { ...delivery(0), record });

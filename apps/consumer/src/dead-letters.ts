@@ -74,26 +74,25 @@ export function createDeadLetters(options: DeadLettersOptions): DeadLetters {
     return createSender({ connect, partitioner, request, deliveryTimeoutMs, compressAbove: limit, logger });
   }
 
+  function cannotWrite(failure: unknown): DeadLetterError {
+    const reason = (failure as Error).message;
+    return new DeadLetterError(`dead-letter topic ${topic} cannot be written: ${reason}`, { cause: failure });
+  }
+
   return {
     destination: `to topic ${topic}`,
     async send(records, error) {
-      try {
-        opened ??= open();
-        const sender = await opened.catch((failure: unknown) => {
-          opened = undefined;
-          throw failure;
+      opened ??= open();
+      const sender = await opened.catch((failure: unknown) => {
+        opened = undefined;
+        throw cannotWrite(failure);
+      });
+      let partition: number | undefined;
+      for await (const record of records) {
+        const sent = sender.send(deadLetterOf(record, error), partition);
+        partition = await sent.catch((failure: unknown) => {
+          throw cannotWrite(failure);
         });
-        let partition: number | undefined;
-        for await (const record of records) {
-          partition = await sender.send(deadLetterOf(record, error), partition);
-        }
-      } catch (failure) {
-        throw new DeadLetterError(
-          `dead-letter topic ${topic} cannot be written: ${(failure as Error).message}`,
-          {
-            cause: failure,
-          },
-        );
       }
     },
     async close() {

@@ -1,7 +1,5 @@
 import { createHash } from 'node:crypto';
-import { createReadStream } from 'node:fs';
 import { appendFile, open, rm } from 'node:fs/promises';
-import { createInterface } from 'node:readline/promises';
 import { chunkKey } from '@image-stream/codec';
 import type {
   Chunk,
@@ -12,6 +10,7 @@ import type {
 } from '@image-stream/codec';
 import { fileSource, ImageIoError } from '@image-stream/image-io';
 import type { Delivery } from './delivery.ts';
+import { jsonLines } from './json-lines.ts';
 
 /** An image whose chunks have all come: its payload is in a file. */
 export interface AssembledImage extends ImageAttributes {
@@ -174,13 +173,8 @@ export function createUpload(
     },
     async *records() {
       const source = await fileSource(file);
-      // It loses the lines that it reads before the loop begins.
-      const lines = createInterface({
-        input: createReadStream(envelopes),
-        crlfDelay: Number.POSITIVE_INFINITY,
-      });
-      for await (const line of lines) {
-        const { index, place, timestamp, key, headers } = JSON.parse(line) as Envelope;
+      for await (const envelope of jsonLines<Envelope>(envelopes)) {
+        const { index, place, timestamp, key, headers } = envelope;
         const { start, end } = parts.get(index)!;
         yield {
           ...place,

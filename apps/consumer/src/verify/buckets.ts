@@ -1,7 +1,8 @@
 import { createHash } from 'node:crypto';
-import { appendFileSync, createReadStream } from 'node:fs';
+import { appendFileSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
+import { jsonLines } from '../json-lines.ts';
 import { VerifyError } from './verify-error.ts';
 
 /** Rows on disk, divided so that rows of equal keys are in the same bucket. */
@@ -33,7 +34,7 @@ export function createBuckets<T>(folder: string): Buckets<T> {
     async *read() {
       for (const [bucket, rows] of waiting) {
         waiting.set(bucket, write(bucket, rows));
-        yield rowsOf(fileOf(bucket));
+        yield jsonLines<T>(fileOf(bucket));
         await rm(fileOf(bucket));
       }
     },
@@ -49,18 +50,6 @@ export function createBuckets<T>(folder: string): Buckets<T> {
       throw new VerifyError(`cannot keep notes in ${folder}: ${reason}; TMPDIR can name another place`, {
         cause: error,
       });
-    }
-  }
-}
-
-/** Not with `readline`, which also ends lines at characters that JSON leaves as they are. */
-async function* rowsOf<T>(file: string): AsyncGenerator<T> {
-  let rest = '';
-  for await (const text of createReadStream(file, 'utf8') as AsyncIterable<string>) {
-    const lines = (rest + text).split('\n');
-    rest = lines.pop()!;
-    for (const line of lines) {
-      yield JSON.parse(line) as T;
     }
   }
 }

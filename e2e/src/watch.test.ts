@@ -1,10 +1,11 @@
+import { spawnSync } from 'node:child_process';
 import { appendFileSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import sharp from 'sharp';
 import { expect, test } from 'vitest';
 import { filesIn, temporaryFolder } from './files.test-support.ts';
 import { createTopic, ends } from './kafka.test-support.ts';
-import { start, succeed, summaryOf } from './programs.test-support.ts';
+import { commandOf, run, start, succeed, summaryOf } from './programs.test-support.ts';
 
 const seconds = { timeout: 30_000 };
 
@@ -89,3 +90,20 @@ test('a folder that goes away ends the watch with the reason', async () => {
   expect(exitCode).toBe(1);
   expect(stderr).toContain(`what comes into ${folder} was not sent: the folder is gone`);
 });
+
+const noWatches = 'echo 0 > /proc/sys/user/max_inotify_instances && exec "$@"';
+const canForbidWatches = spawnSync('unshare', ['-r', 'sh', '-c', noWatches, 'sh', 'true']).status === 0;
+
+test.skipIf(!canForbidWatches)(
+  'where the system allows no more watches, that is told with what helps',
+  async () => {
+    const topic = await createTopic();
+    const folder = temporaryFolder();
+    writeFileSync(join(folder, 'there.jpg'), await picture('red'));
+    const command = commandOf('producer', [folder, '--watch', '-t', topic]);
+    const ended = await run('unshare', ['-r', 'sh', '-c', noWatches, 'sh', ...command]).ended;
+    expect(ended.exitCode).toBe(1);
+    expect(ended.stderr).toMatch(/cannot be watched, CHOKIDAR_USEPOLLING=1 in the environment/);
+    expect(ended.stderr).not.toMatch(/^ +at /m);
+  },
+);

@@ -70,7 +70,11 @@ export async function* watchFolder(options: WatchOptions): AsyncGenerator<Pendin
     .on('error', (error) => problem.abort(error));
 
   try {
-    await once(watcher, 'ready');
+    // Not `once` of node:events, which throws what the listener above has noted.
+    await Promise.race([
+      new Promise<void>((ready) => void watcher.once('ready', ready)),
+      once(problem.signal, 'abort'),
+    ]);
     for await (const input of listFiles([folder], { cwd: folder, recursive })) {
       if (input === '-') {
         continue;
@@ -85,16 +89,20 @@ export async function* watchFolder(options: WatchOptions): AsyncGenerator<Pendin
       for (const seen of settling.values()) {
         const { path, relativePath } = seen.file;
         const version = await versionOf(path);
-        if (version === undefined || sent.has(relativePath, version)) {
-          settling.delete(path);
+        const isNew = version !== undefined && !sent.has(relativePath, version);
+        const since = isNew ? sinceWhen(seen, version) : 0;
+        const isReady = isNew && (await isComplete(path, Date.now() - since, options));
+        if (settling.get(path) !== seen) {
+          // It changed while it was looked at.
           continue;
         }
-        const since = sinceWhen(seen, version);
-        if (await isComplete(path, Date.now() - since, options)) {
+        if (!isNew) {
+          settling.delete(path);
+        } else if (isReady) {
           settling.delete(path);
           const image = await imageFile(seen.file, options);
           yield { ...image, acknowledged: () => sent.add(relativePath, version) };
-        } else if (settling.get(path) === seen) {
+        } else {
           settling.set(path, { file: seen.file, version, since });
         }
       }

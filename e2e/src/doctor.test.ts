@@ -154,6 +154,13 @@ test('a wrong setting is a finding, and the disk is looked at all the same', asy
   expect(about(diagnosis, 'hard links')).toEqual(['ok: work']);
 });
 
+test('a timeout that the user sets contradicts nothing', async () => {
+  const longer = ['-X', 'request.timeout.ms=5000', '-X', 'fetch.max.wait.ms=4000'];
+  const diagnosis = await diagnose('consumer', ...longer, '-o', temporaryFolder());
+  expect(about(diagnosis, 'settings')).toEqual([]);
+  expect(about(diagnosis, 'broker')[0]).toMatch(/^ok: /);
+});
+
 const hasNamespaces = spawnSync('unshare', ['-rm', 'true']).status === 0;
 
 test.skipIf(!hasNamespaces)('an output directory that can only be read', async () => {

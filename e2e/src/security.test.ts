@@ -22,6 +22,7 @@ const users = {
   'image-producer': secret,
   'image-consumer': secret,
   watcher: secret,
+  reader: secret,
   stranger: secret,
 };
 
@@ -40,7 +41,7 @@ beforeAll(async () => {
   admin = (await clientOf('admin')).admin();
   await admin.connect();
   await admin.createTopics({ topics: [{ topic }, { topic: deadLetterTopic }] });
-  const acl = [...(await documentedAcls()), ...aclsOfWatcher()];
+  const acl = [...(await documentedAcls()), ...aclsOfWatcher(), ...aclsOfReader()];
   await admin.createAcls({ acl });
   await vi.waitFor(async () => expect(await aclCount()).toBe(acl.length));
 });
@@ -124,6 +125,22 @@ test('a dead-letter topic whose ACL is taken away pauses the consumer until it h
   }
   consumer.process.kill('SIGTERM');
   expect(await consumer.ended).toMatchObject({ exitCode: 0 });
+});
+
+test('a selection whose group may not be removed is saved all the same', async () => {
+  const { exitCode, stdout, stderr } = await consume(
+    'reader',
+    '--since',
+    '1h',
+    '--num-messages',
+    '1',
+    '--json',
+  );
+  expect({ exitCode, stderr }).toMatchObject({ exitCode: 0 });
+  expect(summaryOf(stdout)).toMatchObject({ images: 1, failed: 0 });
+  expect(stderr).toMatch(
+    /WARN: group image-stream-selection-\S+ was not removed: .*[Gg]roup authorization failed/,
+  );
 });
 
 describe('one line says which ACL a user lacks, who', () => {
@@ -314,6 +331,13 @@ async function documentedAcls() {
 /** Who sees the topic, but may not read it, and has a group. */
 function aclsOfWatcher() {
   return [allow('User:watcher', 'Describe', topic), allow('User:watcher', 'Read', undefined, 'watcher')];
+}
+
+/** Who may read in groups of selections, but not remove them. */
+function aclsOfReader() {
+  const group = allow('User:reader', 'Read', undefined, 'image-stream-');
+  const resourcePatternType = kafkajs.ResourcePatternTypes.PREFIXED;
+  return [allow('User:reader', 'Read', topic), { ...group, resourcePatternType }];
 }
 
 function allow(principal: string, operation: string, topicName?: string, group?: string) {

@@ -96,7 +96,8 @@ export function createDeadLetters(options: DeadLettersOptions): DeadLetters {
       }
     },
     async close() {
-      await (await opened)?.close();
+      const sender = await opened?.catch(() => undefined);
+      await sender?.close();
     },
   };
 }

@@ -62,6 +62,7 @@ export async function run({
   }
   const properties = await loadProperties(sourcesOf(values, { path, configOf }));
   const { consumer: given, fromBeginning, commitDelayMs } = consumerConfig(properties);
+  let { groupId } = given;
   const store = await openImageStore(path(values['output-directory']));
 
   const budget = createBudget(
@@ -86,7 +87,8 @@ export async function run({
       await rewind(admin, topic, given.groupId);
     }
     const selection = isSelection(values) ? await selectPart(admin, topic, values, fromBeginning) : undefined;
-    const config = { ...given, ...(selection && { groupId: selection.groupId }) };
+    groupId = selection?.groupId ?? groupId;
+    const config = { ...given, groupId };
     const ends =
       values['exit-at-end'] === true || selection?.ends !== undefined
         ? await findEnds(admin, topic, config.groupId, fromBeginning, selection?.ends)
@@ -150,14 +152,14 @@ export async function run({
     });
     const lastCommit = await receiver.close();
     await deadLetters.close();
-    await selection?.close();
+    await selection?.close(logger);
     return {
       ...counts,
       removed: gaps.removed,
       ...timing(counts.images, lastCommit === undefined ? 0 : lastCommit - started),
     };
   } catch (error) {
-    throw translate(error, [], `group '${given.groupId}' cannot read topic '${topic}'`);
+    throw translate(error, [], `group '${groupId}' cannot read topic '${topic}'`);
   } finally {
     monitor.close();
     await admin.disconnect();

@@ -2,7 +2,8 @@ import { randomUUID } from 'node:crypto';
 import type { ImageAttributes, ReceivedRecord } from '@image-stream/codec';
 import { KafkaConfigError, offsetsAt, untilServed } from '@image-stream/kafka-config';
 import { counted, UsageError } from '@image-stream/program';
-import type { Admin } from 'kafkajs';
+import type { Logger } from '@image-stream/program';
+import type { Admin, KafkaJSDeleteGroupsError } from 'kafkajs';
 import type { ConsumerOptions } from './options.ts';
 
 /** Which part of a topic to take. */
@@ -16,8 +17,8 @@ export interface SelectedPart extends Selection {
   readonly groupId: string;
   /** Where each partition ends; undefined where the selection has no end. */
   readonly ends: ReadonlyMap<number, bigint> | undefined;
-  /** Removes the group, once nobody is in it. */
-  close(): Promise<void>;
+  /** Removes the group, once nobody is in it. Where that fails, it expires on the broker, and a warning says so. */
+  close(logger: Pick<Logger, 'warn'>): Promise<void>;
 }
 
 /** The options that ask for a part of a topic. */
@@ -95,8 +96,11 @@ export async function selectPart(
       );
     },
     isWanted: ({ customerId }) => customer === undefined || customerId === customer,
-    async close() {
-      await admin.deleteGroups([groupId]);
+    async close(logger) {
+      await admin.deleteGroups([groupId]).catch((error: Error & Partial<KafkaJSDeleteGroupsError>) => {
+        const { message } = error.groups?.[0]?.error ?? error;
+        logger.warn(`group ${groupId} was not removed: ${message}`);
+      });
     },
   };
 }

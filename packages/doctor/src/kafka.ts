@@ -77,11 +77,8 @@ async function load(
   sources: PropertySources,
   logger: Logger,
 ): Promise<{ kafka: Kafka; properties: KafkaProperties }> {
-  const { option, text } = sources.flags!['request.timeout.ms']!;
-  const properties = await loadProperties({
-    ...sources,
-    flags: { ...sources.flags, 'request.timeout.ms': { option, text: text ?? requestTimeoutMs } },
-  });
+  const defaults = { ...sources.defaults, 'request.timeout.ms': requestTimeoutMs };
+  const properties = await loadProperties({ ...sources, defaults });
   return { kafka: new kafkajs.Kafka(await clientConfig(properties, logger)), properties };
 }
 

@@ -1,4 +1,4 @@
-import { assertTopicName, untilServed } from '@image-stream/kafka-config';
+import { assertTopicName, topicSettings, untilServed } from '@image-stream/kafka-config';
 import { counted, formatBytes, formatSeconds } from '@image-stream/program';
 import type { Admin, ITopicMetadata } from 'kafkajs';
 import { ok, problem, warning } from './finding.ts';
@@ -22,7 +22,7 @@ export async function checkTopic(
 ): Promise<Finding[]> {
   const { topics } = await untilServed(() => admin.fetchTopicMetadata({ topics: [topic] }));
   const { partitions } = topics[0]!;
-  const settings = await topicSettings(admin, topic);
+  const settings = await topicSettings(admin, topic, settingNames);
   return [
     checkPartitions(topic, partitions),
     ...(settings === undefined
@@ -72,9 +72,6 @@ function numbers(partitions: Partitions): string {
 
 type Settings = ReadonlyMap<string, string>;
 
-/** ConfigResourceTypes.TOPIC of kafkajs, spelled out so that this module loads without the client. */
-const topicResource = 2;
-
 const settingNames = [
   'max.message.bytes',
   'min.insync.replicas',
@@ -83,19 +80,6 @@ const settingNames = [
   'retention.ms',
   'retention.bytes',
 ];
-
-/** undefined where the broker denies the question */
-async function topicSettings(admin: Admin, topic: string): Promise<Settings | undefined> {
-  try {
-    const resource = { type: topicResource, name: topic, configNames: settingNames };
-    const { resources } = await untilServed(() =>
-      admin.describeConfigs({ includeSynonyms: false, resources: [resource] }),
-    );
-    return new Map(resources[0]!.configEntries.map((entry) => [entry.configName, entry.configValue]));
-  } catch {
-    return undefined;
-  }
-}
 
 /** Whether `--acks all` survives the loss of a broker. */
 function checkDurability(topic: string, partitions: Partitions, settings: Settings): Finding {

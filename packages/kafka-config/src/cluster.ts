@@ -123,20 +123,38 @@ export async function untilServed<T>(ask: () => Promise<T>): Promise<T> {
 const topicResource = 2;
 
 /**
- * The largest record batch that a topic takes, in bytes: its `max.message.bytes`; undefined where
- * the broker denies the question.
+ * Settings of a topic as the broker has them, by their names; undefined where this user may not see them. A topic that
+ * was just created is waited for.
+ *
+ * @param names such as `max.message.bytes`
+ * @throws what kafkajs throws for any other reason
  */
-export async function topicLimit(admin: Admin, topic: string): Promise<number | undefined> {
+export async function topicSettings(
+  admin: Admin,
+  topic: string,
+  names: readonly string[],
+): Promise<ReadonlyMap<string, string> | undefined> {
+  const resource = { type: topicResource, name: topic, configNames: [...names] };
   try {
-    const resource = { type: topicResource, name: topic, configNames: ['max.message.bytes'] };
     const { resources } = await untilServed(() =>
       admin.describeConfigs({ includeSynonyms: false, resources: [resource] }),
     );
-    const entry = resources[0]?.configEntries.find(({ configName }) => configName === 'max.message.bytes');
-    return entry === undefined ? undefined : Number(entry.configValue);
-  } catch {
-    return undefined;
+    return new Map(
+      resources[0]!.configEntries.map(({ configName, configValue }) => [configName, configValue]),
+    );
+  } catch (error) {
+    const { type = '' } = rootCause(error) as { type?: string };
+    if (type.endsWith('AUTHORIZATION_FAILED')) {
+      return undefined;
+    }
+    throw error;
   }
+}
+
+/** The largest record batch that a topic takes, in bytes, its `max.message.bytes`; else as `topicSettings`. */
+export async function topicLimit(admin: Admin, topic: string): Promise<number | undefined> {
+  const settings = await topicSettings(admin, topic, ['max.message.bytes']);
+  return settings && Number(settings.get('max.message.bytes'));
 }
 
 /** @throws KafkaConfigError `INVALID_TOPIC` for a name that Kafka does not allow */

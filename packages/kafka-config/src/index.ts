@@ -11,7 +11,14 @@ export { compressionCodecs } from './compression-codecs.ts';
 export type { CompressionCodec } from './compression-codecs.ts';
 
 // What a program asks of the cluster before it begins.
-export { assertTopicName, connectAdmin, ensureTopic, topicLimit, untilServed } from './cluster.ts';
+export {
+  assertTopicName,
+  connectAdmin,
+  ensureTopic,
+  topicLimit,
+  topicSettings,
+  untilServed,
+} from './cluster.ts';
 export type { NewTopic } from './cluster.ts';
 export { openProbe } from './probe.ts';
 export type { Permission, Probe } from './probe.ts';

@@ -116,3 +116,18 @@ test('while a broker stands still, what waits behind it is sent again and arrive
   // Some may be there twice: what was not acknowledged in time may have been written.
   expect((await records(topic)).reduce((a, b) => a + b)).toBeGreaterThanOrEqual(201);
 });
+
+test('a sender whose broker is gone for good can be closed', async () => {
+  const ownCluster = await startKafka();
+  const client = new kafkajs.Kafka({ brokers: ownCluster.bootstrapServers.split(','), logLevel: 0 });
+  const sender = await createSender({
+    connect: (createPartitioner) => client.producer({ createPartitioner, retry: { retries: 0 } }),
+    partitioner: kafkajs.Partitioners.DefaultPartitioner,
+    request: { topic: 'pictures', acks: -1 },
+    deliveryTimeoutMs: 2000,
+    logger: { warn() {} },
+  });
+  await ownCluster.stop();
+  await expect(sender.send(record(0))).rejects.toThrow();
+  await expect(sender.close()).resolves.toBeUndefined();
+});

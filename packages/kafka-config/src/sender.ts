@@ -128,7 +128,11 @@ export async function createSender({
         }
       }
     },
-    close: async () => (await current).client.disconnect(),
+    async close() {
+      // Where the last attempt to connect failed, whoever sent was told, and there is nothing to close.
+      const connection = await current.catch(() => undefined);
+      await connection?.client.disconnect();
+    },
   };
 }
 

@@ -63,9 +63,7 @@ export async function readTopic(
       await receiver.close();
     }
   } finally {
-    await part
-      .close()
-      .catch(({ message }: Error) => logger.warn(`group ${groupId} was not removed: ${message}`));
+    await part.close(logger);
   }
   if (signal.aborted) {
     throw new VerifyError('stopped before everything was compared; nothing is proven');

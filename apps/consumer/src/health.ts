@@ -1,9 +1,7 @@
 import { createServer } from 'node:http';
 import type { IncomingMessage } from 'node:http';
-import { isIPv6 } from 'node:net';
-import type { AddressInfo } from 'node:net';
+import { listen } from '@image-stream/program';
 import type { Logger } from '@image-stream/program';
-import { ListenError } from './errors.ts';
 
 export interface HealthOptions {
   /** An address of this machine, or a name of one. */
@@ -72,15 +70,16 @@ export async function serveHealth(options: HealthOptions): Promise<HealthServer>
     response.end(body);
   });
   server.unref();
-  await new Promise<void>((resolve, reject) => {
-    server.once('error', (error) => reject(translate(error, host, port)));
-    server.listen({ host, port }, resolve);
+  const url = await listen(server, {
+    host,
+    port,
+    hostOption: '--metrics-host',
+    portOption: '--metrics-port',
+    onError: (error) => logger.debug({ error }, 'a request for health or metrics was not taken'),
   });
-  // Such as no file descriptor left for one who connects; that must not end the consumer.
-  server.on('error', (error) => logger.debug({ error }, 'a request for health or metrics was not taken'));
 
   return {
-    url: urlOf(server.address() as AddressInfo),
+    url,
     close() {
       server.close();
       server.closeAllConnections();
@@ -106,22 +105,3 @@ export async function serveHealth(options: HealthOptions): Promise<HealthServer>
 function json(status: number, body: Record<string, string>): Answer {
   return { status, contentType: 'application/json', body: `${JSON.stringify(body)}\n` };
 }
-
-function urlOf({ address, port }: AddressInfo): string {
-  return `http://${isIPv6(address) ? `[${address}]` : address}:${port}`;
-}
-
-function translate(error: NodeJS.ErrnoException, host: string, port: number): ListenError {
-  const [problem, advice] = problems[error.code ?? ''] ?? [error.message, 'check both options'];
-  return new ListenError(
-    `cannot listen on --metrics-port ${port} of --metrics-host ${host}: ${problem}; ${advice}`,
-    { cause: error },
-  );
-}
-
-const problems: Record<string, readonly [problem: string, advice: string]> = {
-  EADDRINUSE: ['the port is in use', 'choose another port, or 0 for any that is free'],
-  EACCES: ['this user may not take the port', 'choose a port from 1024 to 65535, or 0 for any that is free'],
-  EADDRNOTAVAIL: ['the host is no address of this machine', 'choose one of its own, or 0.0.0.0 for all'],
-  ENOTFOUND: ['the host is not known', 'choose an address of this machine, or 0.0.0.0 for all'],
-};

@@ -1,10 +1,9 @@
 import { ImageIoError } from '@image-stream/image-io';
 import { KafkaConfigError } from '@image-stream/kafka-config';
-import { runProgram } from '@image-stream/program';
+import { ListenError, runProgram } from '@image-stream/program';
 import type { Command } from '@image-stream/program';
 import packageJson from '../package.json' with { type: 'json' };
 import { doctorOptions } from './doctor/options.ts';
-import { ListenError } from './errors.ts';
 import { options } from './options.ts';
 import { peekOptions } from './peek/options.ts';
 import { verifyOptions } from './verify/options.ts';

@@ -1,8 +1,7 @@
 import { ImageIoError } from '@image-stream/image-io';
 import { KafkaConfigError } from '@image-stream/kafka-config';
-import { runProgram } from '@image-stream/program';
+import { ListenError, runProgram } from '@image-stream/program';
 import packageJson from '../package.json' with { type: 'json' };
-import { ListenError } from './listen.ts';
 import { options } from './options.ts';
 
 await runProgram({

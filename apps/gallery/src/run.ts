@@ -14,13 +14,12 @@ import {
   translate,
 } from '@image-stream/kafka-config';
 import type { Lag, TopicRecord } from '@image-stream/kafka-config';
-import { timing } from '@image-stream/program';
-import type { RunContext, Summary } from '@image-stream/program';
+import { counted, formatBytes, formatSeconds, listen, timing } from '@image-stream/program';
+import type { Outcome, RunContext } from '@image-stream/program';
 import kafkajs from 'kafkajs';
 import type { Admin } from 'kafkajs';
 import { follow } from './feed.ts';
 import type { FeedListener } from './feed.ts';
-import { listen } from './listen.ts';
 import { createLive } from './live.ts';
 import type { TopicName } from './messages.ts';
 import type { options } from './options.ts';
@@ -44,7 +43,7 @@ const statsMs = 1000;
 const deadLettersMs = 3000;
 
 /** Makes the parts of the gallery from the command line, and serves it until it is stopped. */
-export async function run(context: RunContext<typeof options>): Promise<Summary> {
+export async function run(context: RunContext<typeof options>): Promise<Outcome> {
   const { values, logger, signal, path } = context;
   const { topic } = values;
   const deadLetterTopic = values['dead-letter-topic'] ?? `${topic}.dead-letter`;
@@ -71,8 +70,7 @@ export async function run(context: RunContext<typeof options>): Promise<Summary>
   const thumbnails = createThumbnails();
   const rates = createRates();
   const topics = new Map<TopicName, Shown>();
-  const counts = { images: 0, failed: 0, skipped: 0, deadLettered: 0, removed: 0 };
-  const bytes = { payloadBytes: 0, wireBytes: 0 };
+  const count = { images: 0, passedOver: 0, payloadBytes: 0, wireBytes: 0 };
   let problem: string | undefined;
 
   const listener: FeedListener = {
@@ -85,15 +83,15 @@ export async function run(context: RunContext<typeof options>): Promise<Summary>
         thumbnails.get(key, item.imageBytes ?? item.recordBytes, make).catch(() => {});
       }
       if (item.problem === undefined && (item.chunks?.have ?? 1) === 1) {
-        counts.images += 1;
-        bytes.payloadBytes += item.imageBytes ?? 0;
+        count.images += 1;
+        count.payloadBytes += item.imageBytes ?? 0;
       }
-      bytes.wireBytes += item.recordBytes;
+      count.wireBytes += item.recordBytes;
       live.item(item);
     },
     traffic: (recordBytes, isImage) => rates.count(recordBytes, isImage),
     passedOver(records) {
-      counts.skipped += records;
+      count.passedOver += records;
     },
     problem(reason) {
       if (reason !== undefined && reason !== problem) {
@@ -133,8 +131,16 @@ export async function run(context: RunContext<typeof options>): Promise<Summary>
       shown: (name) => topics.get(name),
       logger,
     });
-    const url = await listen(server, values.host, values.port ?? defaultPort);
-    logger.info(`the pictures of ${topic} are on ${url} until Ctrl-C`);
+    const url = await listen(server, {
+      host: values.host,
+      port: values.port ?? defaultPort,
+      hostOption: '--host',
+      portOption: '--port',
+      onError: (error) => logger.debug({ error }, 'a request was not taken'),
+    });
+    logger.info(
+      `the pictures of ${topic} are on ${url.replace('//127.0.0.1:', '//localhost:')} until Ctrl-C`,
+    );
     void every(deadLettersMs, signal, async () => {
       if (!topics.has('dead-letters') && (await admin.listTopics()).includes(deadLetterTopic)) {
         await show('dead-letters', deadLetterTopic);
@@ -142,15 +148,31 @@ export async function run(context: RunContext<typeof options>): Promise<Summary>
     });
     await every(statsMs, signal, async () => {
       const lag = await lagOf(admin, topic, group, readLag).catch(() => null);
-      live.stats({ ...rates.read(), lag, passedOver: counts.skipped, problem: problem ?? null });
+      live.stats({ ...rates.read(), lag, passedOver: count.passedOver, problem: problem ?? null });
     });
     live.close();
     server.close();
     server.closeAllConnections();
-    return { ...counts, ...bytes, ...timing(counts.images, performance.now() - started) };
+    const summary = { ...count, ...timing(count.images, performance.now() - started) };
+    return { summary, text: textOf(summary), isDone: true };
   } catch (error) {
     throw translate(error, [], `topic '${topic}' cannot be read`);
   }
+}
+
+function textOf({
+  images,
+  passedOver,
+  wireBytes,
+  seconds,
+}: {
+  readonly images: number;
+  readonly passedOver: number;
+  readonly wireBytes: number;
+  readonly seconds: number;
+}): string {
+  const missed = passedOver === 0 ? '' : `, passed over ${counted(passedOver, 'record')}`;
+  return `showed ${counted(images, 'image')}${missed}: ${formatBytes(wireBytes)} read, ${formatSeconds(seconds)}`;
 }
 
 /** Again and again until `signal` is aborted; what fails is tried again the next time. */

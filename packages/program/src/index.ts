@@ -3,6 +3,7 @@ export { outputOptions, runProgram, usesColor } from './program.ts';
 export type { Command, Outcome, Program, RunContext } from './program.ts';
 export type { CommandLine, OptionDefinitions, OptionValues } from './arguments.ts';
 export { UsageError } from './errors.ts';
+export { listen, ListenError } from './listen.ts';
 
 // What option values may be.
 export {

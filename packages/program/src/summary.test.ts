@@ -23,7 +23,7 @@ test.each<[string, Partial<Summary>, string]>([
   ],
   ['one image', { images: 1 }, 'sent 1 image: '],
   ['images that were there', { skipped: 3 }, 'sent 2 images, 3 already there: '],
-  ['bad records', { deadLettered: 1 }, 'sent 2 images, 1 sent to the dead-letter topic: '],
+  ['bad records', { deadLettered: 1 }, 'sent 2 images, 1 bad record: '],
   ['failures', { skipped: 3, failed: 4 }, 'sent 2 images, 3 already there, 4 FAILED: '],
   [
     'nothing',

@@ -8,7 +8,7 @@ export interface Summary {
   readonly failed: number;
   /** Images that were there already. */
   readonly skipped: number;
-  /** Records that went to the dead-letter topic. */
+  /** Bad records: those that went to the dead-letter topic, and those that are only read. */
   readonly deadLettered: number;
   /** Records that retention removed before they were read. */
   readonly removed: number;
@@ -39,7 +39,7 @@ export function describeSummary(verb: string, summary: Summary): string {
   const counts = [
     `${verb} ${counted(images, 'image')}`,
     ...(skipped > 0 ? [`${skipped} already there`] : []),
-    ...(deadLettered > 0 ? [`${deadLettered} sent to the dead-letter topic`] : []),
+    ...(deadLettered > 0 ? [counted(deadLettered, 'bad record')] : []),
     ...(removed > 0 ? [`${removed} REMOVED before they were read`] : []),
     ...(failed > 0 ? [`${failed} FAILED`] : []),
   ];

@@ -21,6 +21,18 @@ async function encode(options?: Parameters<typeof encodeImage>[1], changed?: Par
   return record!;
 }
 
+test.each<[string, Partial<Image>, string]>([
+  ['an empty id', { id: '' }, 'image id must be a non-empty string, not ""'],
+  ['half a character', { customerId: '\ud800' }, 'customer id "\\ud800" is not well-formed Unicode'],
+  ['an empty source', { source: '' }, 'source must be a non-empty string, not ""'],
+  ['no time', { createdAt: new Date('?') }, 'createdAt "Invalid Date" is not a time in the years 1 to 9999'],
+  ['a time too early', { createdAt: new Date(-1e15) }, 'is not a time in the years 1 to 9999'],
+])('%s is not sent', async (_case, changed, message) => {
+  const sent = encode({}, changed);
+  await expect(sent).rejects.toThrow(message);
+  await expect(sent).rejects.toMatchObject({ name: 'CodecError', code: 'INVALID_IMAGE' });
+});
+
 test('an encoded image travels unchanged under documented headers', async () => {
   expect(await encode()).toEqual({
     key: image.id,

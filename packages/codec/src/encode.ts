@@ -6,6 +6,7 @@ import type { Image } from './image.ts';
 import { encodePythonJson } from './python-json.ts';
 import { recordBytes } from './record.ts';
 import type { OutgoingRecord } from './record.ts';
+import { toTime } from './text.ts';
 
 /** The formats that images are written in. */
 export const formats = ['cloudevents', 'python-json'] as const;
@@ -35,8 +36,7 @@ export async function* encodeImage(
   options: EncodeOptions = {},
 ): AsyncGenerator<OutgoingRecord> {
   const { format = 'cloudevents', compression = 'auto', maxRecordBytes = Number.POSITIVE_INFINITY } = options;
-  assertIdentifier('image id', image.id);
-  assertIdentifier('customer id', image.customerId);
+  assertAttributes(image);
   if (format === 'cloudevents') {
     yield* encodeCloudEvent(image, compression, maxRecordBytes);
     return;
@@ -50,4 +50,18 @@ export async function* encodeImage(
     );
   }
   yield record;
+}
+
+/** What a reader would refuse is not sent. */
+function assertAttributes({ id, customerId, createdAt, source }: Image): void {
+  try {
+    assertIdentifier('image id', id);
+    assertIdentifier('customer id', customerId);
+    toTime('createdAt', Number(createdAt), String(createdAt));
+    if (source !== undefined) {
+      assertIdentifier('source', source);
+    }
+  } catch (error) {
+    throw new CodecError('INVALID_IMAGE', (error as CodecError).message, { cause: error });
+  }
 }

@@ -1,4 +1,4 @@
-import { headerText, lastValue } from './headers.ts';
+import { lastValue } from './headers.ts';
 import type { ReceivedRecord } from './record.ts';
 
 /**
@@ -33,12 +33,7 @@ export function deadLetterHeaders(
 
 /** Where a record was first: of a dead letter, the place that its headers name; of all others, the place that it has. */
 export function originOf(record: ReceivedRecord): RecordPlace {
-  const [topic, partition, offset] = ['topic', 'partition', 'offset'].map((name) =>
-    headerText(record.headers ?? {}, `${prefix}${name}`),
-  );
-  const isDeadLetter =
-    topic !== undefined && /^\d{1,10}$/.test(partition ?? '') && /^\d{1,19}$/.test(offset ?? '');
-  return isDeadLetter ? { topic, partition: Number(partition), offset: offset! } : record;
+  return placeBefore(record) ?? record;
 }
 
 /** Why and from where a record was put aside. */
@@ -50,18 +45,32 @@ export interface DeadLetterReason extends RecordPlace {
 
 /** What the headers of a dead letter say; undefined for any other record. */
 export function deadLetterReason(record: ReceivedRecord): DeadLetterReason | undefined {
-  const text = (name: string): string | undefined => {
-    const value = lastValue(record.headers ?? {}, `${prefix}${name}`);
-    return typeof value === 'object' ? Buffer.from(value).toString() : value;
-  };
-  const [topic, partition = '', offset = ''] = [text('topic'), text('partition'), text('offset')];
-  return topic !== undefined && /^\d{1,10}$/.test(partition) && /^\d{1,19}$/.test(offset)
-    ? {
-        topic,
-        partition: Number(partition),
-        offset,
-        errorClass: text('exception.class.name') ?? 'unknown error',
-        message: text('exception.message') ?? 'without a reason',
-      }
-    : undefined;
+  const place = placeBefore(record);
+  return (
+    place && {
+      ...place,
+      errorClass: textOf(record, 'exception.class.name') ?? 'unknown error',
+      message: textOf(record, 'exception.message') ?? 'without a reason',
+    }
+  );
+}
+
+function placeBefore(record: ReceivedRecord): RecordPlace | undefined {
+  const [topic, partition = '', offset = ''] = ['topic', 'partition', 'offset'].map((name) =>
+    textOf(record, name),
+  );
+  const isPlace =
+    topic !== undefined &&
+    topic.length <= maxTopicLength &&
+    /^\d{1,10}$/.test(partition) &&
+    /^\d{1,19}$/.test(offset);
+  return isPlace ? { topic, partition: Number(partition), offset } : undefined;
+}
+
+/** Kafka's own limit. What a stranger's header names beyond it is no topic, and must not become part of an id. */
+const maxTopicLength = 249;
+
+function textOf({ headers = {} }: ReceivedRecord, name: string): string | undefined {
+  const value = lastValue(headers, `${prefix}${name}`);
+  return typeof value === 'object' ? Buffer.from(value).toString() : value;
 }

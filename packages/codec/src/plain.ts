@@ -1,4 +1,5 @@
 import { originOf } from './dead-letter.ts';
+import { lastValue } from './headers.ts';
 import type { DecodedImage } from './image.ts';
 import type { Limits } from './limits.ts';
 import { decodePayload } from './payload.ts';
@@ -23,8 +24,7 @@ export async function decodePlain(record: ReceivedRecord, limits: Required<Limit
 }
 
 function customerOf({ headers = {} }: ReceivedRecord): string | undefined {
-  const header = Object.hasOwn(headers, 'customer_id') ? headers['customer_id'] : undefined;
-  const value = Array.isArray(header) ? header.at(-1) : header;
+  const value = lastValue(headers, 'customer_id');
   return printable(typeof value === 'string' ? Buffer.from(value) : value);
 }
 

@@ -1,4 +1,4 @@
-import { CodecError } from '@image-stream/codec';
+import { CodecError, deadLetterReason } from '@image-stream/codec';
 import type { Decoded, ImageAttributes, ReceivedRecord } from '@image-stream/codec';
 import { ImageIoError } from '@image-stream/image-io';
 import { counted } from '@image-stream/program';
@@ -66,8 +66,8 @@ export async function verify(options: VerifyOptions): Promise<number> {
   await pool.drain();
   step = 'reading the dead letters';
   await options.readDeadLetters(async (record) => {
-    const place = placeBefore(record, options.topic);
-    if (place !== undefined) {
+    const place = deadLetterReason(record);
+    if (place?.topic === options.topic) {
       deadLetters.add(place.partition, place.offset);
     }
   });
@@ -105,17 +105,4 @@ export async function verify(options: VerifyOptions): Promise<number> {
       note({ kind: 'unreadable', partition, offset, reason: error.message });
     }
   }
-}
-
-/** Where a dead letter was, by the headers that Kafka Connect gives them; undefined for one of another topic. */
-function placeBefore(
-  { headers = {} }: ReceivedRecord,
-  topic: string,
-): { partition: number; offset: string } | undefined {
-  const [from, partition = '', offset = ''] = ['topic', 'partition', 'offset'].map((name) => {
-    const value = [headers[`__connect.errors.${name}`]].flat().at(-1);
-    return value === undefined ? undefined : Buffer.from(value as string).toString();
-  });
-  const isPlace = /^\d{1,10}$/.test(partition) && /^\d{1,19}$/.test(offset);
-  return from === topic && isPlace ? { partition: Number(partition), offset } : undefined;
 }

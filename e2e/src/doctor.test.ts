@@ -89,6 +89,17 @@ test('a topic that does not exist is not created', async () => {
   expect(await withAdmin((admin) => admin.listTopics())).not.toContain(topic);
 });
 
+test('a dead-letter topic with less room than a record and the reason can take', async () => {
+  const topic = await createTopic(1, '1000000');
+  const configEntries = [{ name: 'max.message.bytes', value: '1000000' }];
+  const topics = [{ topic: `${topic}.dead-letter`, configEntries }];
+  await withAdmin((admin) => admin.createTopics({ topics, waitForLeaders: true }));
+  const diagnosis = await diagnose('consumer', '-t', topic, '-o', temporaryFolder());
+  expect(about(diagnosis, 'dead letters')[0]).toMatch(
+    /^warning: \S+ takes 1000000 bytes, and the largest record of the topic with the reason up to 1131072: /,
+  );
+});
+
 test('a topic with a small limit, and settings that lose images', async () => {
   const topic = await createTopic(1, '100000');
   const configEntries = [

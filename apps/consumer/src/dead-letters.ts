@@ -1,4 +1,4 @@
-import { deadLetterHeaders } from '@image-stream/codec';
+import { deadLetterHeaders, deadLetterHeadroomBytes } from '@image-stream/codec';
 import type { CodecError, ReceivedRecord } from '@image-stream/codec';
 import type { ImageIoError } from '@image-stream/image-io';
 import { assertTopicName, createSender, ensureTopic, topicLimit } from '@image-stream/kafka-config';
@@ -21,8 +21,6 @@ export interface DeadLetters {
   close(): Promise<void>;
 }
 
-type TopicOptions = Pick<ConsumerOptions, 'topic' | 'dead-letter-topic'>;
-
 export interface DeadLettersOptions {
   readonly topic: string;
   /** Where the records come from, and the `max.message.bytes` that it would be created with. */
@@ -31,13 +29,6 @@ export interface DeadLettersOptions {
   readonly connect: SenderOptions['connect'];
   readonly partitioner: SenderOptions['partitioner'];
   readonly logger: SenderOptions['logger'];
-}
-
-const suffix = '.dead-letter';
-
-/** Where bad records of a topic go: of a dead-letter topic, where they are. */
-export function deadLetterTopicOf({ topic, 'dead-letter-topic': wanted }: TopicOptions): string {
-  return wanted ?? (topic.endsWith(suffix) ? topic : `${topic}${suffix}`);
 }
 
 /** @throws UsageError for options that contradict one another */
@@ -55,9 +46,6 @@ export function assertDeadLetters({
   }
 }
 
-/** What the headers of a dead letter may take in addition to those of its record. */
-const headroomBytes = 128 * 1024;
-
 /** Longer, and the log would show nothing; what is waited for goes on anyway. */
 const deliveryTimeoutMs = 30_000;
 
@@ -68,7 +56,7 @@ export function createDeadLetters(options: DeadLettersOptions): DeadLetters {
 
   async function open(): Promise<Sender> {
     const limit = (await topicLimit(admin, source.topic)) ?? source.maxMessageBytes;
-    await ensureTopic(admin, topic, { maxMessageBytes: limit + headroomBytes });
+    await ensureTopic(admin, topic, { maxMessageBytes: limit + deadLetterHeadroomBytes });
     const request = { topic, acks: -1, timeout: deliveryTimeoutMs };
     // What was inflated from a compressed batch may only fit when it is compressed again.
     return createSender({ connect, partitioner, request, deliveryTimeoutMs, compressAbove: limit, logger });

@@ -70,7 +70,7 @@ export async function serveHealth(options: HealthOptions): Promise<HealthServer>
     response.end(body);
   });
   server.unref();
-  const url = await listen(server, {
+  const listening = await listen(server, {
     host,
     port,
     hostOption: '--metrics-host',
@@ -79,7 +79,7 @@ export async function serveHealth(options: HealthOptions): Promise<HealthServer>
   });
 
   return {
-    url,
+    url: listening,
     close() {
       server.close();
       server.closeAllConnections();

@@ -1,5 +1,5 @@
 import { availableParallelism } from 'node:os';
-import { decodeRecord } from '@image-stream/codec';
+import { deadLetterTopicOf, decodeRecord } from '@image-stream/codec';
 import type { Limits } from '@image-stream/codec';
 import { openImageStore } from '@image-stream/image-io';
 import {
@@ -20,12 +20,7 @@ import type { RunContext, Summary } from '@image-stream/program';
 import kafkajs from 'kafkajs';
 import { createAssembler } from './assemble.ts';
 import { consume } from './consume.ts';
-import {
-  assertDeadLetters,
-  createDeadLetters,
-  deadLetterTopicOf,
-  stayingDeadLetters,
-} from './dead-letters.ts';
+import { assertDeadLetters, createDeadLetters, stayingDeadLetters } from './dead-letters.ts';
 import { findEnds, rewind } from './ends.ts';
 import { createPatience } from './fault.ts';
 import { createGaps } from './gaps.ts';
@@ -113,7 +108,7 @@ export async function run({
     });
     monitor.followLag(createLagReader(admin, topic, config.groupId, fromBeginning));
 
-    const deadLetterTopic = deadLetterTopicOf(values);
+    const deadLetterTopic = values['dead-letter-topic'] ?? deadLetterTopicOf(topic);
     const connect = (createPartitioner: kafkajs.ICustomPartitioner): kafkajs.Producer =>
       kafka.producer({ ...producerConfig(properties).producer, createPartitioner });
     const partitioner = kafkajs.Partitioners.DefaultPartitioner;

@@ -1,4 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
+import { deadLetterTopicOf } from '@image-stream/codec';
 import type { Limits } from '@image-stream/codec';
 import { describeRecord, thumbnailOf } from '@image-stream/image-io';
 import {
@@ -46,7 +47,7 @@ const deadLettersMs = 3000;
 export async function run(context: RunContext<typeof options>): Promise<Outcome> {
   const { values, logger, signal, path } = context;
   const { topic } = values;
-  const deadLetterTopic = values['dead-letter-topic'] ?? `${topic}.dead-letter`;
+  const deadLetterTopic = values['dead-letter-topic'] ?? deadLetterTopicOf(topic);
   assertTopicName(topic);
   assertTopicName(deadLetterTopic);
   const properties = await loadProperties(

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import { chunkType, defaultSource, imageType, maxChunkCount } from './cloudevents.ts';
 import type { Compression } from './compression.ts';
+import { deadLetterHeadroomBytes } from './dead-letter.ts';
 import { CodecError } from './errors.ts';
 import type { ByteSource, Image } from './image.ts';
 import { toPayload } from './payload.ts';
@@ -9,9 +10,6 @@ import { recordBytes } from './record.ts';
 import type { OutgoingRecord } from './record.ts';
 
 type Headers = Record<string, string>;
-
-/** A chunk leaves so much room below the limit that a dead-letter copy with its extra headers still fits. */
-const maxHeadroomBytes = 128 * 1024;
 
 /** The records of an image: one where it fits, else its chunks, in the order in which they are to be sent. */
 export async function* encodeCloudEvent(
@@ -76,7 +74,8 @@ function chunkHeaders(
 
 /** Bytes of the payload in each chunk but the last, which may have fewer. */
 function chunkBytes(key: string, headers: Headers, size: number, maxRecordBytes: number): number {
-  const headroom = Math.min(maxHeadroomBytes, Math.floor(maxRecordBytes / 2));
+  // So that a dead letter of a chunk still fits where the chunk did.
+  const headroom = Math.min(deadLetterHeadroomBytes, Math.floor(maxRecordBytes / 2));
   const bytes = maxRecordBytes - headroom - recordBytes(key, headers, 0);
   if (bytes < 1 || size / bytes > maxChunkCount) {
     throw new CodecError(

@@ -8,6 +8,16 @@ import type { ReceivedRecord } from './record.ts';
  */
 const prefix = '__connect.errors.';
 
+/** Bytes by which a dead letter may be larger than its record, for the headers that say why it is there. */
+export const deadLetterHeadroomBytes = 128 * 1024;
+
+const suffix = '.dead-letter';
+
+/** Where the dead letters of a topic go unless the user says otherwise; those of such a topic stay where they are. */
+export function deadLetterTopicOf(topic: string): string {
+  return topic.endsWith(suffix) ? topic : `${topic}${suffix}`;
+}
+
 /** Where a record failed, in Kafka Connect's terms: when its value was read, or when its image was put in place. */
 export type DeadLetterStage = 'VALUE_CONVERTER' | 'TASK_PUT';
 

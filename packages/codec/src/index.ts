@@ -30,7 +30,12 @@ export { chunkKey } from './chunk.ts';
 export { decodePayload } from './payload.ts';
 
 // For receivers that put records aside, and for those who look at them.
-export { deadLetterHeaders, deadLetterReason } from './dead-letter.ts';
+export {
+  deadLetterHeaders,
+  deadLetterHeadroomBytes,
+  deadLetterReason,
+  deadLetterTopicOf,
+} from './dead-letter.ts';
 export type { DeadLetterReason, DeadLetterStage, RecordPlace } from './dead-letter.ts';
 
 // For programs that offer a choice or handle pixels themselves.

@@ -1,3 +1,4 @@
+import { deadLetterHeadroomBytes, deadLetterTopicOf } from '@image-stream/codec';
 import {
   checkKafka,
   checkMachine,
@@ -12,7 +13,7 @@ import type { Check, Finding } from '@image-stream/doctor';
 import { consumerConfig, topicLimit } from '@image-stream/kafka-config';
 import { usesColor } from '@image-stream/program';
 import type { Outcome, RunContext } from '@image-stream/program';
-import { assertDeadLetters, deadLetterTopicOf } from '../dead-letters.ts';
+import { assertDeadLetters } from '../dead-letters.ts';
 import { sourcesOf } from '../run.ts';
 import { checkDirectory } from './directory.ts';
 import { groupCheck } from './group.ts';
@@ -26,12 +27,12 @@ export async function run({
   path,
   configOf,
 }: RunContext<typeof doctorOptions>): Promise<Outcome> {
-  const { topic } = values;
+  const { topic, 'dead-letter-topic': deadLetterTopic = deadLetterTopicOf(topic) } = values;
   assertDeadLetters(values);
   progress.start(() => `looking at this machine, the brokers and topic ${topic}`, logger);
   const checks = [
     topicCheck(topic),
-    ...(values['on-error'] === 'stop' ? [] : [deadLetterCheck(topic, deadLetterTopicOf(values))]),
+    ...(values['on-error'] === 'stop' ? [] : [deadLetterCheck(topic, deadLetterTopic)]),
   ];
   const findings = await Promise.all([
     checkMachine(),
@@ -100,11 +101,12 @@ function deadLetterCheck(topic: string, deadLetterTopic: string): Check {
 }
 
 function checkRoom(topic: string, limit: number | undefined, sourceLimit: number | undefined): Finding {
-  return limit !== undefined && sourceLimit !== undefined && limit < sourceLimit
+  const needed = sourceLimit === undefined ? 0 : sourceLimit + deadLetterHeadroomBytes;
+  return limit !== undefined && limit < needed
     ? warning(
         'dead letters',
-        `${topic} takes ${limit} bytes, less than the ${sourceLimit} of the topic: the consumer waits at a larger bad record`,
-        `kafka-configs.sh --alter --topic ${topic} --add-config max.message.bytes=${sourceLimit + 128 * 1024}`,
+        `${topic} takes ${limit} bytes, and the largest record of the topic with the reason up to ${needed}: the consumer waits at a larger one`,
+        `kafka-configs.sh --alter --topic ${topic} --add-config max.message.bytes=${needed}`,
       )
     : ok('dead letters', `${topic} exists`);
 }

@@ -1,7 +1,7 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { availableParallelism, tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { decodeRecord } from '@image-stream/codec';
+import { deadLetterTopicOf, decodeRecord } from '@image-stream/codec';
 import {
   assertTopicName,
   clientConfig,
@@ -16,7 +16,6 @@ import { createBudget, timing } from '@image-stream/program';
 import type { Outcome, RunContext } from '@image-stream/program';
 import kafkajs from 'kafkajs';
 import type { Admin } from 'kafkajs';
-import { deadLetterTopicOf } from '../dead-letters.ts';
 import { defaultMaxInFlightBytes, limitsOf, sourcesOf } from '../run.ts';
 import { assertSelection, isSelection } from '../select.ts';
 import { createBuckets } from './buckets.ts';
@@ -41,7 +40,7 @@ export async function run({
   configOf,
 }: RunContext<typeof verifyOptions>): Promise<Outcome> {
   const { topic } = values;
-  const deadLetterTopic = deadLetterTopicOf(values);
+  const deadLetterTopic = values['dead-letter-topic'] ?? deadLetterTopicOf(topic);
   assertSelection(values);
   assertTopicName(topic);
   const properties = await loadProperties(sourcesOf(values, { path, configOf }));

@@ -9,7 +9,7 @@ export class ListenError extends Error {
 }
 
 /** Where to listen, and which options say so. */
-export interface ListenOptions {
+interface ListenOptions {
   /** An address of this machine, or a name of one. */
   readonly host: string;
   /** 0 takes any that is free. */

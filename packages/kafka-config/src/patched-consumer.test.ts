@@ -4,7 +4,7 @@ import { createRequire } from 'node:module';
 import { startKafka } from '@image-stream/local-kafka';
 import kafkajs from 'kafkajs';
 import type { Assigner, Cluster, Kafka } from 'kafkajs';
-import { expect, onTestFinished, test } from 'vitest';
+import { expect, onTestFinished, test, vi } from 'vitest';
 import { untilServed } from './index.ts';
 
 const require = createRequire(import.meta.url);
@@ -32,6 +32,21 @@ test('what was asked for before the group was joined again is not handed out', a
 
   expect(await asked).toHaveLength(0);
   expect(await group.fetch(nodeId)).toMatchObject([{ messages: [{ offset: '0' }, {}, {}] }]);
+});
+
+test('no timer is set for the past, of which Node 24 warns, and none wakes the program up every millisecond', async () => {
+  const broker = await startKafka();
+  onTestFinished(() => broker.stop());
+  const kafka = new kafkajs.Kafka({ brokers: [broker.bootstrapServers], logLevel: 0 });
+  const timers = vi.spyOn(globalThis, 'setTimeout');
+  onTestFinished(() => timers.mockRestore());
+
+  await joinGroup(kafka, `topic-${randomUUID()}`);
+
+  const delays = timers.mock.calls.map(([, delay]) => delay ?? 0);
+  // Of how long a request may take, among others.
+  expect(Math.max(...delays)).toBeGreaterThan(1000);
+  expect(delays.filter((delay) => delay <= 1)).toEqual([]);
 });
 
 /** A member of a new group, the only one, that reads a new topic of two records. */

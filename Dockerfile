@@ -1,4 +1,4 @@
-# One build, two small images: docker build --target producer . and docker build --target consumer .
+# One build, three small images: docker build --target producer . and the same with consumer or gallery.
 
 FROM node:24-bookworm-slim AS build
 WORKDIR /src
@@ -8,8 +8,8 @@ COPY . .
 # workspace packages for that; none is left at run time, because the apps' bundles contain them.
 RUN --mount=type=cache,target=/pnpm-store \
     corepack pnpm install --frozen-lockfile && \
-    corepack pnpm --filter @image-stream/producer --filter @image-stream/consumer build && \
-    for app in producer consumer; do \
+    corepack pnpm --filter @image-stream/producer --filter @image-stream/consumer --filter @image-stream/gallery build && \
+    for app in producer consumer gallery; do \
       corepack pnpm --filter "@image-stream/$app" deploy --prod --config.inject-workspace-packages=true \
         "/deploy/$app" || exit 1; \
     done
@@ -31,4 +31,10 @@ RUN install --directory --owner=node --group=node /app/output
 COPY --from=build /deploy/consumer/package.json ./
 COPY --from=build /deploy/consumer/node_modules ./node_modules
 COPY --from=build /deploy/consumer/dist ./dist
+USER node
+
+FROM runtime AS gallery
+COPY --from=build /deploy/gallery/package.json ./
+COPY --from=build /deploy/gallery/node_modules ./node_modules
+COPY --from=build /deploy/gallery/dist ./dist
 USER node

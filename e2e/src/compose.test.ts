@@ -10,6 +10,7 @@ interface Service {
   readonly build?: { readonly context: string; readonly target: string };
   readonly profiles?: readonly string[];
   readonly user?: string;
+  readonly command?: readonly string[];
   readonly ports?: readonly string[];
   readonly volumes?: readonly string[];
   readonly environment: Readonly<Record<string, string>>;
@@ -43,7 +44,7 @@ test('only the broker starts without the profile apps', () => {
   expect(services.filter(([, service]) => service.profiles === undefined).map(([name]) => name)).toEqual([
     'kafka',
   ]);
-  expect(apps.map(([name]) => name)).toEqual(['producer', 'consumer']);
+  expect(apps.map(([name]) => name)).toEqual(['producer', 'consumer', 'gallery']);
 });
 
 describe('the broker', () => {
@@ -103,7 +104,7 @@ test('who waits for a healthy service names one that has a health check', () => 
       .filter(([, { condition }]) => condition === 'service_healthy')
       .map(([name]) => name),
   );
-  expect(awaited).toEqual(['kafka', 'kafka']);
+  expect(awaited).toEqual(['kafka', 'kafka', 'kafka']);
   expect(awaited.filter((name) => compose.services[name]?.healthcheck === undefined)).toEqual([]);
 });
 
@@ -143,16 +144,25 @@ describe.each(apps)('the image of the %s', (name, service) => {
       .map((one) => /^install --directory --owner=(\w+) --group=\w+ (\S+)$/.exec(one.value)?.slice(1));
     const user = lastOf('USER');
     for (const mount of service.volumes ?? []) {
-      const [volume, target] = mount.split(':');
+      const [volume, target, mode] = mount.split(':');
       expect(Object.keys(compose.volumes)).toContain(volume);
+      if (mode === 'ro') {
+        continue;
+      }
       expect(owned).toContainEqual([user, target]);
     }
-    expect(service.volumes ?? []).toHaveLength(name === 'consumer' ? 1 : 0);
+    expect(service.volumes ?? []).toHaveLength(name === 'producer' ? 0 : 1);
   });
 
   function lastOf(instruction: string): string | undefined {
     return instructions.findLast((one) => one.name === instruction)?.value;
   }
+});
+
+test('the gallery is published on loopback only, and listens where Docker reaches it', () => {
+  const { ports, command } = compose.services['gallery']!;
+  expect(ports).toEqual(['127.0.0.1:8080:8080']);
+  expect(command?.slice(0, 2)).toEqual(['--host', '0.0.0.0']);
 });
 
 test('every stage is built on a slim image of one major version of node, or on another stage', () => {

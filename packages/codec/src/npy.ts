@@ -16,7 +16,7 @@ import type { Limits } from './limits.ts';
  */
 const magic = Buffer.from('\x93NUMPY', 'latin1');
 
-/** NumPy itself refuses to parse longer headers of strangers. An image's takes 80 bytes. */
+/** NumPy itself refuses to parse longer headers of strangers. An image's takes 118 bytes. */
 const maxHeaderBytes = 10_000;
 
 /** More than enough of a file for `readNpyHeader`. */

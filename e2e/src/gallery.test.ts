@@ -112,14 +112,14 @@ withBrowser(`the page ${noBrowser ?? ''}`, () => {
     expect(errors).toEqual([]);
   });
 
-  test('shows an image that came in parts', async () => {
+  test('shows an image that came in chunks', async () => {
     const topic = await createTopic(1, '200000');
     const { page } = await openPage(await serve(topic));
     await succeed('producer', ['-t', topic, '-n', '1', '--width', '400', '--height', '500']);
     await expectPictures(page, 1);
     await tiles(page).first().click();
     await until(() => widthOf(page, '#viewer-image', 400));
-    await page.getByText(/one of \d+ parts/).waitFor();
+    await page.getByText(/one of \d+ chunks/).waitFor();
   });
 
   test('shows dead letters with their reasons, and their pictures where they have some', async () => {

@@ -37,7 +37,7 @@ export async function readPart(place: Place, options: PartOptions): Promise<Part
     const end = start + BigInt(partSize) < high ? start + BigInt(partSize) : high;
     for await (const record of reader.range(partition, start, end)) {
       const { description } = await describeRecord(record, limits);
-      // Of an image in parts, the first one stands for all.
+      // Of an image in chunks, the first one stands for all.
       if ((description.chunk?.index ?? 0) === 0) {
         items.push(itemOf(topic, description));
       }

@@ -13,8 +13,8 @@ export interface Wanted {
 }
 
 /**
- * The newest images of a topic by the timestamps of their records, the newest one last. Of an image in parts, the first
- * part stands for all; a record that holds none is there too, with its problem.
+ * The newest images of a topic by the timestamps of their records, the newest one last. Of an image in chunks, the first
+ * one stands for all; a record that holds none is there too, with its problem.
  *
  * @throws KafkaConfigError `REFUSED` for a partition that the topic does not have
  */

@@ -69,7 +69,7 @@ withBrowser(`the page ${noBrowser ?? ''}`, () => {
     const place = page.getByLabel('Go to a time');
     await place.fill('7@0');
     await place.press('Enter');
-    await page.getByText(`topic ${topic} has 1 partitions, and no 7`).waitFor();
+    await page.getByText(`topic ${topic} has 1 partition, and no 7`).waitFor();
     await place.fill('2099-01-01');
     await place.press('Enter');
     await page.getByText('There is nothing from there on.').waitFor();

@@ -1,6 +1,7 @@
 import { describeRecord } from '@image-stream/image-io';
 import { offsetsAt } from '@image-stream/kafka-config';
 import type { TopicReader } from '@image-stream/kafka-config';
+import { counted } from '@image-stream/program';
 import type { Admin } from 'kafkajs';
 import type { Limits } from '@image-stream/codec';
 import { itemOf } from './items.ts';
@@ -61,7 +62,7 @@ async function startsOf(
   const { positions } = place;
   const absent = [...positions.keys()].find((one) => one !== 'all' && !bounds.has(one));
   if (absent !== undefined) {
-    throw new NoPlaceError(`topic ${kafkaTopic} has ${bounds.size} partitions, and no ${absent}`);
+    throw new NoPlaceError(`topic ${kafkaTopic} has ${counted(bounds.size, 'partition')}, and no ${absent}`);
   }
   const wanted = [...bounds].flatMap(([partition, { low, high }]) => {
     const offset = positions.get(partition) ?? positions.get('all');

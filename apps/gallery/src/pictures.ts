@@ -24,6 +24,7 @@ import {
   thumbnailOf,
 } from '@image-stream/image-io';
 import type { TopicReader, TopicRecord } from '@image-stream/kafka-config';
+import { counted } from '@image-stream/program';
 import { itemOf, short } from './items.ts';
 import type { Details, TopicName } from './messages.ts';
 
@@ -98,7 +99,7 @@ export function createPictures({ topic, reader, directory, limits }: PicturesOpt
     const chunk = await chunkOf(record);
     if (chunk.size > maxAssembledBytes) {
       throw new NoPictureError(
-        `the image of ${chunk.size} bytes in ${chunk.count} chunks is too large for a preview; download it, or look at the consumer's file`,
+        `the image of ${chunk.size} bytes in ${counted(chunk.count, 'chunk')} is too large for a preview; download it, or look at the consumer's file`,
       );
     }
     const received: Uint8Array[] = [];
@@ -147,7 +148,9 @@ export function createPictures({ topic, reader, directory, limits }: PicturesOpt
       }
     }
     if (places.size < count) {
-      throw new NoPictureError(`only ${places.size} of the ${count} chunks of the image are in the topic`);
+      throw new NoPictureError(
+        `only ${places.size} of the ${counted(count, 'chunk')} of the image are in the topic`,
+      );
     }
     for (let next = 0; next < count; next += 1) {
       const chunkRecord = await reader.at(partition, places.get(next)!);

@@ -1,6 +1,7 @@
 import { CodecError } from './errors.ts';
 import { pixelBytes } from './image.ts';
 import type { PixelArray, Shape } from './image.ts';
+import { counted } from './text.ts';
 
 /** Bounds that are checked before anything is allocated. */
 export interface Limits {
@@ -25,7 +26,7 @@ export function assertPayloadBytes(bytes: number, { maxImageBytes }: Required<Li
   if (bytes > maxImageBytes) {
     throw new CodecError(
       'LIMIT_EXCEEDED',
-      `payload of ${bytes} bytes exceeds the limit of ${maxImageBytes} bytes`,
+      `payload of ${counted(bytes, 'byte')} exceeds the limit of ${counted(maxImageBytes, 'byte')}`,
     );
   }
 }

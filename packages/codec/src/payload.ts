@@ -7,6 +7,7 @@ import { assertPayloadBytes } from './limits.ts';
 import type { Limits } from './limits.ts';
 import { npyMediaType, sniffMediaType } from './media-type.ts';
 import { decodeNpy, encodeNpy, npyHeadBytes, readNpyHeader } from './npy.ts';
+import { counted } from './text.ts';
 
 /** What travels: bytes, and what they are. */
 export interface Payload {
@@ -68,7 +69,7 @@ export async function decodePayload(
   if (mediaType === undefined) {
     throw new CodecError(
       'UNSUPPORTED',
-      `payload of ${bytes.length} bytes is not a PNG, JPEG, WebP, AVIF, TIFF, GIF or NPY file`,
+      `payload of ${counted(bytes.length, 'byte')} is not a PNG, JPEG, WebP, AVIF, TIFF, GIF or NPY file`,
     );
   }
   return mediaType === npyMediaType ? decodeNpy(bytes, limits) : { mediaType, bytes };

@@ -10,7 +10,7 @@ import {
 } from '@image-stream/doctor';
 import type { Check, Finding } from '@image-stream/doctor';
 import { consumerConfig, topicLimit } from '@image-stream/kafka-config';
-import { usesColor } from '@image-stream/program';
+import { counted, usesColor } from '@image-stream/program';
 import type { Outcome, RunContext } from '@image-stream/program';
 import { assertDeadLetters, deadLetterTopicOf } from '../dead-letters.ts';
 import { sourcesOf } from '../run.ts';
@@ -103,7 +103,7 @@ function checkRoom(topic: string, limit: number | undefined, sourceLimit: number
   return limit !== undefined && sourceLimit !== undefined && limit < sourceLimit
     ? warning(
         'dead letters',
-        `${topic} takes ${limit} bytes, less than the ${sourceLimit} of the topic: the consumer waits at a larger bad record`,
+        `${topic} takes ${counted(limit, 'byte')}, less than the ${sourceLimit} of the topic: the consumer waits at a larger bad record`,
         `kafka-configs.sh --alter --topic ${topic} --add-config max.message.bytes=${sourceLimit + 128 * 1024}`,
       )
     : ok('dead letters', `${topic} exists`);

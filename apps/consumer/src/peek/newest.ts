@@ -3,6 +3,7 @@ import { describeRecord } from '@image-stream/image-io';
 import type { RecordDescription } from '@image-stream/image-io';
 import { KafkaConfigError, readNewest } from '@image-stream/kafka-config';
 import type { TopicReader } from '@image-stream/kafka-config';
+import { counted } from '@image-stream/program';
 
 /** Which images to look at. */
 export interface Wanted {
@@ -27,7 +28,10 @@ export async function newestImages(
   const bounds = await reader.offsets();
   const absent = partitions?.find((partition) => !bounds.has(partition));
   if (absent !== undefined) {
-    throw new KafkaConfigError('REFUSED', `topic '${topic}' has ${bounds.size} partitions, and no ${absent}`);
+    throw new KafkaConfigError(
+      'REFUSED',
+      `topic '${topic}' has ${counted(bounds.size, 'partition')}, and no ${absent}`,
+    );
   }
   const found: RecordDescription[] = [];
   for (const [partition, ends] of bounds) {

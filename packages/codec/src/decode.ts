@@ -22,6 +22,7 @@ const openingBrace = 0x7b;
  *
  * The image's bytes share the record's memory where nothing had to be decompressed.
  *
+ * @param limits Default: those of `Limits`
  * @throws CodecError, and nothing else, on bad input
  */
 export async function decodeRecord(record: ReceivedRecord, limits?: Limits): Promise<Decoded> {

@@ -16,7 +16,11 @@ const GiB = 1024 ** 3;
 /** Inflated pixels never take more than this, whatever a shape says. */
 const maxInflatedBytes = GiB;
 
-/** The complete form of the limits. */
+/**
+ * The complete form of the limits.
+ *
+ * @param limits those that are to be others than the defaults of `Limits`. Default: none
+ */
 export function resolveLimits(limits: Limits = {}): Required<Limits> {
   return { maxImageBytes: 4 * GiB, maxImagePixels: 16383 ** 2, ...limits };
 }

@@ -46,6 +46,9 @@ function chooseEncoding(npy: Buffer, compression: Compression): ContentEncoding 
 /**
  * The image in a payload. What it is, its first bytes say: declared types are often wrong or
  * missing, and a file must not be saved as what it is not.
+ *
+ * @throws CodecError `UNSUPPORTED` for a payload of no known type, or with a content-encoding and no NPY file in it;
+ * `LIMIT_EXCEEDED`, `CORRUPT_PAYLOAD`, and as `decodeNpy`
  */
 export async function decodePayload(
   bytes: Uint8Array,

@@ -14,8 +14,8 @@ const maxCharacters = 40;
 export function describeTable(
   records: readonly RecordDescription[],
   pictures: ReadonlyMap<RecordDescription, string> = new Map(),
-  now = Date.now(),
 ): string {
+  const now = Date.now();
   const rows = records.map((record) => cellsOf(record, now));
   const widths = heads.map((head, column) =>
     Math.max(head.length, ...rows.map((row) => row[column]!.length)),

@@ -71,3 +71,51 @@ test('docs/OPERATIONS.md explains the codes of all errors, and no others', () =>
   expect(Object.keys(inSource)).toContain('CodecError');
   expect(Object.fromEntries(documented)).toEqual(inSource);
 });
+
+/** The files and folders that the file map of docs/DESIGN.md names, by the folders that it details. */
+function fileMap(): Record<string, string[]> {
+  const [, map = ''] = section('docs/DESIGN.md', '## File map').split('```\n');
+  const named = new Map<string, Set<string>>();
+  let [top, folder] = ['', ''];
+  for (const line of map.split('\n')) {
+    const [, indent, first, rest] = /^( *)(\S*)(.*)$/.exec(line)!;
+    if (indent === '') {
+      top = first!;
+      continue;
+    }
+    // `  peek/    the command peek: options.ts ...`: what follows is in that folder, until a line of two spaces again.
+    const isFolder = indent!.length === 2 && first!.endsWith('/');
+    if (indent!.length === 2) {
+      folder = isFolder ? `${top}/${first!.slice(0, -1)}` : top;
+    }
+    if (isFolder) {
+      note(top, first!);
+    }
+    for (const [name] of (isFolder ? rest! : line).matchAll(/[\w-]+(?:\.ts|\.mjs|\/(?= ))/g)) {
+      note(folder, name);
+    }
+  }
+  return Object.fromEntries([...named].map(([name, names]) => [name, [...names].toSorted()]));
+
+  function note(inFolder: string, name: string): void {
+    named.set(inFolder, (named.get(inFolder) ?? new Set()).add(name));
+  }
+}
+
+/** What a folder has: its folders, and its source files without those of tests. */
+function sourcesOf(folder: string): string[] {
+  return readdirSync(new URL(`../../${folder}`, import.meta.url), { withFileTypes: true })
+    .map((entry) => (entry.isDirectory() ? `${entry.name}/` : entry.name))
+    .filter((name) => /(\.ts|\.mjs|\/)$/.test(name) && !/\.test(-support)?\.ts$/.test(name))
+    .toSorted();
+}
+
+test('the file map of docs/DESIGN.md names the files that there are, and no others', () => {
+  const documented = fileMap();
+  const detailed = Object.keys(documented);
+
+  expect(detailed).toEqual(
+    expect.arrayContaining([...list('apps').map((name) => `apps/${name}/src`), 'bench/src', 'scripts']),
+  );
+  expect(documented).toEqual(Object.fromEntries(detailed.map((folder) => [folder, sourcesOf(folder)])));
+});

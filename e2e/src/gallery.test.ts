@@ -69,7 +69,7 @@ withBrowser(`the page ${noBrowser ?? ''}`, () => {
     const place = page.getByLabel('Go to a time');
     await place.fill('7@0');
     await place.press('Enter');
-    await page.getByText(`topic ${topic} has 1 partitions, and no 7`).waitFor();
+    await page.getByText(`topic ${topic} has 1 partition, and no 7`).waitFor();
     await place.fill('2099-01-01');
     await place.press('Enter');
     await page.getByText('There is nothing from there on.').waitFor();
@@ -112,14 +112,14 @@ withBrowser(`the page ${noBrowser ?? ''}`, () => {
     expect(errors).toEqual([]);
   });
 
-  test('shows an image that came in parts', async () => {
+  test('shows an image that came in chunks', async () => {
     const topic = await createTopic(1, '200000');
     const { page } = await openPage(await serve(topic));
     await succeed('producer', ['-t', topic, '-n', '1', '--width', '400', '--height', '500']);
     await expectPictures(page, 1);
     await tiles(page).first().click();
     await until(() => widthOf(page, '#viewer-image', 400));
-    await page.getByText(/one of \d+ parts/).waitFor();
+    await page.getByText(/one of \d+ chunks/).waitFor();
   });
 
   test('shows dead letters with their reasons, and their pictures where they have some', async () => {

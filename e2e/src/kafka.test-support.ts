@@ -138,13 +138,3 @@ export async function setTopicLimit(topic: string, value: string): Promise<void>
   const resource = { type: kafkajs.ConfigResourceTypes.TOPIC, name: topic, configEntries };
   await withAdmin((admin) => admin.alterConfigs({ validateOnly: false, resources: [resource] }));
 }
-
-/** Removes what comes before an offset of partition 0, as retention does. */
-export async function deleteRecords(topic: string, before: number): Promise<void> {
-  const partitions = [{ partition: 0, offset: String(before) }];
-  await withAdmin(async (admin) => {
-    // kafkajs removes records of topics only that it was asked about before.
-    await admin.fetchTopicOffsets(topic);
-    await admin.deleteTopicRecords({ topic, partitions });
-  });
-}

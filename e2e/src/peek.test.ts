@@ -10,11 +10,11 @@ interface Peeked {
   readonly id?: string;
   readonly customerId?: string;
   readonly partition: number;
-  readonly parts?: number;
+  readonly chunks?: number;
   readonly problem?: string;
 }
 
-test('the newest images are shown, the newest one last, in parts or not, and no group sees it', async () => {
+test('the newest images are shown, the newest one last, in chunks or not, and no group sees it', async () => {
   const topic = await createTopic(3, '200000');
   for (const id of ['a', 'b', 'c', 'd']) {
     await send(topic, { key: id, value: await png('teal'), headers: { ...event, ce_id: id } });
@@ -23,8 +23,8 @@ test('the newest images are shown, the newest one last, in parts or not, and no 
   await succeed('producer', ['-t', topic, '-n', '1', '-cid', 'harbour', ...noise]);
 
   expect(
-    (await peek(topic, '-n', '3')).map(({ id, parts }) => (parts === undefined ? id : 'in parts')),
-  ).toEqual(['c', 'd', 'in parts']);
+    (await peek(topic, '-n', '3')).map(({ id, chunks }) => (chunks === undefined ? id : 'in chunks')),
+  ).toEqual(['c', 'd', 'in chunks']);
   expect((await peek(topic, '--customer', 'garden')).map(({ id }) => id)).toEqual(['a', 'b', 'c', 'd']);
   const all = await peek(topic);
   const { partition } = all[0]!;

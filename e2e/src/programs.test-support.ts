@@ -54,7 +54,7 @@ export function run(
   const child = spawn(command, args, {
     cwd,
     stdio: ['ignore', 'pipe', 'pipe'],
-    // As on a terminal, which is what most tests read;
+    // Logs as on a terminal, which is what most tests read: without one, they would be JSON.
     env: {
       PATH,
       HOME,

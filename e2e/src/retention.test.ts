@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { filesIn, temporaryFolder } from './files.test-support.ts';
-import { committed, createTopic, deleteRecords, ends } from './kafka.test-support.ts';
+import { committed, createTopic, ends, removeBefore } from './kafka.test-support.ts';
 import { start, succeed, summaryOf } from './programs.test-support.ts';
 
 const small = ['--width', '16', '--height', '16'];
@@ -13,7 +13,7 @@ test('records that were removed before they were read are counted, loudly', asyn
   expect(await succeed('consumer', args)).toMatchObject({ images: 3, removed: 0 });
 
   await succeed('producer', ['-n', '7', '-t', topic, ...small]);
-  await deleteRecords(topic, 8);
+  await removeBefore(topic, 8);
   const { exitCode, stdout, stderr } = await start('consumer', args).ended;
   expect(stderr).toContain(`5 records of ${topic}[0], from offset 3 to 7, were removed before being read`);
   expect(summaryOf(stdout)).toMatchObject({ images: 2, removed: 5 });
@@ -32,7 +32,7 @@ test('also where nothing is left to read', async () => {
   await succeed('producer', ['-n', '1', '-t', topic, ...small]);
   await succeed('consumer', args);
   await succeed('producer', ['-n', '2', '-t', topic, ...small]);
-  await deleteRecords(topic, 3);
+  await removeBefore(topic, 3);
   const { exitCode, stdout, stderr } = await start('consumer', args).ended;
   expect(stderr).toContain(`2 records of ${topic}[0], from offset 1 to 2, were removed`);
   expect(summaryOf(stdout)).toMatchObject({ images: 0, removed: 2 });
@@ -52,7 +52,7 @@ test('also while the consumer runs', async () => {
   // It stands still, as on a machine that is busy with something else, while records come and go.
   consumer.process.kill('SIGSTOP');
   await succeed('producer', ['-n', '6', '-t', topic, ...small]);
-  await deleteRecords(topic, 6);
+  await removeBefore(topic, 6);
   expect(await ends(topic)).toBe(2);
   consumer.process.kill('SIGCONT');
   await expect.poll(() => committed(topic, topic), { timeout: 30_000 }).toEqual([8]);

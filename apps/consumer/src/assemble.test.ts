@@ -196,7 +196,7 @@ describe('refused', () => {
     const [first] = chunksOf('image', [10, 10]);
     const upload = await ended(assembler(), { ...first!, bytes: Buffer.alloc(21) }, 0);
     await expect(upload.image()).rejects.toMatchObject({
-      message: `1 of 2 chunks of image image make 21 bytes, but they announce 20 bytes with ${first!.sha256}`,
+      message: `1 of 2 chunks of image image made 21 bytes, but announced 20 bytes with ${first!.sha256}`,
     });
     await upload.remove();
   });

@@ -1,6 +1,7 @@
 import { chunkKey } from '@image-stream/codec';
 import type { Chunk } from '@image-stream/codec';
 import { ImageIoError } from '@image-stream/image-io';
+import { counted } from '@image-stream/program';
 import type { Delivery } from './delivery.ts';
 import { createUpload } from './upload.ts';
 import type { Upload, UploadOptions } from './upload.ts';
@@ -89,7 +90,7 @@ export function createAssembler(options: AssemblerOptions): Assembler {
       if (chunk.size > maxBytes) {
         throw new ImageIoError(
           'LIMIT_EXCEEDED',
-          `image ${chunk.id} of ${chunk.size} bytes exceeds the ${maxBytes} bytes of --max-incomplete-bytes`,
+          `image ${chunk.id} of ${chunk.size} bytes exceeds the ${counted(maxBytes, 'byte')} of --max-incomplete-bytes`,
         );
       }
       const { partition, timestamp } = delivery.record;

@@ -1,6 +1,12 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { createOffsetTracker } from './offsets.ts';
+import type { OffsetTracker } from './offsets.ts';
+
+/** How far partition 0 is done, whose first record is at `first`. */
+function position(tracker: OffsetTracker, first: bigint): bigint {
+  return tracker.uncommitted()[0]?.offset ?? first;
+}
 
 describe('the lowest record that is not done holds the position', () => {
   test('whatever the order in which records get done', () => {
@@ -8,13 +14,13 @@ describe('the lowest record that is not done holds the position', () => {
     for (const offset of [5n, 6n, 7n]) {
       expect(tracker.begin(0, offset)).toBe(true);
     }
-    expect(tracker.position(0)).toBe(5n);
+    expect(position(tracker, 5n)).toBe(5n);
     tracker.done(0, 7n);
-    expect(tracker.position(0)).toBe(5n);
+    expect(position(tracker, 5n)).toBe(5n);
     tracker.done(0, 5n);
-    expect(tracker.position(0)).toBe(6n);
+    expect(position(tracker, 5n)).toBe(6n);
     tracker.done(0, 6n);
-    expect(tracker.position(0)).toBe(8n);
+    expect(position(tracker, 5n)).toBe(8n);
   });
 
   test('each partition by itself', () => {
@@ -23,7 +29,6 @@ describe('the lowest record that is not done holds the position', () => {
     tracker.begin(1, 40n);
     tracker.done(1, 40n);
     expect(tracker.uncommitted()).toEqual([{ partition: 1, offset: 41n }]);
-    expect(tracker.position(2)).toBeUndefined();
   });
 
   test('offsets beyond 2^53 stay exact', () => {
@@ -43,9 +48,9 @@ test('the end of a batch moves the position past records that were never handed 
   const tracker = createOffsetTracker();
   tracker.begin(0, 3n);
   tracker.reached(0, 9n);
-  expect(tracker.position(0)).toBe(3n);
+  expect(position(tracker, 3n)).toBe(3n);
   tracker.done(0, 3n);
-  expect(tracker.position(0)).toBe(9n);
+  expect(position(tracker, 3n)).toBe(9n);
 });
 
 test('what the broker confirmed is not committed again, and a late confirmation moves nothing back', () => {
@@ -66,6 +71,7 @@ test('for any gaps and any order: never ahead of a record in work, and at the en
       const tracker = createOffsetTracker();
       let last = -1n;
       const inWork = steps.map((step) => (last += step));
+      const first = inWork[0]!;
       for (const offset of inWork) {
         tracker.begin(0, offset);
       }
@@ -73,7 +79,7 @@ test('for any gaps and any order: never ahead of a record in work, and at the en
         const [offset] = inWork.splice(choices.next().value! % inWork.length, 1);
         tracker.done(0, offset!);
         const lowest = inWork.toSorted((a, b) => Number(a - b))[0] ?? last + 1n;
-        expect(tracker.position(0)).toBe(lowest);
+        expect(position(tracker, first)).toBe(lowest);
       }
     }),
   );

@@ -24,8 +24,6 @@ export interface OffsetTracker {
   inWork(): number;
   /** The record that comes next in a partition; undefined before its first one. */
   next(partition: number): bigint | undefined;
-  /** How far a partition is done. */
-  position(partition: number): bigint | undefined;
 }
 
 interface PartitionState {
@@ -94,9 +92,5 @@ export function createOffsetTracker(): OffsetTracker {
       return records;
     },
     next: (partition) => partitions.get(partition)?.next,
-    position(partition) {
-      const state = partitions.get(partition);
-      return state === undefined ? undefined : position(state);
-    },
   };
 }

@@ -9,6 +9,7 @@ import type {
   RecordPlace,
 } from '@image-stream/codec';
 import { fileSource, ImageIoError } from '@image-stream/image-io';
+import { counted } from '@image-stream/program';
 import type { Delivery } from './delivery.ts';
 import { jsonLines } from './json-lines.ts';
 
@@ -203,8 +204,8 @@ export function createUpload(
     if (actual !== sha256) {
       throw new ImageIoError(
         'INVALID_IMAGE',
-        `${parts.size} of ${count} chunks of image ${id} make ${payloadBytes} bytes` +
-          `${actual === undefined ? '' : ` with SHA-256 ${actual}`}, but they announce ${size} bytes with ${sha256}`,
+        `${parts.size} of ${counted(count, 'chunk')} of image ${id} made ${counted(payloadBytes, 'byte')}` +
+          `${actual === undefined ? '' : ` with SHA-256 ${actual}`}, but announced ${counted(size, 'byte')} with ${sha256}`,
       );
     }
     return { id, ...attributes, file, size, sha256 };

@@ -17,14 +17,14 @@ test('begins with the newest records, which are no traffic', async () => {
   expect(problems.filter((problem) => problem !== undefined)).toEqual([]);
 });
 
-test('tells of an image in parts once for each part, always as the same item', async () => {
-  const parts = await image('a', 3000);
-  expect(parts.length).toBeGreaterThan(1);
-  const { items, traffic } = await followed([], { backlog: 10, comes: parts });
+test('tells of an image in chunks once for each chunk, always as the same item', async () => {
+  const chunkRecords = await image('a', 3000);
+  expect(chunkRecords.length).toBeGreaterThan(1);
+  const { items, traffic } = await followed([], { backlog: 10, comes: chunkRecords });
   expect(items.map(({ offset, chunks }) => [offset, chunks?.have])).toEqual(
-    parts.map((_, index) => ['0', index + 1]),
+    chunkRecords.map((_, index) => ['0', index + 1]),
   );
-  expect(traffic).toEqual(parts.map((_, index) => index === parts.length - 1));
+  expect(traffic).toEqual(chunkRecords.map((_, index) => index === chunkRecords.length - 1));
 });
 
 test('says what keeps it from reading, and goes on', async () => {

@@ -38,7 +38,7 @@ const maxBehind = 400n;
 const boundsIntervalMs = 2000;
 const retryMs = 1000;
 
-/** Images in parts of which the number of parts is counted. */
+/** Images in chunks of which the number of chunks is counted. */
 const maxUploads = 1000;
 
 /** Follows a topic until `signal` is aborted: the newest records first, then what comes. */
@@ -97,7 +97,7 @@ function later(one: bigint, other: bigint): bigint {
   return one > other ? one : other;
 }
 
-/** Makes items of records: one of each image, even where it comes in parts. */
+/** Makes items of records: one of each image, even where it comes in chunks. */
 function createTaker({ topic, describe, listener }: FeedOptions) {
   const uploads = new Map<string, { item: Item; readonly have: Set<number> }>();
 

@@ -5,7 +5,7 @@
 /** The two topics that are shown. */
 export type TopicName = 'images' | 'dead-letters';
 
-/** A record of a picture, or of the first part of one. */
+/** A record of a picture, or of the first chunk of one. */
 export interface Item {
   readonly topic: TopicName;
   readonly partition: number;

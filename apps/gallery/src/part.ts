@@ -1,6 +1,7 @@
 import { describeRecord } from '@image-stream/image-io';
 import { offsetsAt } from '@image-stream/kafka-config';
 import type { TopicReader } from '@image-stream/kafka-config';
+import { counted } from '@image-stream/program';
 import type { Admin } from 'kafkajs';
 import type { Limits } from '@image-stream/codec';
 import { itemOf } from './items.ts';
@@ -37,7 +38,7 @@ export async function readPart(place: Place, options: PartOptions): Promise<Part
     const end = start + BigInt(partSize) < high ? start + BigInt(partSize) : high;
     for await (const record of reader.range(partition, start, end)) {
       const { description } = await describeRecord(record, limits);
-      // Of an image in parts, the first one stands for all.
+      // Of an image in chunks, the first one stands for all.
       if ((description.chunk?.index ?? 0) === 0) {
         items.push(itemOf(topic, description));
       }
@@ -61,7 +62,7 @@ async function startsOf(
   const { positions } = place;
   const absent = [...positions.keys()].find((one) => one !== 'all' && !bounds.has(one));
   if (absent !== undefined) {
-    throw new NoPlaceError(`topic ${kafkaTopic} has ${bounds.size} partitions, and no ${absent}`);
+    throw new NoPlaceError(`topic ${kafkaTopic} has ${counted(bounds.size, 'partition')}, and no ${absent}`);
   }
   const wanted = [...bounds].flatMap(([partition, { low, high }]) => {
     const offset = positions.get(partition) ?? positions.get('all');

@@ -24,6 +24,7 @@ import {
   thumbnailOf,
 } from '@image-stream/image-io';
 import type { TopicReader, TopicRecord } from '@image-stream/kafka-config';
+import { counted } from '@image-stream/program';
 import { itemOf, short } from './items.ts';
 import type { Details, TopicName } from './messages.ts';
 
@@ -67,10 +68,10 @@ export interface PicturesOptions {
 /** Pixels a side: sharp on screens of twice the resolution. */
 export const thumbnailSide = 440;
 
-/** Of an image that came in parts: more is not put together in memory. */
+/** Of an image that came in chunks: more is not put together in memory. */
 const maxAssembledBytes = 64 * 1024 ** 2;
 
-/** Parts of several images may be mixed; how many records there may be for each one that is looked for. */
+/** Chunks of several images may be mixed; how many records there may be for each one that is looked for. */
 const spread = 16n;
 const margin = 256n;
 
@@ -93,19 +94,23 @@ export function createPictures({ topic, reader, directory, limits }: PicturesOpt
     return { record, description, content: content ?? (await assembled(record)) };
   }
 
-  /** The image that a record carries a part of, where it fits. */
+  /** The image that a record carries a chunk of, where it fits. */
   async function assembled(record: TopicRecord): Promise<Content> {
     const chunk = await chunkOf(record);
     if (chunk.size > maxAssembledBytes) {
       throw new NoPictureError(
-        `the image of ${chunk.size} bytes in ${chunk.count} parts is too large for a preview; download it, or look at the consumer's file`,
+        `the image of ${chunk.size} bytes in ${counted(chunk.count, 'chunk')} is too large for a preview; download it, or look at the consumer's file`,
       );
     }
-    const parts: Uint8Array[] = [];
-    for await (const part of payloadOf(record, chunk)) {
-      parts.push(part);
+    const received: Uint8Array[] = [];
+    for await (const bytes of payloadOf(record, chunk)) {
+      received.push(bytes);
     }
-    const content = await decodePayload(Buffer.concat(parts), chunk.contentEncoding, resolveLimits(limits));
+    const content = await decodePayload(
+      Buffer.concat(received),
+      chunk.contentEncoding,
+      resolveLimits(limits),
+    );
     if (!isPixelArray(content)) {
       await inspectImage(byteSource(content.bytes), limits);
     }
@@ -115,12 +120,12 @@ export function createPictures({ topic, reader, directory, limits }: PicturesOpt
   async function chunkOf(record: TopicRecord): Promise<Chunk> {
     const decoded = await decodeRecord(record, limits);
     if (decoded.kind !== 'chunk') {
-      throw new NoPictureError('the record is no part of an image');
+      throw new NoPictureError('the record is no chunk of an image');
     }
     return decoded.chunk;
   }
 
-  /** The parts of an image in their order, one in memory at a time; it has to look for them first. */
+  /** The bytes of an image's chunks in their order, one in memory at a time; it has to look for them first. */
   async function* payloadOf(
     record: TopicRecord,
     { index, count, ...chunk }: Chunk,
@@ -143,14 +148,16 @@ export function createPictures({ topic, reader, directory, limits }: PicturesOpt
       }
     }
     if (places.size < count) {
-      throw new NoPictureError(`only ${places.size} of the ${count} parts of the image are in the topic`);
+      throw new NoPictureError(
+        `only ${places.size} of the ${counted(count, 'chunk')} of the image are in the topic`,
+      );
     }
     for (let next = 0; next < count; next += 1) {
-      const part = await reader.at(partition, places.get(next)!);
-      if (part === undefined) {
-        throw new NoPictureError(`part ${next} of the image has just been removed from the topic`);
+      const chunkRecord = await reader.at(partition, places.get(next)!);
+      if (chunkRecord === undefined) {
+        throw new NoPictureError(`chunk ${next} of the image has just been removed from the topic`);
       }
-      yield (await chunkOf(part)).bytes;
+      yield (await chunkOf(chunkRecord)).bytes;
     }
   }
 
@@ -262,12 +269,12 @@ function served(
   };
 }
 
-/** A stream whose first part is there, so that it is known what it is, and that it can be had at all. */
+/** A stream whose first piece is there, so that it is known what it is, and that it can be had at all. */
 async function begun(
-  parts: AsyncGenerator<Uint8Array>,
+  payload: AsyncGenerator<Uint8Array>,
   { id, contentEncoding }: Chunk,
 ): Promise<Omit<Served, 'size'>> {
-  const first = await parts.next();
+  const first = await payload.next();
   const bytes = first.done === true ? new Uint8Array() : first.value;
   const mediaType = contentEncoding === undefined ? sniffMediaType(bytes) : undefined;
   return {
@@ -275,7 +282,7 @@ async function begun(
     filename: `${safeName(id)}.${extensionOf(mediaType ?? '') ?? 'bin'}`,
     bytes: (async function* all() {
       yield bytes;
-      yield* parts;
+      yield* payload;
     })(),
   };
 }

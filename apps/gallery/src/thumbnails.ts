@@ -2,8 +2,6 @@ import { createBudget } from '@image-stream/program';
 
 /** Small pictures in memory, bounded in number and bytes: the ones that were asked for longest ago go first. */
 export interface Thumbnails {
-  /** How many there are, and what they take. */
-  readonly size: { readonly count: number; readonly bytes: number };
   /**
    * The one of a record; it is made where it is not there.
    *
@@ -52,9 +50,6 @@ export function createThumbnails(limits = { maxCount, maxBytes }): Thumbnails {
   }
 
   return {
-    get size() {
-      return { count: kept.size, bytes };
-    },
     async get(key, cost, make) {
       const thumbnail = kept.get(key);
       if (thumbnail !== undefined) {

@@ -137,6 +137,6 @@ function describeDryRun({
   const problems = failed === 0 ? '' : `, ${failed} CANNOT be sent`;
   return [
     `would send ${counted(images, 'image')}${problems}: ${sizes(payloadBytes, wireBytes)}, ${counted(records, 'record')}`,
-    `That is with records of at most ${maxRequestSize} bytes (--max-request-size); where the topic takes less, large images make more. Nothing was sent.`,
+    `That is with records of at most ${counted(maxRequestSize, 'byte')} (--max-request-size); where the topic takes less, large images make more. Nothing was sent.`,
   ].join('\n');
 }

@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { CodecError, encodeImage, isPixelArray, pythonShape } from '@image-stream/codec';
 import type { Image, OutgoingRecord, Shape } from '@image-stream/codec';
 import { decodePixels, encodingNeeded, fileSource, transcode, transcodeToFile } from '@image-stream/image-io';
+import { counted } from '@image-stream/program';
 import type { Logger } from '@image-stream/program';
 import type { ProducerOptions } from './options.ts';
 
@@ -89,6 +90,6 @@ function isForeign(shape: Shape): boolean {
 function warnOfShape([height, width, channels = 1]: Shape, logger: Pick<Logger, 'warn'>): void {
   logger.warn(
     `the Python application reads ${pythonShape[1]} x ${pythonShape[0]} only; it will not show ${width} x ${height}` +
-      (channels === 3 ? '' : ` of ${channels} channels`),
+      (channels === 3 ? '' : ` of ${counted(channels, 'channel')}`),
   );
 }

@@ -8,6 +8,7 @@ import { toPayload } from './payload.ts';
 import type { Payload } from './payload.ts';
 import { recordBytes } from './record.ts';
 import type { OutgoingRecord } from './record.ts';
+import { counted } from './text.ts';
 
 type Headers = Record<string, string>;
 
@@ -80,7 +81,7 @@ function chunkBytes(key: string, headers: Headers, size: number, maxRecordBytes:
   if (bytes < 1 || size / bytes > maxChunkCount) {
     throw new CodecError(
       'LIMIT_EXCEEDED',
-      `image of ${size} bytes does not fit ${maxChunkCount} chunks in records of ${maxRecordBytes} bytes`,
+      `image of ${counted(size, 'byte')} does not fit ${maxChunkCount} chunks in records of ${counted(maxRecordBytes, 'byte')}`,
     );
   }
   return bytes;

@@ -10,7 +10,7 @@ import type { Chunk } from './chunk.ts';
 import { headerText, lastValue } from './headers.ts';
 import { decodePayload } from './payload.ts';
 import type { ReceivedRecord } from './record.ts';
-import { describe, fromBase64, toJsonObject, toText, toTime } from './text.ts';
+import { counted, describe, fromBase64, toJsonObject, toText, toTime } from './text.ts';
 
 /*
  * CloudEvents 1.0 in Kafka's binary content mode: attributes are headers, the value is the
@@ -234,7 +234,7 @@ function assertIntact(attributes: Attributes, payload: Uint8Array): void {
   if (size !== undefined && size !== String(payload.length)) {
     throw new CodecError(
       'CORRUPT_PAYLOAD',
-      `payload has ${payload.length} bytes, but payloadsize says ${describe(size)}`,
+      `payload has ${counted(payload.length, 'byte')}, but payloadsize says ${describe(size)}`,
     );
   }
   const expected = attributes('payloadsha256');

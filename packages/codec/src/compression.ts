@@ -1,6 +1,7 @@
 import { promisify } from 'node:util';
 import * as zlib from 'node:zlib';
 import { CodecError } from './errors.ts';
+import { counted } from './text.ts';
 
 /** What a `content-encoding` header can say: zlib (RFC 1950), gzip (RFC 1952), Brotli (RFC 7932). */
 export type ContentEncoding = 'deflate' | 'gzip' | 'br';
@@ -93,7 +94,7 @@ export async function inflate(bytes: Uint8Array, encoding: ContentEncoding, size
   if (inflated.length !== size) {
     throw new CodecError(
       'CORRUPT_PAYLOAD',
-      `${encoding} data inflates to ${inflated.length} bytes, not ${size}`,
+      `${encoding} data inflates to ${counted(inflated.length, 'byte')}, not ${size}`,
     );
   }
   return inflated;
@@ -120,7 +121,7 @@ export async function inflateHead(
 function corrupt(encoding: ContentEncoding, size: number, cause: unknown): CodecError {
   const tooLarge = (cause as NodeJS.ErrnoException).code === 'ERR_BUFFER_TOO_LARGE';
   const reason = tooLarge
-    ? `inflates to more than the ${size} bytes announced`
+    ? `inflates to more than the ${counted(size, 'byte')} announced`
     : `is damaged: ${(cause as Error).message}`;
   return new CodecError('CORRUPT_PAYLOAD', `${encoding} data ${reason}`, { cause });
 }

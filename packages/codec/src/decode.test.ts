@@ -47,6 +47,12 @@ test.each<[name: string, value: Buffer | null, code: string]>([
   await expect(decodeRecord(received({ value }))).rejects.toMatchObject({ name: 'CodecError', code });
 });
 
+test('counts one byte as one', async () => {
+  await expect(decodeRecord(received({ value: Buffer.from('a') }))).rejects.toThrow(
+    'record of 1 byte is not',
+  );
+});
+
 function python(changed: Record<string, unknown>): Buffer {
   return Buffer.from(
     JSON.stringify({ customer_id: 'c', data: '', array_id: 'a', creation_time: 1, ...changed }),

@@ -8,7 +8,7 @@ import { sniffMediaType } from './media-type.ts';
 import { decodePlain } from './plain.ts';
 import { decodePythonJson, isPythonJson } from './python-json.ts';
 import type { ReceivedRecord } from './record.ts';
-import { toJsonObject } from './text.ts';
+import { counted, toJsonObject } from './text.ts';
 
 /** What a record turned out to be. */
 export type Decoded =
@@ -22,6 +22,7 @@ const openingBrace = 0x7b;
  *
  * The image's bytes share the record's memory where nothing had to be decompressed.
  *
+ * @param limits Default: those of `Limits`
  * @throws CodecError, and nothing else, on bad input
  */
 export async function decodeRecord(record: ReceivedRecord, limits?: Limits): Promise<Decoded> {
@@ -57,6 +58,6 @@ async function decodeImage(record: ReceivedRecord, limits: Required<Limits>): Pr
   }
   throw new CodecError(
     'UNRECOGNIZED_FORMAT',
-    `record of ${value.length} bytes is not a CloudEvent, a message of the Python application, or an image file`,
+    `record of ${counted(value.length, 'byte')} is not a CloudEvent, a message of the Python application, or an image file`,
   );
 }

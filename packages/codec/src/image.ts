@@ -1,4 +1,5 @@
 import { CodecError } from './errors.ts';
+import { counted } from './text.ts';
 
 /** Rows, columns and, for more than one value a pixel, channels; as `numpy.ndarray.shape`. */
 export type Shape =
@@ -112,7 +113,7 @@ export function assertPixelArray(pixels: PixelArray): void {
   if (pixels.data.byteLength !== expected) {
     throw new CodecError(
       'INVALID_IMAGE',
-      `${dtype} pixels of shape (${shape.join(', ')}) take ${expected} bytes, but the data has ${pixels.data.byteLength}`,
+      `${dtype} pixels of shape (${shape.join(', ')}) take ${counted(expected, 'byte')}, but the data has ${pixels.data.byteLength}`,
     );
   }
 }

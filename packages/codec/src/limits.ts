@@ -1,6 +1,7 @@
 import { CodecError } from './errors.ts';
 import { pixelBytes } from './image.ts';
 import type { PixelArray, Shape } from './image.ts';
+import { counted } from './text.ts';
 
 /** Bounds that are checked before anything is allocated. */
 export interface Limits {
@@ -15,7 +16,11 @@ const GiB = 1024 ** 3;
 /** Inflated pixels never take more than this, whatever a shape says. */
 const maxInflatedBytes = GiB;
 
-/** The complete form of the limits. */
+/**
+ * The complete form of the limits.
+ *
+ * @param limits those that are to be others than the defaults of `Limits`. Default: none
+ */
 export function resolveLimits(limits: Limits = {}): Required<Limits> {
   return { maxImageBytes: 4 * GiB, maxImagePixels: 16383 ** 2, ...limits };
 }
@@ -25,7 +30,7 @@ export function assertPayloadBytes(bytes: number, { maxImageBytes }: Required<Li
   if (bytes > maxImageBytes) {
     throw new CodecError(
       'LIMIT_EXCEEDED',
-      `payload of ${bytes} bytes exceeds the limit of ${maxImageBytes} bytes`,
+      `payload of ${counted(bytes, 'byte')} exceeds the limit of ${counted(maxImageBytes, 'byte')}`,
     );
   }
 }

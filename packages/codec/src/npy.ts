@@ -16,7 +16,7 @@ import type { Limits } from './limits.ts';
  */
 const magic = Buffer.from('\x93NUMPY', 'latin1');
 
-/** NumPy itself refuses to parse longer headers of strangers. An image's takes 80 bytes. */
+/** NumPy itself refuses to parse longer headers of strangers. An image's takes 118 bytes. */
 const maxHeaderBytes = 10_000;
 
 /** More than enough of a file for `readNpyHeader`. */
@@ -38,7 +38,11 @@ export interface NpyHeader {
   readonly totalBytes: number;
 }
 
-/** Pixels as a NPY 1.0 file, C order. */
+/**
+ * Pixels as a NPY 1.0 file, C order.
+ *
+ * @throws CodecError `INVALID_IMAGE` when the shape is not one of an image, or does not match the data
+ */
 export function encodeNpy(pixels: PixelArray): Buffer {
   assertPixelArray(pixels);
   const order = hostIsLittleEndian ? '<' : '>';
@@ -71,7 +75,13 @@ export function decodeNpy(file: Uint8Array, limits: Required<Limits>): PixelArra
   return header.fortranOrder ? toRowMajor(native) : native;
 }
 
-/** What a NPY file's first bytes say, within the limits; `head` may be cut anywhere after the header. */
+/**
+ * What a NPY file's first bytes say, within the limits.
+ *
+ * @param head at least up to the end of the header; `npyHeadBytes` are always enough
+ * @throws CodecError `MALFORMED_RECORD`, `UNSUPPORTED`, `LIMIT_EXCEEDED`, or `CORRUPT_PAYLOAD` when it ends within the
+ * header
+ */
 export function readNpyHeader(head: Uint8Array, limits: Required<Limits>): NpyHeader {
   const bytes = Buffer.from(head.buffer, head.byteOffset, head.byteLength);
   if (bytes.length < 12 || !bytes.subarray(0, 6).equals(magic)) {

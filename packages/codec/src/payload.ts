@@ -7,6 +7,7 @@ import { assertPayloadBytes } from './limits.ts';
 import type { Limits } from './limits.ts';
 import { npyMediaType, sniffMediaType } from './media-type.ts';
 import { decodeNpy, encodeNpy, npyHeadBytes, readNpyHeader } from './npy.ts';
+import { counted } from './text.ts';
 
 /** What travels: bytes, and what they are. */
 export interface Payload {
@@ -45,6 +46,9 @@ function chooseEncoding(npy: Buffer, compression: Compression): ContentEncoding 
 /**
  * The image in a payload. What it is, its first bytes say: declared types are often wrong or
  * missing, and a file must not be saved as what it is not.
+ *
+ * @throws CodecError `UNSUPPORTED` for a payload of no known type, or with a content-encoding and no NPY file in it;
+ * `LIMIT_EXCEEDED`, `CORRUPT_PAYLOAD`, and as `decodeNpy`
  */
 export async function decodePayload(
   bytes: Uint8Array,
@@ -68,7 +72,7 @@ export async function decodePayload(
   if (mediaType === undefined) {
     throw new CodecError(
       'UNSUPPORTED',
-      `payload of ${bytes.length} bytes is not a PNG, JPEG, WebP, AVIF, TIFF, GIF or NPY file`,
+      `payload of ${counted(bytes.length, 'byte')} is not a PNG, JPEG, WebP, AVIF, TIFF, GIF or NPY file`,
     );
   }
   return mediaType === npyMediaType ? decodeNpy(bytes, limits) : { mediaType, bytes };

@@ -39,6 +39,11 @@ export function fromBase64(name: string, text: unknown): Buffer {
   return bytes;
 }
 
+/** How many of something: `1 byte`, `2 bytes`. */
+export function counted(count: number, thing: string): string {
+  return `${count} ${thing}${count === 1 ? '' : 's'}`;
+}
+
 /** A value of a stranger's JSON, short enough for an error message. */
 export function describe(value: unknown): string {
   const text = JSON.stringify(value) ?? String(value);

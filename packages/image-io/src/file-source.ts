@@ -15,6 +15,9 @@ export interface FileSource extends ByteSource {
  * The bytes of a file, read from disk when they are asked for. A symbolic link is not followed.
  *
  * Nothing stays open in between, so a source needs no closing.
+ *
+ * @throws what the file system says, such as `ENOENT`, or `ELOOP` for a symbolic link; so does each read, and
+ * ImageIoError `INVALID_IMAGE` when the file has become shorter
  */
 export async function fileSource(path: string): Promise<FileSource> {
   return {

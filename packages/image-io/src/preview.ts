@@ -14,6 +14,7 @@ export interface PreviewOptions {
  * A small square of an image as WebP: upright, in sRGB, cut to its middle; of an animation, the first frame. Unlike
  * `transcode`, it drops what a small picture has no room for.
  *
+ * @param side in pixels; what is shorter of the image stays as it is
  * @throws ImageIoError as `transcode`
  */
 export async function thumbnailOf(

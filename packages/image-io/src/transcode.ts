@@ -81,7 +81,11 @@ export async function transcodeToFile(
   return { mediaType: mediaTypeOf(encoding) };
 }
 
-/** The pixels of an image, upright and in sRGB; grey stays grey, 16 bits stay 16 bits. */
+/**
+ * The pixels of an image, upright and in sRGB; grey stays grey, 16 bits stay 16 bits.
+ *
+ * @throws ImageIoError as `transcode`; `UNSUPPORTED` also for an image of several frames
+ */
 export async function decodePixels(content: Content, options: TranscodeOptions = {}): Promise<PixelArray> {
   const array = options.resize === undefined ? await arrayIn(content, options) : undefined;
   if (array !== undefined) {
@@ -106,7 +110,7 @@ export async function decodePixels(content: Content, options: TranscodeOptions =
   return pixelArray(channels === 1 ? [height, width] : [height, width, channels], dtype, data);
 }
 
-/** Whether two images show the same pixels, however they were compressed. */
+/** Whether two images show the same pixels, however they were compressed. @throws ImageIoError as `decodePixels` */
 export async function samePixels(
   one: Content,
   other: Content,

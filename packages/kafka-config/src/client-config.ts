@@ -15,7 +15,12 @@ export interface ClientLogger {
 /** kafkajs's `logLevel.INFO`, spelled out so that this module loads without the client. */
 const kafkajsInfo = 4;
 
-/** The configuration of a kafkajs client. Its own log goes to `logger` as debug entries: what matters, the apps report. */
+/**
+ * The configuration of a kafkajs client. Its own log goes to `logger` as debug entries: what matters, the apps report.
+ *
+ * @throws KafkaConfigError `INVALID_PROPERTY` for keys, certificates or a login that cannot be used, `UNREADABLE_FILE`
+ * for a file that a property names
+ */
 export async function clientConfig(properties: KafkaProperties, logger: ClientLogger): Promise<KafkaConfig> {
   return {
     brokers: [...(properties['bootstrap.servers'] ?? [])],

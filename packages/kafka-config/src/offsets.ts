@@ -1,13 +1,21 @@
 import type { Admin } from 'kafkajs';
 import { untilServed } from './cluster.ts';
 
-/** By partition, the first offset whose record is as young as `time`; the end where there is none. */
+/**
+ * By partition, the first offset whose record is as young as `time`; the end where there is none.
+ *
+ * @throws what kafkajs throws, such as for a topic that does not exist
+ */
 export async function offsetsAt(admin: Admin, topic: string, time: Date): Promise<Map<number, bigint>> {
   const found = await admin.fetchTopicOffsetsByTimestamp(topic, time.getTime());
   return new Map(found.map(({ partition, offset }) => [partition, BigInt(offset)]));
 }
 
-/** What a group has committed, by partition; without those where it is nothing, which the broker shows as -1. */
+/**
+ * What a group has committed, by partition; without those where it is nothing, which the broker shows as -1.
+ *
+ * @throws what kafkajs throws, such as for a group that this user may not see; as `untilServed` after ten seconds
+ */
 export async function committedOffsets(
   admin: Admin,
   topic: string,
@@ -25,7 +33,8 @@ export type Lag = ReadonlyMap<number, number>;
  * A function that asks the brokers for the lag of a group in all partitions of a topic: what they hold up to
  * now, without what the group has committed.
  *
- * @param fromBeginning where a group that has committed nothing begins
+ * @param fromBeginning where a group that has committed nothing begins: true for the beginning, false for the end
+ * @returns a function that throws as `committedOffsets`
  */
 export function createLagReader(
   admin: Admin,

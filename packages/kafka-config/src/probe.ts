@@ -49,6 +49,8 @@ const partition = 2 ** 31 - 1;
 /**
  * Connects a probe. kafkajs has no way to ask one question without a producer that writes or a consumer that joins, so this
  * goes by the connection that it makes for both.
+ *
+ * @throws what kafkajs throws where no broker answers or the login fails; so does each question when the connection is lost
  */
 export async function openProbe(kafka: Kafka): Promise<Probe> {
   const cluster = createCluster(kafka);

@@ -31,7 +31,10 @@ export interface SenderOptions {
   readonly deliveryTimeoutMs: number;
   /** Bytes of a value above which a record is sent compressed. Default: none is. */
   readonly compressAbove?: number;
-  /** Bytes of small records that may share a request; at most what the topic takes. Default: none do. */
+  /**
+   * Bytes of small records that may share a request; at most what the topic takes. Values of 64 KiB and more never share
+   * one. Default: none do.
+   */
   readonly batchBytes?: number;
   /** Told of each time that records have to be sent again. */
   readonly logger: {
@@ -60,6 +63,8 @@ export interface Sender {
 /**
  * A sender that outlives its connections. kafkajs keeps using a socket that has stopped answering,
  * so after a failure of the connection the client is replaced.
+ *
+ * @throws what kafkajs throws where the first connection fails; `translate` says it in the user's terms
  */
 export async function createSender({
   connect,

@@ -11,7 +11,7 @@ import {
 } from '@image-stream/doctor';
 import type { Check, Finding } from '@image-stream/doctor';
 import { consumerConfig, topicLimit } from '@image-stream/kafka-config';
-import { usesColor } from '@image-stream/program';
+import { counted, usesColor } from '@image-stream/program';
 import type { Outcome, RunContext } from '@image-stream/program';
 import { assertDeadLetters } from '../dead-letters.ts';
 import { sourcesOf } from '../run.ts';
@@ -105,7 +105,7 @@ function checkRoom(topic: string, limit: number | undefined, sourceLimit: number
   return limit !== undefined && limit < needed
     ? warning(
         'dead letters',
-        `${topic} takes ${limit} bytes, and the largest record of the topic with the reason up to ${needed}: the consumer waits at a larger one`,
+        `${topic} takes ${counted(limit, 'byte')}, and the largest record of the topic with the reason up to ${needed}: the consumer waits at a larger one`,
         `kafka-configs.sh --alter --topic ${topic} --add-config max.message.bytes=${needed}`,
       )
     : ok('dead letters', `${topic} exists`);

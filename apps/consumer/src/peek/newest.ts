@@ -3,6 +3,7 @@ import { describeRecord } from '@image-stream/image-io';
 import type { RecordDescription } from '@image-stream/image-io';
 import { KafkaConfigError, readNewest } from '@image-stream/kafka-config';
 import type { TopicReader } from '@image-stream/kafka-config';
+import { counted } from '@image-stream/program';
 
 /** Which images to look at. */
 export interface Wanted {
@@ -13,8 +14,8 @@ export interface Wanted {
 }
 
 /**
- * The newest images of a topic by the timestamps of their records, the newest one last. Of an image in parts, the first
- * part stands for all; a record that holds none is there too, with its problem.
+ * The newest images of a topic by the timestamps of their records, the newest one last. Of an image in chunks, the first
+ * one stands for all; a record that holds none is there too, with its problem.
  *
  * @throws KafkaConfigError `REFUSED` for a partition that the topic does not have
  */
@@ -27,7 +28,10 @@ export async function newestImages(
   const bounds = await reader.offsets();
   const absent = partitions?.find((partition) => !bounds.has(partition));
   if (absent !== undefined) {
-    throw new KafkaConfigError('REFUSED', `topic '${topic}' has ${bounds.size} partitions, and no ${absent}`);
+    throw new KafkaConfigError(
+      'REFUSED',
+      `topic '${topic}' has ${counted(bounds.size, 'partition')}, and no ${absent}`,
+    );
   }
   const found: RecordDescription[] = [];
   for (const [partition, ends] of bounds) {

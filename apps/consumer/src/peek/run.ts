@@ -45,7 +45,7 @@ export async function run({
       summary: images.map(({ chunk, ...image }) => ({
         topic,
         ...image,
-        ...(chunk && { parts: chunk.count }),
+        ...(chunk && { chunks: chunk.count }),
       })),
       text: images.length === 0 ? nothing(topic, customer) : describeTable(images, pictures),
       isDone: true,

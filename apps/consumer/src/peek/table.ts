@@ -1,5 +1,5 @@
 import type { RecordDescription } from '@image-stream/image-io';
-import { formatBytes } from '@image-stream/program';
+import { counted, formatBytes } from '@image-stream/program';
 
 const heads = ['PLACE', 'AGE', 'CUSTOMER', 'ID', 'TYPE', 'PIXELS', 'SIZE', 'FORMAT'] as const;
 
@@ -14,8 +14,8 @@ const maxCharacters = 40;
 export function describeTable(
   records: readonly RecordDescription[],
   pictures: ReadonlyMap<RecordDescription, string> = new Map(),
-  now = Date.now(),
 ): string {
+  const now = Date.now();
   const rows = records.map((record) => cellsOf(record, now));
   const widths = heads.map((head, column) =>
     Math.max(head.length, ...rows.map((row) => row[column]!.length)),
@@ -39,7 +39,7 @@ function cellsOf(record: RecordDescription, now: number): string[] {
   const { partition, offset, timestamp, customerId, id, type, width, height, imageBytes, recordBytes } =
     record;
   const { format, compression, chunk } = record;
-  const parts = chunk === undefined ? '' : `, ${chunk.count} parts`;
+  const chunks = chunk === undefined ? '' : `, ${counted(chunk.count, 'chunk')}`;
   return [
     `${partition}@${offset}`,
     ageOf(timestamp, now),
@@ -48,7 +48,7 @@ function cellsOf(record: RecordDescription, now: number): string[] {
     type ?? '-',
     width === undefined ? '-' : `${width}x${height}`,
     formatBytes(imageBytes ?? recordBytes),
-    format === undefined ? '-' : `${format}${compression === 'none' ? '' : ` (${compression})`}${parts}`,
+    format === undefined ? '-' : `${format}${compression === 'none' ? '' : ` (${compression})`}${chunks}`,
   ].map(printable);
 }
 

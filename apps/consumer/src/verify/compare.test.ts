@@ -10,7 +10,7 @@ import { createPlaces } from './places.ts';
 import { createPool } from './pool.ts';
 import { createReport } from './report.ts';
 import { keyOf } from './rows.ts';
-import type { PartRow, Row } from './rows.ts';
+import type { ChunkRow, Row } from './rows.ts';
 
 /** What becomes of an image, and how it is to be reported. */
 const fates = {
@@ -76,16 +76,16 @@ function createWorld() {
     return here;
   }
 
-  function part(id: string, digest: string, index: number, count: number, isDeadLetter = false): PartRow {
+  function chunk(id: string, digest: string, index: number, count: number, isDeadLetter = false): ChunkRow {
     const what = { extension: 'png', check: 'bytes', digest, size: 1 } as const;
     const upload = `${digest}/${count}`;
-    return { kind: 'part', stem: id, ...what, upload, index, count, ...place(isDeadLetter) };
+    return { kind: 'chunk', stem: id, ...what, upload, index, count, ...place(isDeadLetter) };
   }
 
   function send(id: string, digest: string, indexes: number[], count: number, isDeadLetter = false): void {
     // Of a dead letter, one record may do: the first time was before it could not be saved.
     rows.push(
-      ...indexes.map((index) => part(id, digest, index, count, isDeadLetter && index === indexes.at(-1))),
+      ...indexes.map((index) => chunk(id, digest, index, count, isDeadLetter && index === indexes.at(-1))),
     );
   }
 

@@ -2,12 +2,12 @@ import type { Found } from './check.ts';
 import type { Places } from './places.ts';
 import type { Pool } from './pool.ts';
 import type { Report } from './report.ts';
-import type { PartRow, Row, UnreadableRow } from './rows.ts';
+import type { ChunkRow, Row, UnreadableRow } from './rows.ts';
 
 /** An image of the topic, put together from what its records say. */
-export interface TopicImage extends Pick<PartRow, 'check' | 'digest' | 'size' | 'partition' | 'offset'> {
+export interface TopicImage extends Pick<ChunkRow, 'check' | 'digest' | 'size' | 'partition' | 'offset'> {
   readonly path: string;
-  /** False where parts of it have not come. */
+  /** False where chunks of it have not come. */
   isComplete: boolean;
   /** True where any of its records is a dead letter. */
   isDeadLettered: boolean;
@@ -20,10 +20,10 @@ export interface CompareOptions {
   readonly pool: Pick<Pool, 'begin'>;
 }
 
-/** Parts of one image as one sender cut it. */
+/** Chunks of one image as one sender cut it. */
 interface Upload {
-  /** The part that tells most about the image: the first one, where it is there. */
-  head: PartRow;
+  /** The chunk that tells most about the image: the first one, where it is there. */
+  head: ChunkRow;
   readonly have: Set<number>;
   isDeadLettered: boolean;
 }
@@ -43,7 +43,7 @@ export async function compare(rows: AsyncIterable<Row>, options: CompareOptions)
     } else if (row.kind === 'unreadable') {
       unreadable.set(`${row.partition}@${row.offset}`, row);
     } else {
-      addPart(row);
+      addChunk(row);
     }
   }
 
@@ -62,17 +62,17 @@ export async function compare(rows: AsyncIterable<Row>, options: CompareOptions)
     }
   }
 
-  function addPart(part: PartRow): void {
-    const key = `${part.stem} ${part.upload}`;
-    const upload = uploads.get(key) ?? { head: part, have: new Set(), isDeadLettered: false };
+  function addChunk(chunk: ChunkRow): void {
+    const key = `${chunk.stem} ${chunk.upload}`;
+    const upload = uploads.get(key) ?? { head: chunk, have: new Set(), isDeadLettered: false };
     uploads.set(key, upload);
-    upload.head = part.index === 0 && upload.head.index > 0 ? part : upload.head;
-    upload.have.add(part.index);
-    upload.isDeadLettered ||= deadLetters.has(part.partition, part.offset);
+    upload.head = chunk.index === 0 && upload.head.index > 0 ? chunk : upload.head;
+    upload.have.add(chunk.index);
+    upload.isDeadLettered ||= deadLetters.has(chunk.partition, chunk.offset);
   }
 }
 
-/** However often it was sent, and in how many parts: the same content under the same path is one image. */
+/** However often it was sent, and in how many chunks: the same content under the same path is one image. */
 function imagesByPath(uploads: Iterable<Upload>): Map<string, TopicImage[]> {
   const byPath = new Map<string, TopicImage[]>();
   for (const { head, have, isDeadLettered } of uploads) {

@@ -20,9 +20,9 @@ import {
 } from '@image-stream/image-io';
 import { encodingToSave, pathOf } from '../save.ts';
 import type { FileOptions } from '../save.ts';
-import type { ExpectedFile, PartRow } from './rows.ts';
+import type { ChunkRow, ExpectedFile } from './rows.ts';
 
-type Expectation = Pick<PartRow, keyof ExpectedFile | 'upload' | 'index' | 'count'>;
+type Expectation = Pick<ChunkRow, keyof ExpectedFile | 'upload' | 'index' | 'count'>;
 
 /**
  * What the consumer makes of a record: where its file must be, and what must be in it.
@@ -59,11 +59,11 @@ async function expectImage(image: DecodedImage, options: FileOptions): Promise<E
   return { ...place, check: 'pixels', digest: digestOfPixels(pixels), size: pixels.data.byteLength };
 }
 
-/** What one part tells about the whole image: its hash, but none of its pixels. */
+/** What one chunk tells about the whole image: its hash, but none of its pixels. */
 function expectWhole(chunk: Chunk, options: FileOptions): ExpectedFile {
   const { saveAs, resize, timeZone } = options;
   const { contentEncoding, index, bytes, size, sha256 } = chunk;
-  // The consumer believes the first bytes; what the sender says must do for the parts that do not have them.
+  // The consumer believes the first bytes; what the sender says must do for the chunks that do not have them.
   const sniffed = index === 0 ? sniffMediaType(bytes) : undefined;
   const mediaType = contentEncoding === undefined ? (sniffed ?? chunk.mediaType) : npyMediaType;
   const own = mediaType === undefined ? undefined : encodingOf(mediaType);

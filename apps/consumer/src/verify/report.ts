@@ -3,7 +3,7 @@ export const differences = {
   missing: 'in the topic, but not on disk and not a dead letter',
   damaged: 'the file holds something else than its image',
   conflicting: 'the file holds another image of the same id, and this one is nowhere',
-  incomplete: 'parts of the image have not come, and it is not on disk',
+  incomplete: 'chunks of the image have not come, and it is not on disk',
   unreadable: 'the record holds no image that can be saved, and is not a dead letter',
   unexpected: 'on disk, but no record explains it',
 } as const;

@@ -5,7 +5,7 @@ type Check = 'bytes' | 'pixels' | 'existence';
 export interface ExpectedFile {
   /** The path without its extension. */
   readonly stem: string;
-  /** Undefined where a part of the image does not tell what the whole is. */
+  /** Undefined where a chunk of the image does not tell what the whole is. */
   readonly extension: string | undefined;
   readonly check: Check;
   /** SHA-256 of the bytes or pixels, in hex; empty for existence. */
@@ -20,12 +20,12 @@ interface RecordPlace {
   readonly offset: string;
 }
 
-/** A record with an image, or with a part of one. */
-export interface PartRow extends ExpectedFile, RecordPlace {
-  readonly kind: 'part';
-  /** Parts of equal uploads make one image. */
+/** A record with an image, or with a chunk of one. */
+export interface ChunkRow extends ExpectedFile, RecordPlace {
+  readonly kind: 'chunk';
+  /** Chunks of equal uploads make one image. */
   readonly upload: string;
-  /** From 0; an image in one record is part 0 of 1. */
+  /** From 0; an image in one record is chunk 0 of 1. */
   readonly index: number;
   readonly count: number;
 }
@@ -43,12 +43,12 @@ interface FileRow {
   readonly path: string;
 }
 
-export type Row = PartRow | UnreadableRow | FileRow;
+export type Row = ChunkRow | UnreadableRow | FileRow;
 
 /** What rows have in common that have to do with one another. */
 export function keyOf(row: Row): string {
   switch (row.kind) {
-    case 'part':
+    case 'chunk':
       return row.stem;
     case 'file':
       return row.path.replace(/\.[^./]*$/, '');

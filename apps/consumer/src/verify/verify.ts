@@ -96,7 +96,7 @@ export async function verify(options: VerifyOptions): Promise<number> {
     try {
       const decoded = await options.decode(record);
       if (options.isWanted(decoded.kind === 'image' ? decoded.image : decoded.chunk)) {
-        note({ kind: 'part', ...(await options.expect(decoded)), partition, offset });
+        note({ kind: 'chunk', ...(await options.expect(decoded)), partition, offset });
       }
     } catch (error) {
       if (!(error instanceof CodecError || error instanceof ImageIoError)) {

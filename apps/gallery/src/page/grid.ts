@@ -110,7 +110,7 @@ function frameOf(item: Item): HTMLElement {
     const progress = document.createElement('progress');
     progress.max = chunks.count;
     progress.value = chunks.have;
-    frame.append(text('span', `${chunks.have} of ${chunks.count} parts`, 'reason'), progress);
+    frame.append(text('span', `${chunks.have} of ${chunks.count} chunks`, 'reason'), progress);
   } else {
     const image = document.createElement('img');
     image.alt = '';

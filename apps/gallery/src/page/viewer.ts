@@ -74,7 +74,10 @@ export function createViewer(step: (direction: -1 | 1) => void, closed: (item: I
       [
         ['Partition', String(item.partition)],
         ['Offset', item.offset],
-        ['Record', `${bytes(item.recordBytes)}${chunks ? `, one of ${chunks.count} parts` : ''}`],
+        [
+          'Record',
+          `${bytes(item.recordBytes)}${chunks && chunks.count > 1 ? `, one of ${chunks.count} chunks` : ''}`,
+        ],
         ['Format', item.format],
         ['Sent', `${moment(item.timestamp)} (${agePhrase(item.timestamp)})`],
         ['Key', details?.key === item.id ? undefined : (details?.key ?? undefined)],

@@ -7,7 +7,7 @@ import fc from 'fast-check';
 import { beforeEach, describe, expect, test } from 'vitest';
 import { createAssembler } from './assemble.ts';
 import type { Assembler, AssemblerOptions } from './assemble.ts';
-import type { Delivery } from './delivery.ts';
+import type { Delivery } from './receive/delivery.ts';
 import type { Upload } from './upload.ts';
 
 let folder: string;

@@ -2,7 +2,7 @@ import { chunkKey } from '@image-stream/codec';
 import type { Chunk } from '@image-stream/codec';
 import { ImageIoError } from '@image-stream/image-io';
 import { counted } from '@image-stream/program';
-import type { Delivery } from './delivery.ts';
+import type { Delivery } from './receive/delivery.ts';
 import { createUpload } from './upload.ts';
 import type { Upload, UploadOptions } from './upload.ts';
 

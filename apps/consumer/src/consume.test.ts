@@ -8,11 +8,11 @@ import type { DecodedImage, ReceivedRecord } from '@image-stream/codec';
 import { createBudget } from '@image-stream/program';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { createAssembler } from './assemble.ts';
-import { createChannel } from './channel.ts';
+import { createChannel } from './receive/channel.ts';
 import { consume } from './consume.ts';
 import type { ConsumeOptions } from './consume.ts';
 import type { DeadLetters } from './dead-letters.ts';
-import type { Delivery } from './delivery.ts';
+import type { Delivery } from './receive/delivery.ts';
 import { createPatience, DeadLetterError } from './fault.ts';
 import type { PatienceOptions } from './fault.ts';
 

@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { CodecError } from '@image-stream/codec';
 import { ImageIoError } from '@image-stream/image-io';
 import type { Logger } from '@image-stream/program';
-import type { Monitor } from './monitor.ts';
+import type { Monitor } from './monitor/monitor.ts';
 
 /** The dead-letter topic cannot be written, whatever the reason; the record waits. */
 export class DeadLetterError extends Error {

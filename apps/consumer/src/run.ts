@@ -21,13 +21,13 @@ import kafkajs from 'kafkajs';
 import { createAssembler } from './assemble.ts';
 import { consume } from './consume.ts';
 import { assertDeadLetters, createDeadLetters, stayingDeadLetters } from './dead-letters.ts';
-import { findEnds, rewind } from './ends.ts';
+import { findEnds, rewind } from './receive/ends.ts';
 import { createPatience } from './fault.ts';
-import { createGaps } from './gaps.ts';
-import { startMonitor } from './monitor.ts';
+import { createGaps } from './receive/gaps.ts';
+import { startMonitor } from './monitor/monitor.ts';
 import type { ConsumerOptions, options } from './options.ts';
-import { createReceiver } from './receiver.ts';
-import { assertSelection, isSelection, selectPart } from './select.ts';
+import { createReceiver } from './receive/receiver.ts';
+import { assertSelection, isSelection, selectPart } from './receive/select.ts';
 import { isSaved, saveImage } from './save.ts';
 
 /** `max.message.bytes` of a topic that does not exist yet: what the producer creates by default. */

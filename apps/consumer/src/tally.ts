@@ -2,7 +2,7 @@ import type { ReceivedRecord } from '@image-stream/codec';
 import type { Saved } from '@image-stream/image-io';
 import { counted, describePace } from '@image-stream/program';
 import type { Logger, Progress } from '@image-stream/program';
-import type { Monitor } from './monitor.ts';
+import type { Monitor } from './monitor/monitor.ts';
 
 export interface TallyOptions {
   /** How many images to take; undefined takes them until the deliveries end. */

@@ -10,7 +10,7 @@ import type {
 } from '@image-stream/codec';
 import { fileSource, ImageIoError } from '@image-stream/image-io';
 import { counted } from '@image-stream/program';
-import type { Delivery } from './delivery.ts';
+import type { Delivery } from './receive/delivery.ts';
 import { jsonLines } from './json-lines.ts';
 
 /** An image whose chunks have all come: its payload is in a file. */

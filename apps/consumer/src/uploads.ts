@@ -1,7 +1,7 @@
 import type { Decoded, ImageAttributes, ReceivedRecord } from '@image-stream/codec';
 import type { Logger } from '@image-stream/program';
 import type { Assembler } from './assemble.ts';
-import type { Delivery } from './delivery.ts';
+import type { Delivery } from './receive/delivery.ts';
 import { workOf, workOfUpload } from './settle.ts';
 import type { Settlement } from './settle.ts';
 import type { Tally } from './tally.ts';

@@ -2,12 +2,12 @@ import type { ReceivedRecord } from '@image-stream/codec';
 import type { consumerConfig } from '@image-stream/kafka-config';
 import type { Logger } from '@image-stream/program';
 import type { Admin, Kafka } from 'kafkajs';
-import { findEnds } from '../ends.ts';
-import { createGaps } from '../gaps.ts';
-import { silentMonitor } from '../monitor.ts';
-import { createReceiver } from '../receiver.ts';
-import { selectPart } from '../select.ts';
-import type { TopicPart } from '../select.ts';
+import { findEnds } from '../receive/ends.ts';
+import { createGaps } from '../receive/gaps.ts';
+import { silentMonitor } from '../monitor/monitor.ts';
+import { createReceiver } from '../receive/receiver.ts';
+import { selectPart } from '../receive/select.ts';
+import type { TopicPart } from '../receive/select.ts';
 import { VerifyError } from './verify-error.ts';
 
 /** What it takes to read. */

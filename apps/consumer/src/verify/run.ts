@@ -17,7 +17,7 @@ import type { Outcome, RunContext } from '@image-stream/program';
 import kafkajs from 'kafkajs';
 import type { Admin } from 'kafkajs';
 import { defaultMaxInFlightBytes, limitsOf, sourcesOf } from '../run.ts';
-import { assertSelection, isSelection } from '../select.ts';
+import { assertSelection, isSelection } from '../receive/select.ts';
 import { createBuckets } from './buckets.ts';
 import { checkFile } from './check.ts';
 import { describeVerification } from './describe.ts';

@@ -6,7 +6,7 @@ import { createChannel } from './channel.ts';
 import type { Delivery } from './delivery.ts';
 import type { Ends } from './ends.ts';
 import type { Gaps } from './gaps.ts';
-import type { Monitor } from './monitor.ts';
+import type { Monitor } from '../monitor/monitor.ts';
 import { createOffsetTracker } from './offsets.ts';
 import type { OffsetTracker } from './offsets.ts';
 

@@ -118,7 +118,7 @@ describe('metrics', () => {
   test('are those that docs/OPERATIONS.md lists, and those of the process', async () => {
     const { metrics } = await start();
     const text = await metrics();
-    const document = readFileSync(new URL('../../../docs/OPERATIONS.md', import.meta.url), 'utf8');
+    const document = readFileSync(new URL('../../../../docs/OPERATIONS.md', import.meta.url), 'utf8');
     const served = [...text.matchAll(/^# TYPE (image_stream_\w+) (\w+)$/gm)];
     const listed = [...document.matchAll(/^\| `(image_stream_\w+)[^|]*\| (\w+)/gm)];
     const names = (found: RegExpExecArray[]) => found.map(([, name, type]) => `${name} ${type}`).toSorted();

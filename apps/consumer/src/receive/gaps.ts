@@ -2,7 +2,7 @@ import { committedOffsets, untilServed } from '@image-stream/kafka-config';
 import { counted } from '@image-stream/program';
 import type { Logger } from '@image-stream/program';
 import type { Admin } from 'kafkajs';
-import type { Monitor } from './monitor.ts';
+import type { Monitor } from '../monitor/monitor.ts';
 import type { Position } from './offsets.ts';
 
 /** Offsets of a partition, without `to`, whose records were removed before they were read. */

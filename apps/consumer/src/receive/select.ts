@@ -4,7 +4,7 @@ import { KafkaConfigError, offsetsAt, untilServed } from '@image-stream/kafka-co
 import { counted, UsageError } from '@image-stream/program';
 import type { Logger } from '@image-stream/program';
 import type { Admin, KafkaJSDeleteGroupsError } from 'kafkajs';
-import type { ConsumerOptions } from './options.ts';
+import type { ConsumerOptions } from '../options.ts';
 
 /** Which part of a topic to take. */
 export interface Selection {

@@ -1,20 +1,15 @@
 import { availableParallelism } from 'node:os';
 import { deadLetterTopicOf, decodeRecord } from '@image-stream/codec';
-import type { Limits } from '@image-stream/codec';
 import { openImageStore } from '@image-stream/image-io';
 import {
-  clientConfig,
-  compressionCodecs,
-  connectAdmin,
-  connectionSources,
   consumerConfig,
   createLagReader,
   ensureTopic,
   loadProperties,
+  openKafka,
   producerConfig,
   translate,
 } from '@image-stream/kafka-config';
-import type { ConnectionValues, PropertySources } from '@image-stream/kafka-config';
 import { createBudget, timing, UsageError } from '@image-stream/program';
 import type { RunContext, Summary } from '@image-stream/program';
 import kafkajs from 'kafkajs';
@@ -25,16 +20,15 @@ import { findEnds, rewind } from './receive/ends.ts';
 import { createPatience } from './fault.ts';
 import { createGaps } from './receive/gaps.ts';
 import { startMonitor } from './monitor/monitor.ts';
-import type { ConsumerOptions, options } from './options.ts';
+import type { options } from './options.ts';
 import { createReceiver } from './receive/receiver.ts';
 import { assertSelection, isSelection, selectPart } from './receive/select.ts';
 import { isSaved, saveImage } from './save.ts';
+import { defaultMaxInFlightBytes, limitsOf, sourcesOf } from './settings.ts';
 
 /** `max.message.bytes` of a topic that does not exist yet: what the producer creates by default. */
 const maxMessageBytes = 13_772_512;
 
-/** Bytes of records in work at once, as received. */
-export const defaultMaxInFlightBytes = 128 * 1024 ** 2;
 const defaultMaxIncompleteBytes = 16 * 1024 ** 3;
 const defaultChunkTimeoutMs = 600_000;
 const defaultMaxBadRecords = 100;
@@ -70,10 +64,7 @@ export async function run({
     budget,
     logger,
   });
-  Object.assign(kafkajs.CompressionCodecs, compressionCodecs());
-  const kafka = new kafkajs.Kafka(await clientConfig(properties, logger));
-  const admin = kafka.admin();
-  await connectAdmin(admin, properties['bootstrap.servers']!);
+  const { kafka, admin } = await openKafka(kafkajs, properties, logger);
   try {
     if (await ensureTopic(admin, topic, { maxMessageBytes })) {
       logger.info(`created topic ${topic} with max.message.bytes=${maxMessageBytes}`);
@@ -159,38 +150,4 @@ export async function run({
     monitor.close();
     await admin.disconnect();
   }
-}
-
-/** The limits that were set; the others are the codec's own. */
-export function limitsOf(
-  values: Partial<Pick<ConsumerOptions, 'max-image-bytes' | 'max-image-pixels'>>,
-): Limits {
-  return {
-    ...(values['max-image-bytes'] !== undefined && { maxImageBytes: values['max-image-bytes'] }),
-    ...(values['max-image-pixels'] !== undefined && { maxImagePixels: values['max-image-pixels'] }),
-  };
-}
-
-/** Where Kafka's properties come from. */
-export function sourcesOf(
-  values: ConnectionValues &
-    Partial<Pick<ConsumerOptions, 'auto-offset-reset' | 'enable-auto-commit' | 'group-id'>>,
-  context: Pick<RunContext<typeof options>, 'path' | 'configOf'>,
-): PropertySources {
-  return connectionSources(values, context, {
-    flags: {
-      'auto.offset.reset': { option: '--auto-offset-reset', text: values['auto-offset-reset'] },
-      'enable.auto.commit': {
-        option: '--enable-auto-commit',
-        text: values['enable-auto-commit']?.toString(),
-      },
-      'group.id': { option: '--group-id', text: values['group-id'] },
-    },
-    defaults: {
-      'request.timeout.ms': '30000',
-      'group.id': 'image-consumer',
-      'auto.offset.reset': 'earliest',
-      'enable.auto.commit': 'false',
-    },
-  });
 }

@@ -4,14 +4,12 @@ import type { Limits } from '@image-stream/codec';
 import { describeRecord, thumbnailOf } from '@image-stream/image-io';
 import {
   assertTopicName,
-  clientConfig,
   committedOffsets,
-  compressionCodecs,
-  connectAdmin,
   connectionSources,
   createLagReader,
   createTopicReader,
   loadProperties,
+  openKafka,
   translate,
 } from '@image-stream/kafka-config';
 import type { Lag, TopicRecord } from '@image-stream/kafka-config';
@@ -60,10 +58,7 @@ export async function run(context: RunContext<typeof options>): Promise<Outcome>
   const limits: Limits =
     values['max-image-pixels'] === undefined ? {} : { maxImagePixels: values['max-image-pixels'] };
 
-  Object.assign(kafkajs.CompressionCodecs, compressionCodecs());
-  const kafka = new kafkajs.Kafka(await clientConfig(properties, logger));
-  const admin = kafka.admin();
-  await connectAdmin(admin, properties['bootstrap.servers']!);
+  const { kafka, admin } = await openKafka(kafkajs, properties, logger);
 
   const started = performance.now();
   const live = createLive({ topic, deadLetterTopic, group, maxItems });

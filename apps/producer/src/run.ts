@@ -1,20 +1,17 @@
 import { stat } from 'node:fs/promises';
 import { availableParallelism } from 'node:os';
 import {
-  clientConfig,
-  compressionCodecs,
-  connectAdmin,
-  connectionSources,
   createSender,
   ensureTopic,
   loadProperties,
+  openKafka,
   producerConfig,
   topicLimit,
 } from '@image-stream/kafka-config';
-import type { ConnectionValues, KafkaProperties, PropertySources } from '@image-stream/kafka-config';
 import { createBudget, UsageError } from '@image-stream/program';
 import type { Logger, Outcome, RunContext, Summary } from '@image-stream/program';
 import kafkajs from 'kafkajs';
+import type { Admin } from 'kafkajs';
 import { customerFromPath } from './customer-from-path.ts';
 import { dryRun } from './dry-run.ts';
 import { createEncoder } from './encode.ts';
@@ -25,6 +22,7 @@ import type { options, ProducerOptions } from './options.ts';
 import { paced } from './pace.ts';
 import { produce } from './produce.ts';
 import type { Destination } from './sent-files.ts';
+import { sourcesOf } from './settings.ts';
 
 /** Bytes of images between generation and acknowledgement. */
 const maxInFlightBytes = 128 * 1024 ** 2;
@@ -70,9 +68,8 @@ export async function run({
     });
   }
 
-  Object.assign(kafkajs.CompressionCodecs, compressionCodecs());
-  const kafka = new kafkajs.Kafka(await clientConfig(properties, logger));
-  const { limit, destination } = await prepareTopic(kafka, properties, values, logger);
+  const { kafka, admin } = await openKafka(kafkajs, properties, logger);
+  const { limit, destination } = await prepareTopic(admin, properties['max.request.size']!, values, logger);
   const sender = await createSender({
     connect: (createPartitioner) =>
       kafka.producer({ ...producerConfig(properties).producer, createPartitioner }),
@@ -105,25 +102,6 @@ export async function run({
   } finally {
     await sender.close();
   }
-}
-
-/** Where Kafka's properties come from. */
-export function sourcesOf(
-  values: ConnectionValues & Pick<ProducerOptions, 'max-request-size' | 'acks'>,
-  context: Pick<RunContext<typeof options>, 'path' | 'configOf'>,
-): PropertySources {
-  return connectionSources(values, context, {
-    flags: {
-      'max.request.size': { option: '--max-request-size', text: values['max-request-size'] },
-      acks: { option: '--acks', text: values.acks },
-    },
-    defaults: {
-      'request.timeout.ms': '300000',
-      'delivery.timeout.ms': '300000',
-      'max.request.size': '13772512',
-      acks: '1',
-    },
-  });
 }
 
 /** Whatever ends the program: a second signal, or an error that nobody foresaw. */
@@ -185,15 +163,12 @@ async function assertWatchable(
 
 /** Makes sure that the topic exists. @returns what it takes, and where it is */
 async function prepareTopic(
-  kafka: kafkajs.Kafka,
-  properties: KafkaProperties,
+  admin: Admin,
+  maxRequestSize: number,
   values: ProducerOptions,
   logger: RunContext<typeof options>['logger'],
 ): Promise<{ readonly limit: RecordLimit; readonly destination: Destination }> {
   const { topic, partitions, 'replication-factor': replicationFactor } = values;
-  const maxRequestSize = properties['max.request.size']!;
-  const admin = kafka.admin();
-  await connectAdmin(admin, properties['bootstrap.servers']!);
   try {
     if (await ensureTopic(admin, topic, { partitions, replicationFactor, maxMessageBytes: maxRequestSize })) {
       logger.info(`created topic ${topic} with max.message.bytes=${maxRequestSize}`);

@@ -1,11 +1,4 @@
-import {
-  clientConfig,
-  compressionCodecs,
-  connectAdmin,
-  ensureTopic,
-  loadProperties,
-  producerConfig,
-} from '@image-stream/kafka-config';
+import { ensureTopic, loadProperties, openKafka, producerConfig } from '@image-stream/kafka-config';
 import kafkajs from 'kafkajs';
 
 const properties = await loadProperties({
@@ -16,11 +9,7 @@ const properties = await loadProperties({
   defaults: { 'bootstrap.servers': 'localhost:29092' },
 });
 
-Object.assign(kafkajs.CompressionCodecs, compressionCodecs());
-const kafka = new kafkajs.Kafka(await clientConfig(properties, console));
-
-const admin = kafka.admin();
-await connectAdmin(admin, properties['bootstrap.servers']!);
+const { kafka, admin } = await openKafka(kafkajs, properties, console);
 await ensureTopic(admin, 'pictures', { maxMessageBytes: 10_000_000 });
 await admin.disconnect();
 

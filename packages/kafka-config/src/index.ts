@@ -7,6 +7,7 @@ export type { PropertySources } from './load-properties.ts';
 export type { KafkaProperties, PropertyName } from './known-properties.ts';
 export { clientConfig, consumerConfig, producerConfig } from './client-config.ts';
 export type { ClientLogger } from './client-config.ts';
+export { openKafka } from './open-kafka.ts';
 export { compressionCodecs } from './compression-codecs.ts';
 export type { CompressionCodec } from './compression-codecs.ts';
 

@@ -14,7 +14,7 @@ import { consumerConfig, topicLimit } from '@image-stream/kafka-config';
 import { counted, usesColor } from '@image-stream/program';
 import type { Outcome, RunContext } from '@image-stream/program';
 import { assertDeadLetters } from '../dead-letters.ts';
-import { sourcesOf } from '../run.ts';
+import { sourcesOf } from '../settings.ts';
 import { checkDirectory } from './directory.ts';
 import { groupCheck } from './group.ts';
 import type { doctorOptions } from './options.ts';

@@ -2,17 +2,15 @@ import { describeRecord } from '@image-stream/image-io';
 import type { RecordDescription } from '@image-stream/image-io';
 import {
   assertTopicName,
-  clientConfig,
-  compressionCodecs,
-  connectAdmin,
   createTopicReader,
   loadProperties,
+  openKafka,
   translate,
 } from '@image-stream/kafka-config';
 import type { TopicReader } from '@image-stream/kafka-config';
 import type { Outcome, RunContext } from '@image-stream/program';
 import kafkajs from 'kafkajs';
-import { limitsOf, sourcesOf } from '../run.ts';
+import { limitsOf, sourcesOf } from '../settings.ts';
 import { newestImages } from './newest.ts';
 import type { peekOptions } from './options.ts';
 import { pictureOf } from './picture.ts';
@@ -31,10 +29,7 @@ export async function run({
   assertTopicName(topic);
   const properties = await loadProperties(sourcesOf(values, { path, configOf }));
   const limits = limitsOf(values);
-  Object.assign(kafkajs.CompressionCodecs, compressionCodecs());
-  const kafka = new kafkajs.Kafka(await clientConfig(properties, logger));
-  const admin = kafka.admin();
-  await connectAdmin(admin, properties['bootstrap.servers']!);
+  const { kafka, admin } = await openKafka(kafkajs, properties, logger);
   let reader: TopicReader | undefined;
   try {
     reader = await createTopicReader(kafka, topic);

@@ -4,19 +4,17 @@ import { join } from 'node:path';
 import { deadLetterTopicOf, decodeRecord } from '@image-stream/codec';
 import {
   assertTopicName,
-  clientConfig,
-  compressionCodecs,
-  connectAdmin,
   consumerConfig,
   KafkaConfigError,
   loadProperties,
+  openKafka,
   translate,
 } from '@image-stream/kafka-config';
 import { createBudget, timing } from '@image-stream/program';
 import type { Outcome, RunContext } from '@image-stream/program';
 import kafkajs from 'kafkajs';
 import type { Admin } from 'kafkajs';
-import { defaultMaxInFlightBytes, limitsOf, sourcesOf } from '../run.ts';
+import { defaultMaxInFlightBytes, limitsOf, sourcesOf } from '../settings.ts';
 import { assertSelection, isSelection } from '../receive/select.ts';
 import { createBuckets } from './buckets.ts';
 import { checkFile } from './check.ts';
@@ -48,10 +46,7 @@ export async function run({
   const directory = path(values['output-directory']);
   await assertFolder(directory);
 
-  Object.assign(kafkajs.CompressionCodecs, compressionCodecs());
-  const kafka = new kafkajs.Kafka(await clientConfig(properties, logger));
-  const admin = kafka.admin();
-  await connectAdmin(admin, properties['bootstrap.servers']!);
+  const { kafka, admin } = await openKafka(kafkajs, properties, logger);
   const folder = await mkdtemp(join(tmpdir(), 'image-stream-verify-'));
   const started = performance.now();
   try {

@@ -10,7 +10,7 @@ import {
 import type { Check } from '@image-stream/doctor';
 import { usesColor } from '@image-stream/program';
 import type { Outcome, RunContext } from '@image-stream/program';
-import { sourcesOf } from '../run.ts';
+import { sourcesOf } from '../settings.ts';
 import type { doctorOptions } from './options.ts';
 
 /** Looks at everything that the producer needs, and changes nothing. */

@@ -1,0 +1,42 @@
+import type { Limits } from '@image-stream/codec';
+import { connectionSources } from '@image-stream/kafka-config';
+import type { ConnectionValues, PropertySources } from '@image-stream/kafka-config';
+import type { RunContext } from '@image-stream/program';
+import type { ConsumerOptions, options } from './options.ts';
+
+/** Bytes of records in work at once, as received. */
+export const defaultMaxInFlightBytes = 128 * 1024 ** 2;
+
+/** The limits that were set; the others are the codec's own. */
+export function limitsOf(
+  values: Partial<Pick<ConsumerOptions, 'max-image-bytes' | 'max-image-pixels'>>,
+): Limits {
+  return {
+    ...(values['max-image-bytes'] !== undefined && { maxImageBytes: values['max-image-bytes'] }),
+    ...(values['max-image-pixels'] !== undefined && { maxImagePixels: values['max-image-pixels'] }),
+  };
+}
+
+/** Where Kafka's properties come from. */
+export function sourcesOf(
+  values: ConnectionValues &
+    Partial<Pick<ConsumerOptions, 'auto-offset-reset' | 'enable-auto-commit' | 'group-id'>>,
+  context: Pick<RunContext<typeof options>, 'path' | 'configOf'>,
+): PropertySources {
+  return connectionSources(values, context, {
+    flags: {
+      'auto.offset.reset': { option: '--auto-offset-reset', text: values['auto-offset-reset'] },
+      'enable.auto.commit': {
+        option: '--enable-auto-commit',
+        text: values['enable-auto-commit']?.toString(),
+      },
+      'group.id': { option: '--group-id', text: values['group-id'] },
+    },
+    defaults: {
+      'request.timeout.ms': '30000',
+      'group.id': 'image-consumer',
+      'auto.offset.reset': 'earliest',
+      'enable.auto.commit': 'false',
+    },
+  });
+}

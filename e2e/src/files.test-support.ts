@@ -13,11 +13,16 @@ export function temporaryFolder(parent = tmpdir()): string {
   return folder;
 }
 
-/** The files below a folder, relative to it, in the order of their names; temporary ones as well. */
+/**
+ * The files below a folder, relative to it, in the order of their names; temporary ones as well. Not with `recursive`,
+ * which follows links from Node 24 on.
+ */
 export function filesIn(folder: string): string[] {
-  return readdirSync(folder, { recursive: true, withFileTypes: true })
-    .filter((entry) => entry.isFile())
-    .map((entry) => join(entry.parentPath, entry.name).slice(folder.length + 1))
+  return readdirSync(folder, { withFileTypes: true })
+    .flatMap((entry) => {
+      const below = entry.isDirectory() ? filesIn(join(folder, entry.name)) : [];
+      return entry.isFile() ? [entry.name] : below.map((file) => join(entry.name, file));
+    })
     .toSorted();
 }
 

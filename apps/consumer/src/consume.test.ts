@@ -94,6 +94,19 @@ describe('an error that nobody foresaw', () => {
     expect(errors[0]).toContain('--topic data:0 --to-offset 2');
   });
 
+  test('is told and ends the run also where it comes after the image was saved', async () => {
+    const [record] = records(1);
+    const deliveries = createChannel<Delivery>();
+    const { errors, options } = parts(deliveries);
+    const running = consume({ ...options, stop: () => deliveries.close() });
+    const done = (): never => {
+      throw new Error('no such offset');
+    };
+    await deliveries.push({ record: record!, done, isCurrent: () => true });
+    expect(await running).toMatchObject({ images: 1, failed: 1 });
+    expect(errors).toEqual([expect.stringMatching(/^Error: no such offset\n/) as string]);
+  });
+
   test('lets what has begun come to its end', async () => {
     const { done, options } = parts(records(3));
     const result = await consume({

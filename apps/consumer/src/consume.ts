@@ -1,6 +1,7 @@
 import { bytesOf, isChunk, isPixelArray } from '@image-stream/codec';
 import type { Decoded, DecodedImage, ImageAttributes, ReceivedRecord } from '@image-stream/codec';
 import type { Saved } from '@image-stream/image-io';
+import { createPool } from '@image-stream/program';
 import type { ByteBudget, Logger, Summary } from '@image-stream/program';
 import type { Assembler } from './assemble.ts';
 import type { DeadLetters } from './dead-letters.ts';
@@ -56,9 +57,10 @@ export async function consume(
   const settlement = createSettlement({ ...options, hasGoodRecord: () => count.images + count.skipped > 0 });
   const isWanted = (image: ImageAttributes): boolean => selection?.isWanted(image) !== false;
   const uploads = createUploads({ ...options, settlement, isWanted, tally });
-  const inFlight = new Set<Promise<void>>();
+  const fail = (error: Error): void => settlement.fail(error);
+  const pool = createPool(budget);
   let taken = 0;
-  const giveUpTimer = setInterval(() => track(uploads.giveUpLate()), giveUpIntervalMs);
+  const giveUpTimer = setInterval(() => pool.add(uploads.giveUpLate().catch(fail)), giveUpIntervalMs);
 
   try {
     for await (const delivery of deliveries) {
@@ -71,14 +73,14 @@ export async function consume(
       await uploads.makeRoom();
       if (taken === limit) {
         // One of those in work may turn out to be none of those that are wanted.
-        await Promise.all(inFlight);
+        await pool.drain();
       }
       if (settlement.count.failed > 0 || taken === limit) {
         break;
       }
     }
     clearInterval(giveUpTimer);
-    await Promise.all(inFlight);
+    await pool.drain();
     await uploads.finish(options.isAtEnd());
   } finally {
     clearInterval(giveUpTimer);
@@ -115,29 +117,20 @@ export async function consume(
 
   /** Starts work as soon as the budget allows it. @param run resolves to whether there was an image that is wanted */
   async function begin(bytes: number, work: Work, run: () => Promise<boolean>): Promise<void> {
-    const release = await budget.reserve(bytes);
-    if (settlement.count.failed > 0) {
-      release();
-      return;
-    }
-    taken += 1;
-    const finish = async (): Promise<void> => {
-      const isTaken = await settlement.attempt(work, run);
-      taken -= isTaken === true ? 0 : 1;
-      if (isTaken !== undefined) {
-        await work.done(true);
+    await pool.begin(bytes, async () => {
+      if (settlement.count.failed === 0) {
+        taken += 1;
+        await finish(work, run).catch(fail);
       }
-    };
-    track(finish().finally(release));
+    });
   }
 
-  function track(work: Promise<void>): void {
-    const tracked = work
-      .catch((error: Error) => settlement.fail(error))
-      .finally(() => {
-        inFlight.delete(tracked);
-      });
-    inFlight.add(tracked);
+  async function finish(work: Work, run: () => Promise<boolean>): Promise<void> {
+    const isTaken = await settlement.attempt(work, run);
+    taken -= isTaken === true ? 0 : 1;
+    if (isTaken !== undefined) {
+      await work.done(true);
+    }
   }
 }
 

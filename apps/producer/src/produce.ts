@@ -1,6 +1,6 @@
 import { bytesOf, isPixelArray } from '@image-stream/codec';
 import type { Image, OutgoingRecord } from '@image-stream/codec';
-import { counted, describePace, timing } from '@image-stream/program';
+import { counted, createPool, describePace, timing } from '@image-stream/program';
 import type { ByteBudget, Logger, Progress, Summary } from '@image-stream/program';
 import type { Pending } from './source.ts';
 
@@ -35,7 +35,7 @@ export async function produce({
   progress,
 }: ProduceOptions): Promise<Summary> {
   const count = { images: 0, failed: 0, payloadBytes: 0, wireBytes: 0 };
-  const inFlight = new Set<Promise<void>>();
+  const pool = createPool(budget);
   const started = performance.now();
   let lastAcknowledged = started;
   progress.start(() => {
@@ -46,16 +46,9 @@ export async function produce({
   }, logger);
 
   for await (const pending of images) {
-    const release = await budget.reserve(pending.bytes);
-    undelivered.add(pending.name);
-    const delivery = deliver(pending).finally(() => {
-      undelivered.delete(pending.name);
-      release();
-      inFlight.delete(delivery);
-    });
-    inFlight.add(delivery);
+    await pool.begin(pending.bytes, () => deliver(pending));
   }
-  await Promise.all(inFlight);
+  await pool.drain();
 
   return {
     ...count,
@@ -66,6 +59,7 @@ export async function produce({
   };
 
   async function deliver({ name, load, acknowledged }: Pending): Promise<void> {
+    undelivered.add(name);
     try {
       const image = await load();
       let wireBytes = 0;
@@ -85,6 +79,8 @@ export async function produce({
     } catch (error) {
       count.failed += 1;
       logger.error(`${name} was not sent: ${(error as Error).message}`);
+    } finally {
+      undelivered.delete(name);
     }
   }
 }

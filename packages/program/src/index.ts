@@ -21,6 +21,8 @@ export {
 // What a run needs and gives.
 export { createBudget } from './budget.ts';
 export type { ByteBudget } from './budget.ts';
+export { createPool } from './pool.ts';
+export type { Pool } from './pool.ts';
 export { counted, describePace, formatBytes, formatSeconds } from './format.ts';
 export { timing } from './timing.ts';
 export type { Summary } from './summary.ts';

@@ -1,13 +1,12 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { createBudget } from '@image-stream/program';
+import { createBudget, createPool } from '@image-stream/program';
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { createBuckets } from './buckets.ts';
 import { compare } from './compare.ts';
 import { createPlaces } from './places.ts';
-import { createPool } from './pool.ts';
 import { createReport } from './report.ts';
 import { keyOf } from './rows.ts';
 import type { ChunkRow, Row } from './rows.ts';

@@ -1,6 +1,6 @@
+import type { Pool } from '@image-stream/program';
 import type { Found } from './check.ts';
 import type { Places } from './places.ts';
-import type { Pool } from './pool.ts';
 import type { Report } from './report.ts';
 import type { ChunkRow, Row, UnreadableRow } from './rows.ts';
 

@@ -1,7 +1,7 @@
 import { CodecError, deadLetterReason } from '@image-stream/codec';
 import type { Decoded, ImageAttributes, ReceivedRecord } from '@image-stream/codec';
 import { ImageIoError } from '@image-stream/image-io';
-import { counted } from '@image-stream/program';
+import { counted, createPool } from '@image-stream/program';
 import type { ByteBudget, Logger, Progress } from '@image-stream/program';
 import type { Buckets } from './buckets.ts';
 import type { Found } from './check.ts';
@@ -9,7 +9,6 @@ import { compare } from './compare.ts';
 import type { TopicImage } from './compare.ts';
 import type { expectFile } from './expect.ts';
 import { createPlaces } from './places.ts';
-import { createPool } from './pool.ts';
 import type { Report } from './report.ts';
 import { keyOf } from './rows.ts';
 import type { Row } from './rows.ts';

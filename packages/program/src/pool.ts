@@ -1,4 +1,4 @@
-import type { ByteBudget } from '@image-stream/program';
+import type { ByteBudget } from './budget.ts';
 
 /** Work of which several pieces run at once. */
 export interface Pool {
@@ -8,33 +8,39 @@ export interface Pool {
    * @throws the first error of any piece
    */
   begin(bytes: number, run: () => Promise<void>): Promise<void>;
+  /** Takes in a piece of work that has begun, and needs no room. */
+  add(work: Promise<void>): void;
   /** Resolves when all of it is done. @throws the first error of any piece */
   drain(): Promise<void>;
 }
 
+/** A pool whose work has room in `budget`. */
 export function createPool(budget: ByteBudget): Pool {
   const inFlight = new Set<Promise<void>>();
   let failure: { readonly error: unknown } | undefined;
 
-  const assertNoFailure = (): void => {
+  function add(work: Promise<void>): void {
+    const noted = work
+      .catch((error: unknown) => {
+        failure ??= { error };
+      })
+      .finally(() => inFlight.delete(noted));
+    inFlight.add(noted);
+  }
+
+  function assertNoFailure(): void {
     if (failure !== undefined) {
       throw failure.error;
     }
-  };
+  }
+
   return {
     async begin(bytes, run) {
       const release = await budget.reserve(bytes);
-      const work = run()
-        .catch((error: unknown) => {
-          failure ??= { error };
-        })
-        .finally(() => {
-          release();
-          inFlight.delete(work);
-        });
-      inFlight.add(work);
+      add(run().finally(release));
       assertNoFailure();
     },
+    add,
     async drain() {
       await Promise.all(inFlight);
       assertNoFailure();

@@ -8,13 +8,13 @@ import type { DecodedImage, ReceivedRecord } from '@image-stream/codec';
 import { createBudget } from '@image-stream/program';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { createAssembler } from './assemble.ts';
-import { createChannel } from './receive/channel.ts';
 import { consume } from './consume.ts';
 import type { ConsumeOptions } from './consume.ts';
 import type { DeadLetters } from './dead-letters.ts';
-import type { Delivery } from './receive/delivery.ts';
 import { createPatience, DeadLetterError } from './fault.ts';
 import type { PatienceOptions } from './fault.ts';
+import { createChannel } from './receive/channel.ts';
+import type { Delivery } from './receive/delivery.ts';
 
 describe('every image', () => {
   test('is done once it is saved, and is counted', async () => {

@@ -4,35 +4,26 @@ import type { Saved } from '@image-stream/image-io';
 import { createPool } from '@image-stream/program';
 import type { ByteBudget, Logger, Summary } from '@image-stream/program';
 import type { Assembler } from './assemble.ts';
-import type { DeadLetters } from './dead-letters.ts';
-import type { Delivery } from './receive/delivery.ts';
-import type { Patience } from './fault.ts';
 import type { Monitor } from './monitor/monitor.ts';
+import type { Delivery } from './receive/delivery.ts';
 import type { Selection } from './receive/select.ts';
 import { createSettlement, workOf, workOfUpload } from './settle.ts';
-import type { Work } from './settle.ts';
+import type { SettlementOptions, Work } from './settle.ts';
 import { createTally } from './tally.ts';
 import type { TallyOptions } from './tally.ts';
 import type { AssembledImage } from './upload.ts';
 import { createUploads } from './uploads.ts';
 
 /** What the flow needs; none of it has to be Kafka or a disk. */
-export interface ConsumeOptions extends TallyOptions {
+export interface ConsumeOptions extends TallyOptions, Omit<SettlementOptions, 'hasGoodRecord'> {
   /** Records in the order of their partitions. */
   readonly deliveries: AsyncIterable<Delivery>;
-  /** Ends the deliveries. */
-  readonly stop: () => void;
   /** Which part of the records and images to take; undefined takes all of them. */
   readonly selection?: Selection | undefined;
   readonly decode: (record: ReceivedRecord) => Promise<Decoded>;
   readonly assembler: Assembler;
   /** Resolves once the image is durably on disk. */
   readonly save: (image: DecodedImage | AssembledImage) => Promise<Saved>;
-  /** Where bad records go; undefined stops at the first one. */
-  readonly deadLetters: DeadLetters | undefined;
-  /** How many bad records before the first good one are too many; undefined takes any number. */
-  readonly maxBadRecords: number | undefined;
-  readonly patience: Patience;
   /** Called when the deliveries have ended: whether that was at the ends of all partitions. */
   readonly isAtEnd: () => boolean;
   readonly budget: ByteBudget;

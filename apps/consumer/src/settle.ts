@@ -2,10 +2,10 @@ import type { ReceivedRecord, RecordPlace } from '@image-stream/codec';
 import type { Logger } from '@image-stream/program';
 import type { Assembler } from './assemble.ts';
 import type { DeadLetters } from './dead-letters.ts';
-import type { Delivery } from './receive/delivery.ts';
 import { isBadRecord, isFault } from './fault.ts';
 import type { Patience } from './fault.ts';
 import type { Monitor } from './monitor/monitor.ts';
+import type { Delivery } from './receive/delivery.ts';
 import type { Upload } from './upload.ts';
 
 /** One record, or all those of an upload: what is saved, put aside and done as one. */
@@ -25,7 +25,7 @@ export interface SettlementOptions {
   readonly patience: Patience;
   /** Whether any image has been saved, or was there. */
   readonly hasGoodRecord: () => boolean;
-  /** Ends the run. */
+  /** Ends the deliveries, and with them the run. */
   readonly stop: () => void;
   readonly logger: Pick<Logger, 'warn' | 'error'>;
   readonly monitor: Pick<Monitor, 'failed' | 'deadLettered'>;

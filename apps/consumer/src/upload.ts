@@ -10,8 +10,8 @@ import type {
 } from '@image-stream/codec';
 import { fileSource, ImageIoError } from '@image-stream/image-io';
 import { counted } from '@image-stream/program';
-import type { Delivery } from './receive/delivery.ts';
 import { jsonLines } from './json-lines.ts';
+import type { Delivery } from './receive/delivery.ts';
 
 /** An image whose chunks have all come: its payload is in a file. */
 export interface AssembledImage extends ImageAttributes {

@@ -2,11 +2,11 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { untilServed } from '@image-stream/kafka-config';
 import type { Logger } from '@image-stream/program';
 import type { Consumer, ConsumerConfig, EachBatchPayload } from 'kafkajs';
+import type { Monitor } from '../monitor/monitor.ts';
 import { createChannel } from './channel.ts';
 import type { Delivery } from './delivery.ts';
 import type { Ends } from './ends.ts';
 import type { Gaps } from './gaps.ts';
-import type { Monitor } from '../monitor/monitor.ts';
 import { createOffsetTracker } from './offsets.ts';
 import type { OffsetTracker } from './offsets.ts';
 

@@ -165,8 +165,10 @@ test('a wrong setting is a finding, and the disk is looked at all the same', asy
   expect(about(diagnosis, 'hard links')).toEqual(['ok: work']);
 });
 
-test('a timeout that the user sets contradicts nothing', async () => {
-  const longer = ['-X', 'request.timeout.ms=5000', '-X', 'fetch.max.wait.ms=4000'];
+test.each([
+  ['of a request', ['-X', 'request.timeout.ms=5000', '-X', 'fetch.max.wait.ms=4000']],
+  ['of a fetch, longer than a question of the doctor', ['-X', 'fetch.max.wait.ms=4000']],
+])('a timeout that the user sets contradicts nothing: %s', async (_case, longer) => {
   const diagnosis = await diagnose('consumer', ...longer, '-o', temporaryFolder());
   expect(about(diagnosis, 'settings')).toEqual([]);
   expect(about(diagnosis, 'broker')[0]).toMatch(/^ok: /);

@@ -32,7 +32,7 @@ export interface Check {
 const answerTimeoutMs = 6000;
 
 /** What each request to Kafka takes at most, unless the user says otherwise. */
-const requestTimeoutMs = '3000';
+const requestTimeoutMs = 3000;
 
 /**
  * Asks a cluster, all at once. Where it cannot be reached, or the configuration is wrong, that is all that is found.
@@ -77,9 +77,11 @@ async function load(
   sources: PropertySources,
   logger: Logger,
 ): Promise<{ kafka: Kafka; properties: KafkaProperties }> {
-  const defaults = { ...sources.defaults, 'request.timeout.ms': requestTimeoutMs };
-  const properties = await loadProperties({ ...sources, defaults });
-  return { kafka: new kafkajs.Kafka(await clientConfig(properties, logger)), properties };
+  const properties = await loadProperties(sources);
+  const config = await clientConfig(properties, logger);
+  const isDefault = String(properties['request.timeout.ms']) === sources.defaults?.['request.timeout.ms'];
+  const kafka = new kafkajs.Kafka({ ...config, ...(isDefault && { requestTimeout: requestTimeoutMs }) });
+  return { kafka, properties };
 }
 
 const afterwards = 'mend this first; topic, permissions and group can be looked at only then';

@@ -1,12 +1,5 @@
-import {
-  byteSource,
-  decodeNpy,
-  isPixelArray,
-  npyMediaType,
-  resolveLimits,
-  sniffMediaType,
-} from '@image-stream/codec';
-import type { ByteSource, Image, PixelArray } from '@image-stream/codec';
+import { byteSource, decodeNpy, isPixelArray, npyMediaType, resolveLimits } from '@image-stream/codec';
+import type { Image, PixelArray } from '@image-stream/codec';
 import type { Sharp } from 'sharp';
 import { encodingOf } from './encodings.ts';
 import type { Encoding } from './encodings.ts';
@@ -19,6 +12,8 @@ export interface OpenedImage {
   readonly image: Sharp;
   /** As which encoding it came; npy also for an array in memory. */
   readonly encoding: Encoding | undefined;
+  /** Where it is an array in memory. */
+  readonly pixels?: PixelArray;
   /** Columns and rows as they are shown, after any orientation is applied; of an animation, those of a frame. */
   readonly width: number;
   readonly height: number;
@@ -44,12 +39,11 @@ export async function openImage(
     firstFrameOnly = false,
   }: { readonly maxImagePixels?: number | undefined; readonly firstFrameOnly?: boolean },
 ): Promise<OpenedImage> {
-  const array = await arrayIn(content, { maxImagePixels });
-  if (array !== undefined) {
-    return openArray(array);
+  if (isPixelArray(content)) {
+    return openPixels(content);
   }
-  const source = sourceOf(content as Exclude<Image['content'], PixelArray>);
-  const limit = limitFor(source, maxImagePixels);
+  const source = 'source' in content ? content.source : byteSource(content.bytes);
+  const limit = maxImagePixels ?? Math.max(defaultMaxPixels, source.size);
   const { mediaType, width, height, ...info } = await inspectImage(source, { maxImagePixels: limit });
   const frames = firstFrameOnly ? 1 : info.frames;
   if (width * height * frames > limit) {
@@ -57,6 +51,10 @@ export async function openImage(
       'LIMIT_EXCEEDED',
       `${frames} frames of ${width} x ${height} pixels exceed the limit of ${limit}`,
     );
+  }
+  if (mediaType === npyMediaType) {
+    const limits = resolveLimits({ maxImagePixels: limit });
+    return openPixels(decodeNpy(await source.read(0, source.size), limits));
   }
   const sharp = await loadSharp();
   const input = isFileSource(source) ? source.path : await source.read(0, source.size);
@@ -83,32 +81,7 @@ export async function openImage(
   };
 }
 
-/** The pixels, where the content is an array or an npy file; undefined for all else. @throws ImageIoError as `openImage` */
-export async function arrayIn(
-  content: Image['content'],
-  { maxImagePixels }: { readonly maxImagePixels?: number | undefined },
-): Promise<PixelArray | undefined> {
-  if (isPixelArray(content)) {
-    return content;
-  }
-  const source = sourceOf(content);
-  if (sniffMediaType(await source.read(0, Math.min(16, source.size))) !== npyMediaType) {
-    return undefined;
-  }
-  const limit = limitFor(source, maxImagePixels);
-  await inspectImage(source, { maxImagePixels: limit });
-  return decodeNpy(await source.read(0, source.size), resolveLimits({ maxImagePixels: limit }));
-}
-
-function sourceOf(content: Exclude<Image['content'], PixelArray>): ByteSource {
-  return 'source' in content ? content.source : byteSource(content.bytes);
-}
-
-function limitFor(source: ByteSource, maxImagePixels: number | undefined): number {
-  return maxImagePixels ?? Math.max(defaultMaxPixels, source.size);
-}
-
-async function openArray(pixels: PixelArray): Promise<OpenedImage> {
+async function openPixels(pixels: PixelArray): Promise<OpenedImage> {
   const [height, width, channels = 1] = pixels.shape;
   if (channels > 4) {
     throw new ImageIoError(
@@ -123,6 +96,7 @@ async function openArray(pixels: PixelArray): Promise<OpenedImage> {
   return {
     image: sharp(pixels.data, { raw, limitInputPixels: false }),
     encoding: 'npy',
+    pixels,
     width,
     height,
     space: isGrey ? (is16Bit ? 'grey16' : 'b-w') : is16Bit ? 'rgb16' : 'srgb',

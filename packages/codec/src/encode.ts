@@ -27,8 +27,9 @@ export interface EncodeOptions {
 /**
  * The records that carry an image, in the order in which they are to be sent to one partition.
  *
- * @throws CodecError `INVALID_IMAGE` when the image contradicts itself or the format cannot
- * carry it, such as an empty id, or changed while it was read; `LIMIT_EXCEEDED` when python-json does not fit `maxRecordBytes`, or cloudevents does not in 65536 chunks
+ * @throws CodecError `INVALID_IMAGE` when the image contradicts itself, the format cannot carry it, such as an empty id, or
+ * it changed while it was read; `LIMIT_EXCEEDED` when python-json does not fit `maxRecordBytes`, or cloudevents does not
+ * in 65536 chunks
  */
 export async function* encodeImage(
   image: Image,

@@ -5,7 +5,7 @@ import type { Sharp } from 'sharp';
 import { abilities, encodingOf, mediaTypeOf } from './encodings.ts';
 import type { Encoding } from './encodings.ts';
 import { ImageIoError } from './errors.ts';
-import { arrayIn, decoded, openImage } from './opened-image.ts';
+import { decoded, openImage } from './opened-image.ts';
 import type { OpenedImage } from './opened-image.ts';
 import { encodePhotograph, pngForm } from './png.ts';
 
@@ -87,11 +87,13 @@ export async function transcodeToFile(
  * @throws ImageIoError as `transcode`; `UNSUPPORTED` also for an image of several frames
  */
 export async function decodePixels(content: Content, options: TranscodeOptions = {}): Promise<PixelArray> {
-  const array = options.resize === undefined ? await arrayIn(content, options) : undefined;
-  if (array !== undefined) {
-    return array;
+  if (isPixelArray(content) && options.resize === undefined) {
+    return content;
   }
   const opened = await openImage(content, options);
+  if (opened.pixels !== undefined && options.resize === undefined) {
+    return opened.pixels;
+  }
   assertFrames(opened, 'npy', []);
   const { isGrey, is16Bit, hasAlpha } = opened;
   const image = processed(opened, options, { hasGrey: true, hasProfile: false });
@@ -129,8 +131,7 @@ async function encodedBy(
   if (encoding === 'npy') {
     return encodeNpy(await decodePixels(content, options));
   }
-  const array = await arrayIn(content, options);
-  const opened = await openImage(array ?? content, options);
+  const opened = await openImage(content, options);
   const { hasAlpha, framesOf } = abilities[encoding];
   assertFrames(opened, encoding, framesOf);
   assertDepth(opened, encoding);
@@ -139,10 +140,11 @@ async function encodedBy(
   if (dropsAlpha) {
     await assertOpaque(opened, encoding);
   }
-  const isKept = encoding === 'png' && options.resize === undefined;
-  const form = isKept && array !== undefined ? pngForm(array) : undefined;
-  if (form === 'photograph') {
-    return encodePhotograph(array!);
+  // What is shrunk is no longer what is in memory.
+  const pixels = encoding === 'png' && options.resize === undefined ? opened.pixels : undefined;
+  const form = pixels && pngForm(pixels);
+  if (pixels !== undefined && form === 'photograph') {
+    return encodePhotograph(pixels);
   }
   const image = processed(opened, options, abilities[encoding]);
   const { quality } = options;

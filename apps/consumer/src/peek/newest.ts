@@ -1,9 +1,9 @@
 import type { Limits } from '@image-stream/codec';
 import { describeRecord } from '@image-stream/image-io';
 import type { RecordDescription } from '@image-stream/image-io';
-import { KafkaConfigError, readNewest } from '@image-stream/kafka-config';
+import { readNewest } from '@image-stream/kafka-config';
 import type { TopicReader } from '@image-stream/kafka-config';
-import { counted } from '@image-stream/program';
+import { assertPartitions } from '../receive/select.ts';
 
 /** Which images to look at. */
 export interface Wanted {
@@ -26,13 +26,7 @@ export async function newestImages(
   limits: Limits,
 ): Promise<RecordDescription[]> {
   const bounds = await reader.offsets();
-  const absent = partitions?.find((partition) => !bounds.has(partition));
-  if (absent !== undefined) {
-    throw new KafkaConfigError(
-      'REFUSED',
-      `topic '${topic}' has ${counted(bounds.size, 'partition')}, and no ${absent}`,
-    );
-  }
+  assertPartitions(topic, partitions, bounds);
   const found: RecordDescription[] = [];
   for (const [partition, ends] of bounds) {
     if (partitions?.includes(partition) ?? true) {

@@ -47,6 +47,19 @@ export function assertSelection(wanted: Wanted): void {
   }
 }
 
+/** @throws KafkaConfigError `REFUSED` for a partition that the topic does not have */
+export function assertPartitions(
+  topic: string,
+  wanted: readonly number[] | undefined,
+  existing: { readonly size: number; has(partition: number): boolean },
+): void {
+  const absent = wanted?.find((partition) => !existing.has(partition));
+  if (absent !== undefined) {
+    const has = counted(existing.size, 'partition');
+    throw new KafkaConfigError('REFUSED', `topic '${topic}' has ${has}, and no ${absent}`);
+  }
+}
+
 /**
  * Finds where the selection begins and ends, by the timestamps that the brokers index, and lets a group of its own
  * begin there.
@@ -63,13 +76,7 @@ export async function selectPart(
 ): Promise<SelectedPart> {
   const { customer, since, until, partition: partitions } = wanted;
   const offsets = await untilServed(() => admin.fetchTopicOffsets(topic));
-  const absent = partitions?.find((one) => !offsets.some(({ partition }) => partition === one));
-  if (absent !== undefined) {
-    throw new KafkaConfigError(
-      'REFUSED',
-      `topic '${topic}' has ${counted(offsets.length, 'partition')}, and no ${absent}`,
-    );
-  }
+  assertPartitions(topic, partitions, new Set(offsets.map(({ partition }) => partition)));
   const starts = since && (await offsetsAt(admin, topic, since));
   const stops = until && (await offsetsAt(admin, topic, until));
   const groupId = `image-stream-${purpose}-${randomUUID()}`;

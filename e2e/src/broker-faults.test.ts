@@ -90,15 +90,15 @@ test('an image that is not acknowledged in time is named', { timeout: 300_000 },
 
 async function allSent(producer: Running, images: number): Promise<void> {
   const { exitCode, stdout } = await producer.ended;
-  expect(exitCode).toBe(0);
+  expect(exitCode, producer.log()).toBe(0);
   expect(summaryOf(stdout)).toMatchObject({ images, failed: 0 });
 }
 
 async function allSaved(consumer: Running, output: string, images: number): Promise<void> {
   await vi.waitUntil(() => finished(output) >= images || consumer.process.exitCode !== null, patience);
   consumer.process.kill('SIGTERM');
-  expect((await consumer.ended).exitCode).toBe(0);
-  expect(filesIn(output)).toHaveLength(images);
+  expect((await consumer.ended).exitCode, consumer.log()).toBe(0);
+  expect(filesIn(output), consumer.log()).toHaveLength(images);
 }
 
 /** How many files have their final names. */

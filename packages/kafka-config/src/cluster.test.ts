@@ -104,6 +104,17 @@ test('the limit of a topic is waited for until the broker has heard of it', asyn
   expect(await limit).toBe(5_000_000);
 });
 
+test('a bootstrap server that takes connections and says nothing is passed over', async () => {
+  const silent = createServer((socket) => socket.unref());
+  await new Promise<void>((resolve) => silent.listen(0, '127.0.0.1', resolve));
+  onTestFinished(() => void silent.close());
+  const servers = [`127.0.0.1:${(silent.address() as AddressInfo).port}`, kafka.bootstrapServers];
+  const admin = await createAdmin(servers.join(','), 'socket.connection.setup.timeout.ms=500');
+  await connectAdmin(admin, servers);
+  onTestFinished(() => admin.disconnect());
+  expect(await admin.describeCluster()).toMatchObject({ brokers: [{ nodeId: 1 }] });
+});
+
 // kafkajs tries for some seconds before it gives a connection up.
 describe.concurrent('no broker there: one line within ten seconds', { timeout: 10_000 }, () => {
   async function failure(servers: string, ...overrides: string[]): Promise<string> {

@@ -3,7 +3,7 @@ import { startKafka } from '@image-stream/local-kafka';
 import type { KafkaCluster } from '@image-stream/local-kafka';
 import kafkajs from 'kafkajs';
 import type { Admin, Kafka } from 'kafkajs';
-import { afterAll, beforeAll, expect, onTestFinished, test } from 'vitest';
+import { afterAll, beforeAll, expect, onTestFinished, test, vi } from 'vitest';
 import { createSender } from './index.ts';
 import type { Sender } from './index.ts';
 
@@ -131,3 +131,45 @@ test('a sender whose broker is gone for good can be closed', async () => {
   await expect(sender.send(record(0))).rejects.toThrow();
   await expect(sender.close()).resolves.toBeUndefined();
 });
+
+test('nothing is given up before its time, whatever stands still and is replaced meanwhile', async () => {
+  // Soon nobody leads what the paused broker led.
+  const config = { 'broker.session.timeout.ms': '3000', 'broker.heartbeat.interval.ms': '500' };
+  const own = await startKafka({ brokers: 3, config });
+  onTestFinished(() => own.stop());
+  const brokers = own.bootstrapServers.split(',');
+  const ownAdmin = new kafkajs.Kafka({ brokers, logLevel: 0 }).admin();
+  await ownAdmin.connect();
+  const topic = 'pictures';
+  const replicaAssignment = [1, 2, 3].map((broker, partition) => ({ partition, replicas: [broker] }));
+  await ownAdmin.createTopics({ topics: [{ topic, replicaAssignment }], waitForLeaders: true });
+  await ownAdmin.disconnect();
+
+  // So short that each of the client's own time limits is passed, too.
+  const limits = { requestTimeout: 1000, connectionTimeout: 300, authenticationTimeout: 300 };
+  const client = new kafkajs.Kafka({ brokers, logLevel: 0, ...limits });
+  const warnings: string[] = [];
+  const sender = await createSender({
+    connect: (createPartitioner) => client.producer({ createPartitioner, retry: { retries: 0 } }),
+    partitioner: kafkajs.Partitioners.DefaultPartitioner,
+    request: { topic, acks: -1 },
+    deliveryTimeoutMs: 120_000,
+    batchBytes: 100_000,
+    logger: { warn: (message) => warnings.push(message) },
+  });
+  onTestFinished(() => sender.close());
+  await Promise.all([0, 1, 2].map((partition) => sender.send(record(0), partition)));
+
+  await own.brokers[0]!.pause();
+  const isOver = (): boolean => warnings.length >= 8;
+  const behindIt = Array.from({ length: 20 }, (_, index) => sender.send(record(index, 100_000), 0));
+  const besideIt = Array.from({ length: 20 }, async (_, index) => {
+    while (!isOver()) {
+      await sender.send(record(index), 1);
+    }
+  });
+  const sent = Promise.allSettled([...behindIt, ...besideIt]);
+  await vi.waitUntil(isOver, { timeout: 120_000 });
+  own.brokers[0]!.resume();
+  expect(new Set((await sent).map(({ status }) => status))).toEqual(new Set(['fulfilled']));
+}, 240_000);

@@ -9,7 +9,7 @@ import type {
 } from 'kafkajs';
 import { createBatches } from './batches.ts';
 import type { Batches } from './batches.ts';
-import { translate } from './translate.ts';
+import { rootCause, translate } from './translate.ts';
 
 const backoffMs = 500;
 
@@ -165,14 +165,18 @@ async function within<T>(deadline: number, result: Promise<T>): Promise<T> {
 function assertAcknowledged(results: readonly RecordMetadata[], acks: number | undefined): void {
   const [result] = results;
   if (acks !== 0 && !(result?.errorCode === 0 && Number(result.baseOffset) >= 0)) {
-    throw Object.assign(new Error('the broker did not say where the record is'), { retriable: true });
+    throw new Error('the broker did not say where the record is');
   }
 }
 
-/** The client wraps what happened in errors that all say no; the innermost one knows. */
+/**
+ * Only a broker that says no is final. Whatever else goes wrong may go right until the deadline: kafkajs calls several of
+ * its own states final, such as a lock that it waited for too long, a client that is being replaced, and a broker whose
+ * connection is still to be made.
+ */
 function isRetriable(error: unknown): boolean {
-  const { cause, retriable } = error as { cause?: unknown; retriable?: boolean };
-  return cause === undefined ? (retriable ?? false) : isRetriable(cause);
+  const { name, retriable } = rootCause(error) as { name?: string; retriable?: boolean };
+  return name === 'KafkaJSProtocolError' ? retriable === true : name !== 'KafkaJSSASLAuthenticationError';
 }
 
 function explain(error: unknown, { value }: RecordToSend, topic: string): unknown {

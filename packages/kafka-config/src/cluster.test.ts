@@ -34,6 +34,15 @@ async function connected(): Promise<Admin> {
   return admin;
 }
 
+async function listen(context: TestContext, server: Server): Promise<string> {
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  context.onTestFinished(() => void server.close());
+  return `127.0.0.1:${(server.address() as AddressInfo).port}`;
+}
+
+/** Takes connections and says nothing. */
+const silentServer = (): Server => createServer((socket) => socket.unref());
+
 const uniqueTopic = (): string => `topic-${randomUUID()}`;
 
 describe('ensureTopic', () => {
@@ -104,11 +113,8 @@ test('the limit of a topic is waited for until the broker has heard of it', asyn
   expect(await limit).toBe(5_000_000);
 });
 
-test('a bootstrap server that takes connections and says nothing is passed over', async () => {
-  const silent = createServer((socket) => socket.unref());
-  await new Promise<void>((resolve) => silent.listen(0, '127.0.0.1', resolve));
-  onTestFinished(() => void silent.close());
-  const servers = [`127.0.0.1:${(silent.address() as AddressInfo).port}`, kafka.bootstrapServers];
+test('a bootstrap server that takes connections and says nothing is passed over', async (context) => {
+  const servers = [await listen(context, silentServer()), kafka.bootstrapServers];
   const admin = await createAdmin(servers.join(','), 'socket.connection.setup.timeout.ms=500');
   await connectAdmin(admin, servers);
   onTestFinished(() => admin.disconnect());
@@ -127,12 +133,6 @@ describe.concurrent('no broker there: one line within ten seconds', { timeout: 1
     return message.slice(`cannot reach Kafka at ${servers}: `.length);
   }
 
-  async function listen(context: TestContext, server: Server): Promise<string> {
-    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-    context.onTestFinished(() => void server.close());
-    return `127.0.0.1:${(server.address() as AddressInfo).port}`;
-  }
-
   test('nothing listens', async (context) => {
     const server = createServer();
     const address = await listen(context, server);
@@ -149,11 +149,7 @@ describe.concurrent('no broker there: one line within ten seconds', { timeout: 1
   });
 
   test('a server that says nothing', async (context) => {
-    const address = await listen(
-      context,
-      createServer((socket) => socket.unref()),
-    );
-    expect(await failure(address)).toBe(
+    expect(await failure(await listen(context, silentServer()))).toBe(
       'no answer within 8 s; check --bootstrap-servers, the firewall, and that security.protocol fits the port',
     );
   });

@@ -89,6 +89,10 @@ function takeBatch(records: Waiting[], batchBytes: number): Waiting[] {
 }
 
 function sizeOf({ key, value, headers = {} }: Message): number {
-  const parts = [key, value, ...Object.entries(headers).flat(2)];
+  // A repeated header has its name each time.
+  const named = Object.entries(headers).flatMap(([name, values]) =>
+    [values].flat().flatMap((one) => [name, one]),
+  );
+  const parts = [key, value, ...named];
   return parts.reduce<number>((total, part) => total + 8 + Buffer.byteLength(part ?? ''), overheadBytes);
 }

@@ -3,7 +3,7 @@ import { createRequire } from 'node:module';
 import { createServer } from 'node:net';
 import type { AddressInfo, Socket } from 'node:net';
 import fc from 'fast-check';
-import type { Message } from 'kafkajs';
+import type { IHeaders, Message } from 'kafkajs';
 import { expect, onTestFinished, test } from 'vitest';
 
 /*
@@ -66,6 +66,29 @@ test('a large value is sent as it is, without a copy', async () => {
   const { buffers } = await encode('kafkajs', [{ key: 'id', value }]);
   expect(buffers.includes(value)).toBe(true);
   expect(buffers).toHaveLength(3);
+});
+
+test('headers come back as they were, those without a value too', async () => {
+  const headers = {
+    none: null,
+    empty: Buffer.alloc(0),
+    repeated: [Buffer.from('1'), null, Buffer.from('2'), null],
+    ['__proto__']: [null, null],
+  };
+  const encodeRecord = require('kafkajs/src/protocol/recordBatch/record/v0') as (record: object) => Encoder;
+  const decodeRecord = require('kafkajs/src/protocol/recordBatch/record/v0/decoder') as (
+    decoder: object,
+    batch: object,
+  ) => { readonly headers: object };
+  const Decoder = require('kafkajs/src/protocol/decoder') as new (bytes: Buffer) => {
+    readVarIntBytes(): Buffer;
+  };
+  const { buffer } = encodeRecord({ key: null, value: null, headers });
+  const record = new Decoder(buffer).readVarIntBytes();
+  const decoded = decodeRecord(new Decoder(record), { firstOffset: 0, firstTimestamp: 0 });
+  expect(Object.entries(decoded.headers)).toEqual(Object.entries(headers));
+  const all = await encode('kafkajs', [{ value: null, headers: headers as unknown as IHeaders }]);
+  expect(all.buffer).toHaveLength(all.size());
 });
 
 interface ResponseReader {

@@ -10,6 +10,7 @@ import { describe, expect, onTestFinished, test } from 'vitest';
 import { createAssembler } from './assemble.ts';
 import { consume } from './consume.ts';
 import type { ConsumeOptions } from './consume.ts';
+import { createDeadLetters } from './dead-letters.ts';
 import type { DeadLetters } from './dead-letters.ts';
 import { createPatience, DeadLetterError } from './fault.ts';
 import type { PatienceOptions } from './fault.ts';
@@ -168,6 +169,19 @@ describe('a bad record', () => {
     expect(result).toMatchObject({ images: 1, deadLettered: 1, failed: 0 });
     expect([attempts, letters.length, done.length]).toEqual([2, 1, 2]);
     expect(errors[0]).toMatch(/^paused, nothing is skipped or committed meanwhile: no broker/);
+  });
+
+  test('ends the run where a bug is in the way of its dead letter', async () => {
+    const { done, errors, options } = parts(records(2));
+    const deadLetters = createDeadLetters({
+      ...{ topic: 'letters', source: { topic: 'data', maxMessageBytes: 1_000_000 } },
+      // Whatever is asked of it is a TypeError.
+      ...{ admin: undefined as never, connect: undefined as never, partitioner: undefined as never },
+      logger: { warn() {} },
+    });
+    expect(await consume({ ...options, decode, deadLetters })).toMatchObject({ deadLettered: 0, failed: 1 });
+    expect(done).toEqual(['0']);
+    expect(errors).toEqual([expect.stringMatching(/cannot be saved: TypeError: .*\n +at /)]);
   });
 
   test.each([

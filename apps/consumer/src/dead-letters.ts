@@ -1,7 +1,14 @@
 import { deadLetterHeaders, deadLetterHeadroomBytes } from '@image-stream/codec';
 import type { CodecError, ReceivedRecord } from '@image-stream/codec';
 import type { ImageIoError } from '@image-stream/image-io';
-import { assertTopicName, createSender, ensureTopic, topicLimit } from '@image-stream/kafka-config';
+import {
+  assertTopicName,
+  createSender,
+  ensureTopic,
+  isProgrammingError,
+  topicLimit,
+  translate,
+} from '@image-stream/kafka-config';
 import type { RecordToSend, Sender, SenderOptions } from '@image-stream/kafka-config';
 import { UsageError } from '@image-stream/program';
 import type { Admin } from 'kafkajs';
@@ -62,7 +69,10 @@ export function createDeadLetters(options: DeadLettersOptions): DeadLetters {
     return createSender({ connect, partitioner, request, deliveryTimeoutMs, compressAbove: limit, logger });
   }
 
-  function cannotWrite(failure: unknown): DeadLetterError {
+  function cannotWrite(failure: unknown): unknown {
+    if (isProgrammingError(failure)) {
+      return translate(failure, []);
+    }
     const reason = (failure as Error).message;
     return new DeadLetterError(`dead-letter topic ${topic} cannot be written: ${reason}`, { cause: failure });
   }

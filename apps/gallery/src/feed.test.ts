@@ -33,6 +33,12 @@ test('says what keeps it from reading, and goes on', async () => {
   expect(items.map(({ id }) => id)).toEqual(['a']);
 });
 
+test('ends with a bug instead of meeting it again and again', async () => {
+  const bug = new TypeError('nobody thought of this');
+  const following = followed(await image('a'), { backlog: 10, comes: [], failures: 1, failure: bug });
+  await expect(following).rejects.toBe(bug);
+});
+
 test('passes over what it is too far behind of, and says how much', async () => {
   let now = 0;
   const clock = vi.spyOn(performance, 'now').mockImplementation(() => now);
@@ -69,7 +75,12 @@ test('passes over what it is too far behind of, and says how much', async () => 
 /** Follows one partition until `comes` was read, which is sent after the start. */
 async function followed(
   before: readonly TopicRecord[],
-  { backlog, comes, failures = 0 }: { backlog: number; comes: readonly TopicRecord[]; failures?: number },
+  {
+    backlog,
+    comes,
+    failures = 0,
+    failure = new Error('no broker'),
+  }: { backlog: number; comes: readonly TopicRecord[]; failures?: number; failure?: Error },
 ) {
   const items: Item[] = [];
   const traffic: boolean[] = [];
@@ -82,7 +93,7 @@ async function followed(
     async fetch(from) {
       if (toFail > 0) {
         toFail -= 1;
-        throw new Error('no broker');
+        throw failure;
       }
       if (from.get(0) === BigInt(log.length)) {
         ended.abort();

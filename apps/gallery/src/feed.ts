@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { DecodedImage } from '@image-stream/codec';
 import type { RecordDescription } from '@image-stream/image-io';
+import { isProgrammingError } from '@image-stream/kafka-config';
 import type { TopicReader, TopicRecord } from '@image-stream/kafka-config';
 import { itemOf } from './items.ts';
 import type { Item, TopicName } from './messages.ts';
@@ -41,7 +42,11 @@ const retryMs = 1000;
 /** Images in chunks of which the number of chunks is counted. */
 const maxUploads = 1000;
 
-/** Follows a topic until `signal` is aborted: the newest records first, then what comes. */
+/**
+ * Follows a topic until `signal` is aborted: the newest records first, then what comes.
+ *
+ * @throws a bug; all else is a problem that may go away
+ */
 export async function follow(options: FeedOptions): Promise<void> {
   const { reader, backlog, listener, signal } = options;
   const take = createTaker(options);
@@ -63,6 +68,9 @@ export async function follow(options: FeedOptions): Promise<void> {
       positions = new Map(next);
       listener.problem(undefined);
     } catch (error) {
+      if (isProgrammingError(error)) {
+        throw error;
+      }
       if (!signal.aborted) {
         listener.problem((error as Error).message);
         await sleep(retryMs, undefined, { signal }).catch(() => {});

@@ -8,6 +8,7 @@ import {
   connectionSources,
   createLagReader,
   createTopicReader,
+  isProgrammingError,
   loadProperties,
   openKafka,
   translate,
@@ -43,7 +44,10 @@ const deadLettersMs = 3000;
 
 /** Makes the parts of the gallery from the command line, and serves it until it is stopped. */
 export async function run(context: RunContext<typeof options>): Promise<Outcome> {
-  const { values, logger, signal, path } = context;
+  const { values, logger, path } = context;
+  /** A bug ends it as well. */
+  const ended = new AbortController();
+  const signal = AbortSignal.any([context.signal, ended.signal]);
   const { topic } = values;
   const deadLetterTopic = values['dead-letter-topic'] ?? deadLetterTopicOf(topic);
   assertTopicName(topic);
@@ -114,7 +118,8 @@ export async function run(context: RunContext<typeof options>): Promise<Outcome>
     });
     const describe = (record: TopicRecord) => describeRecord(record, limits);
     const own = name === 'images' ? listener : { ...listener, traffic() {}, passedOver() {}, problem() {} };
-    void follow({ topic: name, reader: feedReader, describe, backlog, listener: own, signal });
+    const feed = { topic: name, reader: feedReader, describe, backlog, listener: own, signal };
+    follow(feed).catch((error: unknown) => ended.abort(error));
   }
 
   try {
@@ -137,11 +142,11 @@ export async function run(context: RunContext<typeof options>): Promise<Outcome>
     logger.info(
       `the pictures of ${topic} are on ${url.replace('//127.0.0.1:', '//localhost:')} until Ctrl-C`,
     );
-    void every(deadLettersMs, signal, async () => {
+    every(deadLettersMs, signal, async () => {
       if (!topics.has('dead-letters') && (await admin.listTopics()).includes(deadLetterTopic)) {
         await show('dead-letters', deadLetterTopic);
       }
-    });
+    }).catch((error: unknown) => ended.abort(error));
     await every(statsMs, signal, async () => {
       const lag = await lagOf(admin, topic, group, readLag).catch(() => null);
       live.stats({ ...rates.read(), lag, passedOver: count.passedOver, problem: problem ?? null });
@@ -149,6 +154,7 @@ export async function run(context: RunContext<typeof options>): Promise<Outcome>
     live.close();
     server.close();
     server.closeAllConnections();
+    ended.signal.throwIfAborted();
     const summary = { ...count, ...timing(count.images, performance.now() - started) };
     return { summary, text: textOf(summary), isDone: true };
   } catch (error) {
@@ -171,10 +177,14 @@ function textOf({
   return `showed ${counted(images, 'image')}${missed}: ${formatBytes(wireBytes)} read, ${formatSeconds(seconds)}`;
 }
 
-/** Again and again until `signal` is aborted; what fails is tried again the next time. */
+/** Again and again until `signal` is aborted; what fails is tried again the next time, unless it is a bug. */
 async function every(ms: number, signal: AbortSignal, work: () => Promise<void>): Promise<void> {
   while (!signal.aborted) {
-    await work().catch(() => {});
+    await work().catch((error: unknown) => {
+      if (isProgrammingError(error)) {
+        throw error;
+      }
+    });
     await sleep(ms, undefined, { signal }).catch(() => {});
   }
 }

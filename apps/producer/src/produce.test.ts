@@ -62,6 +62,17 @@ describe('an image that fails is named and does not stop the others', () => {
     expect(errors).toEqual(['image image-1 was not sent: too large']);
   });
 
+  test('by a bug, whose stack is shown', async () => {
+    const { errors, options } = parts(1);
+    const send = async (): Promise<never> => {
+      throw new TypeError('nobody thought of this');
+    };
+    expect(await produce({ ...options, send })).toMatchObject({ images: 0, failed: 1 });
+    expect(errors).toEqual([
+      expect.stringMatching(/^image image-0 was not sent: TypeError: nobody thought of this\n +at /),
+    ]);
+  });
+
   test('in sending', async () => {
     const { errors, options } = parts(2);
     const result = await produce({

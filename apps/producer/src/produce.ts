@@ -1,5 +1,6 @@
 import { bytesOf, isPixelArray } from '@image-stream/codec';
 import type { Image, OutgoingRecord } from '@image-stream/codec';
+import { isProgrammingError } from '@image-stream/kafka-config';
 import { counted, createPool, describePace, timing } from '@image-stream/program';
 import type { ByteBudget, Logger, Progress, Summary } from '@image-stream/program';
 import type { Pending } from './source.ts';
@@ -78,7 +79,8 @@ export async function produce({
       });
     } catch (error) {
       count.failed += 1;
-      logger.error(`${name} was not sent: ${(error as Error).message}`);
+      const { message, stack } = error as Error;
+      logger.error(`${name} was not sent: ${isProgrammingError(error) ? stack : message}`);
     } finally {
       undelivered.delete(name);
     }

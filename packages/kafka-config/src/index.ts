@@ -35,6 +35,6 @@ export type { Lag } from './offsets.ts';
 export { createSender } from './sender.ts';
 export type { RecordToSend, Sender, SenderOptions } from './sender.ts';
 
-export { translate } from './translate.ts';
+export { isProgrammingError, translate } from './translate.ts';
 export { KafkaConfigError } from './errors.ts';
 export type { KafkaConfigErrorCode } from './errors.ts';

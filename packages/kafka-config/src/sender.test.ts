@@ -2,9 +2,9 @@ import { randomUUID } from 'node:crypto';
 import { startKafka } from '@image-stream/local-kafka';
 import type { KafkaCluster } from '@image-stream/local-kafka';
 import kafkajs from 'kafkajs';
-import type { Admin, Kafka } from 'kafkajs';
+import type { Admin, IHeaders, Kafka } from 'kafkajs';
 import { afterAll, beforeAll, expect, onTestFinished, test, vi } from 'vitest';
-import { createSender } from './index.ts';
+import { createSender, createTopicReader } from './index.ts';
 import type { Sender } from './index.ts';
 
 let cluster: KafkaCluster;
@@ -102,6 +102,43 @@ test('of records that share a request, only the one that is too large is refused
   ]);
   expect(results[2]).toMatchObject({ reason: { message: expect.stringContaining('max.message.bytes') } });
   expect((await records(topic))[1]).toBeGreaterThanOrEqual(4);
+});
+
+test('headers arrive as they are: without a value, repeated, of any name', async () => {
+  const topic = await createTopic(1_000_000);
+  const { sender } = await openSender(topic);
+  const headers = { none: null, ['__proto__']: [null, Buffer.from('1'), Buffer.alloc(0)] };
+  const sent = [record(0), record(1), record(2)].map((one) => ({
+    ...one,
+    headers: headers as object as IHeaders,
+  }));
+  await sender.send(sent[0]!, 0);
+  await Promise.all(sent.map((one) => sender.send(one, 0)));
+  const reader = await createTopicReader(kafka, topic);
+  onTestFinished(() => reader.close());
+  let read = 0;
+  for await (const { headers: arrived } of reader.range(0, 0n, 4n)) {
+    expect(Object.entries(arrived!)).toEqual(Object.entries(headers));
+    read += 1;
+  }
+  expect(read).toBe(4);
+});
+
+test('a bug ends the sending of its record at once, with its stack, and of no other', async () => {
+  const topic = await createTopic(1_000_000);
+  const { sender, warned } = await openSender(topic);
+  // The client calculates with it.
+  const spoilt = { ...record(1), timestamp: Symbol('no number') as unknown as string };
+  const isRetried = warned.then(() => 'retried');
+  const outcome = (): Promise<unknown> =>
+    Promise.race([sender.send(spoilt, 0).catch((error: unknown) => error), isRetried]);
+  const bug = { name: 'TypeError', stack: expect.stringContaining('kafkajs') as string };
+  expect(await outcome()).toMatchObject(bug);
+  await sender.send(record(0), 0);
+  const others = [sender.send(record(0), 0), sender.send(record(2), 0), sender.send(record(3), 0)];
+  expect(await outcome()).toMatchObject(bug);
+  expect(await Promise.all(others)).toEqual([0, 0, 0]);
+  expect((await records(topic))[0]).toBe(4);
 });
 
 test('while a broker stands still, what waits behind it is sent again and arrives', async () => {

@@ -9,7 +9,7 @@ import type {
 } from 'kafkajs';
 import { createBatches } from './batches.ts';
 import type { Batches } from './batches.ts';
-import { rootCause, translate } from './translate.ts';
+import { isProgrammingError, rootCause, translate } from './translate.ts';
 
 const backoffMs = 500;
 
@@ -170,11 +170,14 @@ function assertAcknowledged(results: readonly RecordMetadata[], acks: number | u
 }
 
 /**
- * Only a broker that says no is final. Whatever else goes wrong may go right until the deadline: kafkajs calls several of
+ * A broker that says no is final, and so is a bug, ours or the client's. Whatever else goes wrong may go right until the deadline: kafkajs calls several of
  * its own states final, such as a lock that it waited for too long, a client that is being replaced, and a broker whose
  * connection is still to be made.
  */
 function isRetriable(error: unknown): boolean {
+  if (isProgrammingError(error)) {
+    return false;
+  }
   const { name, retriable } = rootCause(error) as { name?: string; retriable?: boolean };
   return name === 'KafkaJSProtocolError' ? retriable === true : name !== 'KafkaJSSASLAuthenticationError';
 }

@@ -1,10 +1,12 @@
+import { AssertionError } from 'node:assert';
 import type { KafkaJSError } from 'kafkajs';
 import { connectionProblem } from './connection-problem.ts';
 import { KafkaConfigError } from './errors.ts';
 import type { KafkaConfigErrorCode } from './errors.ts';
 
 /**
- * An error of the client in the user's terms, on one line. What is not an error of Kafka passes unchanged.
+ * An error of the client in the user's terms, on one line. What is not an error of Kafka passes unchanged, and a bug comes out
+ * of what the client wrapped around it, with its own stack.
  *
  * @param servers the addresses that were tried, for messages about the connection
  * @param attempt what failed, for messages about a request
@@ -15,7 +17,7 @@ export function translate(
   attempt = 'the cluster refused',
 ): unknown {
   const cause = rootCause(error);
-  if (cause instanceof KafkaConfigError) {
+  if (cause instanceof KafkaConfigError || isProgrammingError(cause)) {
     return cause;
   }
   if (!(cause instanceof Error)) {
@@ -60,6 +62,17 @@ export function translate(
     return failure(code, `cannot reach Kafka at ${servers.join(', ')}: ${problem}; ${advice}`);
   }
   return error;
+}
+
+const programmingErrors = [TypeError, RangeError, ReferenceError, SyntaxError, AssertionError];
+
+/**
+ * True for a bug in a program, ours or the client's, also where the client has wrapped it: a retry would fail the same way,
+ * and only its stack says where it is.
+ */
+export function isProgrammingError(error: unknown): boolean {
+  const cause = rootCause(error);
+  return programmingErrors.some((kind) => cause instanceof kind);
 }
 
 /** Only the broker's side can mend this; SECURITY.md has the commands. */

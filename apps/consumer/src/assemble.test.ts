@@ -144,7 +144,9 @@ test('records come back from the disk as they were', async () => {
       a: Buffer.from('ü\n'),
       'line\u2028break': Buffer.from('name'),
       empty: Buffer.alloc(0),
-      twice: [Buffer.from('1'), Buffer.from('2')],
+      none: null,
+      twice: [Buffer.from('1'), null, Buffer.from('2')],
+      ['__proto__']: [null, null],
     },
   };
   const images = assembler();

@@ -4,6 +4,7 @@ import { chunkKey } from '@image-stream/codec';
 import type {
   Chunk,
   ContentEncoding,
+  HeaderValue,
   ImageAttributes,
   ReceivedRecord,
   RecordPlace,
@@ -85,7 +86,7 @@ interface Envelope {
   readonly timestamp: string;
   /** Base64. */
   readonly key: string | null;
-  readonly headers: [name: string, values: string[]][];
+  readonly headers: [name: string, values: (string | null)[]][];
 }
 
 /**
@@ -268,13 +269,15 @@ function envelopeOf({ index }: Chunk, record: ReceivedRecord): Buffer {
     key: key === null ? null : Buffer.from(key).toString('base64'),
     headers: Object.entries(headers).map(([name, value]) => [
       name,
-      [value ?? []].flat().map((one) => Buffer.from(one as Uint8Array).toString('base64')),
+      [value ?? null]
+        .flat()
+        .map((one) => (one === null ? null : Buffer.from(one as Uint8Array).toString('base64'))),
     ]),
   };
   return Buffer.from(`${JSON.stringify(envelope)}\n`);
 }
 
-function headerOf(values: readonly string[]): Buffer | Buffer[] {
-  const all = values.map((value) => Buffer.from(value, 'base64'));
-  return all.length === 1 ? all[0]! : all;
+function headerOf(values: readonly (string | null)[]): HeaderValue {
+  const all = values.map((value) => (value === null ? null : Buffer.from(value, 'base64')));
+  return all.length === 1 ? all[0] : all;
 }

@@ -204,7 +204,7 @@ export function createPictures({ topic, reader, directory, limits }: PicturesOpt
         item: itemOf(topic, description),
         key: record.key === null ? null : shown(record.key),
         headers: Object.entries(record.headers ?? {}).flatMap(([name, values]) =>
-          [values].flat().map((value) => [short(name), shown(value ?? '')] as const),
+          [values].flat().map((value) => [short(name), shown(value ?? null)] as const),
         ),
         file: path === undefined ? null : { path, bytes: source!.size },
       };
@@ -288,11 +288,14 @@ async function begun(
 }
 
 /** Bytes of strangers as text: as UTF-8, or else as hex. */
-function shown(value: Uint8Array | string): string {
+function shown(value: Uint8Array | string | null): string {
+  if (value === null) {
+    return 'null';
+  }
   const bytes = Buffer.from(value as Uint8Array);
   const head = bytes.subarray(0, maxShownBytes);
   try {
-    return short(new TextDecoder('utf-8', { fatal: true }).decode(head));
+    return short(new TextDecoder('utf-8', { fatal: true }).decode(head, { stream: true }));
   } catch {
     return short(`0x${head.toString('hex')}`);
   }

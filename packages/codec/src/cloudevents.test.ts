@@ -112,6 +112,84 @@ test('a missing time is the record timestamp', async () => {
   expect(decoded.createdAt).toEqual(new Date(1_718_000_000_250));
 });
 
+describe('a header without a value counts as absent', () => {
+  const optional = ['ce_time', 'ce_customerid', 'ce_filename', 'ce_payloadsize', 'ce_payloadsha256'];
+  test.each([...optional, 'content-type', 'content-encoding', 'other'])('%s', async (name) => {
+    const { headers } = await encode();
+    const { [name]: _removed, ...without } = headers;
+    const expected = await decodeImage(received({ headers: without, value: png }));
+    for (const nothing of [null, [null], ['before', null]]) {
+      const record = received({ headers: { ...headers, [name]: nothing }, value: png });
+      expect(await decodeImage(record)).toEqual(expected);
+    }
+  });
+
+  test.each(['ce_type', 'ce_id', 'ce_source'])('%s, which is required', async (name) => {
+    const { headers } = await encode();
+    const record = received({ headers: { ...headers, [name]: null }, value: png });
+    await expect(decodeRecord(record)).rejects.toMatchObject({ code: 'MALFORMED_RECORD' });
+  });
+
+  test('ce_specversion: then it is a plain image', async () => {
+    const headers = { ...(await encode()).headers, ce_specversion: null };
+    expect(await decodeImage(received({ headers, value: png, key: 'k' }))).toMatchObject({ id: 'k-3-41' });
+  });
+
+  test('customer_id of a plain image', async () => {
+    const headers = { customer_id: null };
+    expect(await decodeImage(received({ headers, value: png }))).toMatchObject({ customerId: 'unknown' });
+  });
+
+  test('while a repeated one counts by its last value', async () => {
+    const headers = { ...(await encode()).headers, ce_filename: [null, Buffer.from('last.png')] };
+    expect(await decodeImage(received({ headers, value: png }))).toMatchObject({ filename: 'last.png' });
+  });
+});
+
+describe('a structured event', () => {
+  const data_base64 = png.toString('base64');
+  const event = { specversion: '1.0', type: 't', id: 'i', source: '/s', data_base64 };
+  const inHeaders = { headers: { 'content-type': 'application/cloudevents+json; charset=UTF-8' } };
+
+  async function decodeText(text: string): Promise<object> {
+    const value = Buffer.from(text);
+    const decoded = await decodeImage(received({ value }));
+    expect(await decodeImage(received({ value, ...inHeaders }))).toEqual(decoded);
+    return decoded;
+  }
+
+  test('counts attributes that are null as absent', async () => {
+    const names = ['time', 'customerid', 'filename', 'payloadsize', 'payloadsha256', 'imageid'];
+    const nulls = Object.fromEntries(names.map((name) => [name, null]));
+    expect(await decodeText(JSON.stringify({ ...event, ...nulls }))).toEqual(
+      await decodeText(JSON.stringify(event)),
+    );
+    const noId = Buffer.from(JSON.stringify({ ...event, id: null }));
+    await expect(decodeRecord(received({ value: noId }))).rejects.toMatchObject({ code: 'MALFORMED_RECORD' });
+  });
+
+  test('may have line breaks in its base64, as MIME has', async () => {
+    for (const lineBreak of ['\r\n', '\n', '\r\n\t ']) {
+      const lines = (data_base64.match(/.{1,20}/g) ?? []).join(lineBreak);
+      expect(await decodeText(JSON.stringify({ ...event, data_base64: `${lines}${lineBreak}` }))).toEqual(
+        await decodeText(JSON.stringify(event)),
+      );
+    }
+    for (const wrong of ['\r\n*', '\r\nA', '\u00A0', '=']) {
+      const damaged = JSON.stringify({ ...event, data_base64: `${data_base64.slice(0, 8)}${wrong}` });
+      await expect(decodeRecord(received({ value: Buffer.from(damaged) }))).rejects.toThrow(
+        'is not valid base64',
+      );
+    }
+  });
+
+  test.each(['\uFEFF', ' ', '\r\n\t', '\uFEFF\n '])('may begin with %j', async (start) => {
+    expect(await decodeText(`${start}${JSON.stringify(event)}\n`)).toEqual(
+      await decodeText(JSON.stringify(event)),
+    );
+  });
+});
+
 test('the bytes, not the header, say what an image is', async () => {
   const { headers } = await encode();
   const decoded = await decodeImage(

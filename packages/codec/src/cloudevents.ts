@@ -7,10 +7,12 @@ import type { DecodedImage, ImageAttributes } from './image.ts';
 import { assertPayloadBytes, assertTextBytes } from './limits.ts';
 import type { Limits } from './limits.ts';
 import type { Chunk } from './chunk.ts';
-import { headerText, lastValue } from './headers.ts';
+import { headerText, lastHeaderValue } from './headers.ts';
+import type { Headers } from './headers.ts';
 import { decodePayload } from './payload.ts';
 import type { ReceivedRecord } from './record.ts';
-import { counted, describe, fromBase64, toJsonObject, toText, toTime } from './text.ts';
+import { counted, describe, fromBase64, toJsonObject, toText } from './text.ts';
+import { parseTime, recordTime } from './time.ts';
 
 /*
  * CloudEvents 1.0 in Kafka's binary content mode: attributes are headers, the value is the
@@ -68,17 +70,20 @@ type Attributes = (name: Attribute) => string | undefined;
 /** True where the record's headers are those of a binary or structured event. */
 export function isCloudEvent({ headers = {} }: ReceivedRecord): boolean {
   return (
-    headers['ce_specversion'] !== undefined ||
-    (headerText(headers, 'content-type') ?? '').startsWith('application/cloudevents+json')
+    isBinary(headers) ||
+    (headerText(headers, 'content-type') ?? '').toLowerCase().startsWith('application/cloudevents+json')
   );
 }
 
 /** True where a record carries a part of an image. */
 export function isChunk({ headers = {} }: ReceivedRecord): boolean {
-  const type = lastValue(headers, 'ce_type');
-  return (
-    headers['ce_specversion'] !== undefined && (typeof type === 'object' ? toText(type) : type) === chunkType
-  );
+  const type = lastHeaderValue(headers, 'ce_type');
+  return isBinary(headers) && (typeof type === 'object' ? toText(type) : type) === chunkType;
+}
+
+/** True where the headers are those of a binary event. */
+function isBinary(headers: Headers): boolean {
+  return lastHeaderValue(headers, 'ce_specversion') !== undefined;
 }
 
 /** Reads an event in either mode. Events of any foreign type count, as long as their data is an image. */
@@ -88,7 +93,7 @@ export async function decodeCloudEvent(
 ): Promise<DecodedImage> {
   const { headers = {}, value } = record;
   const bytes = value ?? Buffer.alloc(0);
-  if (headers['ce_specversion'] === undefined) {
+  if (!isBinary(headers)) {
     assertTextBytes(bytes.length, limits);
     return decodeStructured(toJsonObject(bytes), record, limits);
   }
@@ -141,11 +146,11 @@ function toCount(name: Attribute, attributes: Attributes, minimum: number): numb
   return value;
 }
 
-function headerAttributes(headers: NonNullable<ReceivedRecord['headers']>): Attributes {
+function headerAttributes(headers: Headers): Attributes {
   return (name) => headerText(headers, `ce_${name}`);
 }
 
-function contentEncodingOf(headers: NonNullable<ReceivedRecord['headers']>): ContentEncoding | undefined {
+function contentEncodingOf(headers: Headers): ContentEncoding | undefined {
   return parseContentEncoding(headerText(headers, 'content-encoding') ?? '');
 }
 
@@ -159,7 +164,8 @@ export async function decodeStructured(
     throw new CodecError('MALFORMED_RECORD', 'structured CloudEvent is not a JSON object in UTF-8');
   }
   const attributes: Attributes = (name) => {
-    const value = Object.hasOwn(event, name) ? event[name] : undefined;
+    // Null is how JSON says that an attribute is not set.
+    const value = Object.hasOwn(event, name) ? (event[name] ?? undefined) : undefined;
     if (value !== undefined && typeof value !== 'string' && typeof value !== 'number') {
       throw new CodecError(
         'MALFORMED_RECORD',
@@ -198,13 +204,14 @@ function identityOf(
   const source = attributes('source');
   const customerId = attributes('customerid') ?? source;
   const filename = attributes('filename');
+  const time = attributes('time');
   assertIdentifier(`CloudEvents attribute ${idName}`, id);
   assertIdentifier('CloudEvents attribute source', source);
   assertIdentifier('CloudEvents attribute customerid', customerId);
   return {
     id,
     customerId,
-    createdAt: parseTime(attributes('time'), record),
+    createdAt: time === undefined ? recordTime(record) : parseTime('CloudEvents attribute time', time),
     source,
     ...(filename !== undefined && { filename }),
   };
@@ -248,14 +255,4 @@ function assertIntact(attributes: Attributes, payload: Uint8Array): void {
       `payload has SHA-256 ${actual}, but payloadsha256 says ${describe(expected)}`,
     );
   }
-}
-
-/** RFC 3339; https://www.rfc-editor.org/rfc/rfc3339#section-5.6 */
-const rfc3339 = /^\d{4}-\d\d-\d\d[Tt]\d\d:\d\d:\d\d(\.\d+)?([Zz]|[+-]\d\d:\d\d)$/;
-
-function parseTime(time: string | undefined, record: ReceivedRecord): Date {
-  if (time === undefined) {
-    return toTime('record timestamp', Number(record.timestamp), record.timestamp);
-  }
-  return toTime('CloudEvents attribute time', rfc3339.test(time) ? Date.parse(time) : Number.NaN, time);
 }

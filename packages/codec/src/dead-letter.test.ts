@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { CodecError, deadLetterHeaders } from './index.ts';
+import { CodecError, deadLetterHeaders, deadLetterReason } from './index.ts';
 import { decodeImage, received } from './records.test-support.ts';
 
 const png = Buffer.from(
@@ -41,4 +41,23 @@ test.each([
     headers: { ...added, [`__connect.errors.${name}`]: text },
   });
   expect((await decodeImage(record)).id).toBe('k-3-41');
+});
+
+test("Connect's own dead letters are read, whose exception may have no message", async () => {
+  const headers = {
+    '__connect.errors.topic': Buffer.from('images'),
+    '__connect.errors.partition': Buffer.from('7'),
+    '__connect.errors.offset': Buffer.from('41'),
+    '__connect.errors.exception.class.name': Buffer.from('java.lang.NullPointerException'),
+    '__connect.errors.exception.message': null,
+    '__connect.errors.exception.stacktrace': null,
+  };
+  const record = received({ key: 'camera-1', value: png, headers });
+  expect(deadLetterReason(record)).toEqual({
+    ...{ topic: 'images', partition: 7, offset: '41' },
+    ...{ errorClass: 'java.lang.NullPointerException', message: 'without a reason' },
+  });
+  expect((await decodeImage(record)).id).toBe('camera-1-7-41');
+  const placeless = { ...record, headers: { ...headers, '__connect.errors.offset': null } };
+  expect(deadLetterReason(placeless)).toBeUndefined();
 });

@@ -1,4 +1,4 @@
-import { lastValue } from './headers.ts';
+import { lastHeaderValue } from './headers.ts';
 import type { ReceivedRecord } from './record.ts';
 
 /**
@@ -81,6 +81,6 @@ function placeBefore(record: ReceivedRecord): RecordPlace | undefined {
 const maxTopicLength = 249;
 
 function textOf({ headers = {} }: ReceivedRecord, name: string): string | undefined {
-  const value = lastValue(headers, `${prefix}${name}`);
+  const value = lastHeaderValue(headers, `${prefix}${name}`);
   return typeof value === 'object' ? Buffer.from(value).toString() : value;
 }

@@ -1,5 +1,6 @@
+import { deflateSync } from 'node:zlib';
 import { describe, expect, test } from 'vitest';
-import { decodeRecord } from './index.ts';
+import { bytesOf, decodeRecord, isPixelArray } from './index.ts';
 import { decodeImage, received } from './records.test-support.ts';
 
 const jpeg = Buffer.from([0xff, 0xd8, 0xff, 0xe0, 1, 2, 3]);
@@ -52,6 +53,34 @@ test('counts one byte as one', async () => {
     'record of 1 byte is not',
   );
 });
+
+test.each(['a byte order mark', 'line breaks in base64', 'a shape that is null'])(
+  'reads JSON of the Python application with %s',
+  async (what) => {
+    const plain = JSON.stringify({ creation_time: -1.5, array_id: 'a', customer_id: 'c' }).slice(1, -1);
+    const pixels = Buffer.alloc(1920 * 1080 * 3);
+    const data = deflateSync(pixels).toString('base64');
+    const lines = (data.match(/.{1,76}/g) ?? []).join('\\r\\n');
+    const text = {
+      'a byte order mark': `\uFEFF{${plain}, "data": "${data}"}`,
+      'line breaks in base64': `{${plain}, "data": "${lines}"}`,
+      'a shape that is null': `{${plain}, "data": "${data}", "shape": null}`,
+    }[what]!;
+    const image = await decodeImage(received({ value: Buffer.from(text) }));
+    expect(image).toMatchObject({ id: 'a', createdAt: new Date('1969-12-31T23:59:58.500Z') });
+    expect(isPixelArray(image.content) && pixels.equals(bytesOf(image.content))).toBe(true);
+  },
+);
+
+test.each(['1e300', '-1e300', '1e400', '253402300800', '-62135596801'])(
+  'refuses a creation time of %s',
+  async (time) => {
+    const value = Buffer.from(`{"array_id": "a", "data": "", "customer_id": "c", "creation_time": ${time}}`);
+    await expect(decodeRecord(received({ value }))).rejects.toThrow(
+      `creation_time ${Number(time)} is not a time in the years 1 to 9999`,
+    );
+  },
+);
 
 function python(changed: Record<string, unknown>): Buffer {
   return Buffer.from(

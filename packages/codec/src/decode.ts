@@ -8,14 +8,12 @@ import { sniffMediaType } from './media-type.ts';
 import { decodePlain } from './plain.ts';
 import { decodePythonJson, isPythonJson } from './python-json.ts';
 import type { ReceivedRecord } from './record.ts';
-import { counted, toJsonObject } from './text.ts';
+import { counted, isLikeJsonObject, toJsonObject } from './text.ts';
 
 /** What a record turned out to be. */
 export type Decoded =
   | { readonly kind: 'image'; readonly image: DecodedImage }
   | { readonly kind: 'chunk'; readonly chunk: Chunk };
-
-const openingBrace = 0x7b;
 
 /**
  * Reads a record in whichever format it is; a topic may mix them.
@@ -46,10 +44,10 @@ async function decodeImage(record: ReceivedRecord, limits: Required<Limits>): Pr
   if (sniffMediaType(value) !== undefined) {
     return decodePlain(record, limits);
   }
-  if (value[0] === openingBrace) {
+  if (isLikeJsonObject(value)) {
     assertTextBytes(value.length, limits);
     const message = toJsonObject(value);
-    if (message !== undefined && Object.hasOwn(message, 'specversion')) {
+    if (message !== undefined && (message['specversion'] ?? null) !== null) {
       return decodeStructured(message, record, limits);
     }
     if (message !== undefined && isPythonJson(message)) {

@@ -6,7 +6,7 @@ import type { Image } from './image.ts';
 import { encodePythonJson } from './python-json.ts';
 import { recordBytes } from './record.ts';
 import type { OutgoingRecord } from './record.ts';
-import { toTime } from './text.ts';
+import { toTime } from './time.ts';
 
 /** The formats that images are written in. */
 export const formats = ['cloudevents', 'python-json'] as const;

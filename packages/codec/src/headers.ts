@@ -9,7 +9,7 @@ const maxHeaderBytes = 65_536;
 
 /** A header's value as text; undefined where there is none. @throws CodecError where it is too long or no UTF-8 */
 export function headerText(headers: Headers, name: string): string | undefined {
-  const value = lastValue(headers, name);
+  const value = lastHeaderValue(headers, name);
   if (value === undefined || typeof value === 'string') {
     return value;
   }
@@ -26,8 +26,8 @@ export function headerText(headers: Headers, name: string): string | undefined {
   return text;
 }
 
-/** A header's value; where a name is repeated, the last one counts. */
-export function lastValue(headers: Headers, name: string): Uint8Array | string | undefined {
-  const header = Object.hasOwn(headers, name) ? headers[name] : undefined;
-  return Array.isArray(header) ? header.at(-1) : (header as Uint8Array | string | undefined);
+/** A header's value; undefined where there is none or it is null. Where a name is repeated, the last one counts. */
+export function lastHeaderValue(headers: Headers, name: string): Uint8Array | string | undefined {
+  const values = Object.hasOwn(headers, name) ? [headers[name]].flat() : [];
+  return values.at(-1) ?? undefined;
 }

@@ -38,6 +38,9 @@ export {
 } from './dead-letter.ts';
 export type { DeadLetterReason, DeadLetterStage, RecordPlace } from './dead-letter.ts';
 
+// For programs that show a record's headers.
+export { lastHeaderValue } from './headers.ts';
+
 // For programs that offer a choice or handle pixels themselves.
 export { formats } from './encode.ts';
 export { compressions } from './compression.ts';

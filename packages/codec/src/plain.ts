@@ -1,10 +1,11 @@
 import { originOf } from './dead-letter.ts';
-import { lastValue } from './headers.ts';
+import { lastHeaderValue } from './headers.ts';
 import type { DecodedImage } from './image.ts';
 import type { Limits } from './limits.ts';
 import { decodePayload } from './payload.ts';
 import type { ReceivedRecord } from './record.ts';
-import { toText, toTime } from './text.ts';
+import { toText } from './text.ts';
+import { recordTime } from './time.ts';
 
 /**
  * An image file as a record's value, with nothing around it. Keys are often camera names, so a
@@ -18,13 +19,13 @@ export async function decodePlain(record: ReceivedRecord, limits: Required<Limit
   return {
     id: `${name}-${partition}-${offset}`,
     customerId: customerOf(record) ?? 'unknown',
-    createdAt: toTime('record timestamp', Number(record.timestamp), record.timestamp),
+    createdAt: recordTime(record),
     content: await decodePayload(value, undefined, limits),
   };
 }
 
 function customerOf({ headers = {} }: ReceivedRecord): string | undefined {
-  const value = lastValue(headers, 'customer_id');
+  const value = lastHeaderValue(headers, 'customer_id');
   return printable(typeof value === 'string' ? Buffer.from(value) : value);
 }
 

@@ -13,7 +13,8 @@ import type { DecodedImage, Image, Shape } from './image.ts';
 import { assertPayloadBytes, assertShape } from './limits.ts';
 import type { Limits } from './limits.ts';
 import type { OutgoingRecord } from './record.ts';
-import { describe, fromBase64, toTime } from './text.ts';
+import { describe, fromBase64 } from './text.ts';
+import { toTime } from './time.ts';
 
 /*
  * The Python application's format. Its consumer reads this one shape only, and ignores `shape`.
@@ -84,7 +85,7 @@ export async function decodePythonJson(
 }
 
 function parseShape(shape: unknown): Shape {
-  if (shape === undefined) {
+  if (shape === undefined || shape === null) {
     return pythonShape;
   }
   const isShape =

@@ -1,5 +1,8 @@
-/** A header's value: kafkajs gives a Buffer, a string, or a list of them where a name is repeated. */
-export type HeaderValue = Uint8Array | string | readonly (Uint8Array | string)[] | undefined;
+/** What one header holds. Kafka allows a header without a value: that is null, and is read as if it were absent. */
+type OneHeaderValue = Uint8Array | string | null;
+
+/** A header's value: kafkajs gives a Buffer, a string or null, or a list of them where a name is repeated. */
+export type HeaderValue = OneHeaderValue | readonly OneHeaderValue[] | undefined;
 
 /** A Kafka record as received. A kafkajs message is one, once topic and partition are added. */
 export interface ReceivedRecord {

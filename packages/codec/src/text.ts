@@ -15,6 +15,17 @@ export function toText(bytes: Uint8Array): string | undefined {
   }
 }
 
+/** Whether text begins as a JSON object does: with `{`, perhaps after a byte order mark and white space. */
+export function isLikeJsonObject(bytes: Uint8Array): boolean {
+  const start = byteOrderMark.every((byte, index) => bytes[index] === byte) ? byteOrderMark.length : 0;
+  const at = bytes.findIndex((byte, index) => index >= start && !jsonSpace.has(byte));
+  return bytes[at] === openingBrace;
+}
+
+const byteOrderMark = [0xef, 0xbb, 0xbf];
+const jsonSpace = new Set([0x20, 0x09, 0x0a, 0x0d]);
+const openingBrace = 0x7b;
+
 /** An object from JSON, or undefined where the bytes hold none. */
 export function toJsonObject(bytes: Uint8Array): Record<string, unknown> | undefined {
   try {
@@ -27,13 +38,21 @@ export function toJsonObject(bytes: Uint8Array): Record<string, unknown> | undef
   }
 }
 
-/** Bytes from base64. Node skips characters that do not belong there; a damaged image must not pass. */
-export function fromBase64(name: string, text: unknown): Buffer {
-  if (typeof text !== 'string') {
-    throw new CodecError('MALFORMED_RECORD', `'${name}' must be a base64 string, not ${describe(text)}`);
+/** Of both alphabets of RFC 4648. */
+const notBase64 = /[^\w+/=-]/;
+
+/**
+ * Bytes from base64, with or without the line breaks of MIME. Node skips all characters that do not belong there; a damaged
+ * image must not pass.
+ */
+export function fromBase64(name: string, value: unknown): Buffer {
+  if (typeof value !== 'string') {
+    throw new CodecError('MALFORMED_RECORD', `'${name}' must be a base64 string, not ${describe(value)}`);
   }
+  const text = value.replaceAll(/[\r\n\t ]+/g, '');
   const bytes = Buffer.from(text, 'base64');
-  if (bytes.length !== Buffer.byteLength(text, 'base64')) {
+  const isWhole = text.length % 4 !== 1 && bytes.length === Buffer.byteLength(text, 'base64');
+  if (!isWhole || notBase64.test(text)) {
     throw new CodecError('MALFORMED_RECORD', `'${name}' is not valid base64`);
   }
   return bytes;
@@ -46,19 +65,7 @@ export function counted(count: number, thing: string): string {
 
 /** A value of a stranger's JSON, short enough for an error message. */
 export function describe(value: unknown): string {
-  const text = JSON.stringify(value) ?? String(value);
+  // JSON has no infinity, and one can come from a number that is too large.
+  const text = typeof value === 'number' ? String(value) : (JSON.stringify(value) ?? String(value));
   return text.length > 100 ? `${text.slice(0, 100)}...` : text;
-}
-
-/** A time that a date in the years 1 to 9999 can show. */
-export function toTime(name: string, milliseconds: number, shown: unknown): Date {
-  const time = new Date(milliseconds);
-  const year = time.getUTCFullYear();
-  if (!(year >= 1 && year <= 9999)) {
-    throw new CodecError(
-      'MALFORMED_RECORD',
-      `${name} ${describe(shown)} is not a time in the years 1 to 9999`,
-    );
-  }
-  return time;
 }

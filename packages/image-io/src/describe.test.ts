@@ -1,4 +1,4 @@
-import { deadLetterHeaders, encodeImage } from '@image-stream/codec';
+import { deadLetterHeaders, encodeImage, encodeNpy } from '@image-stream/codec';
 import type { Image, ReceivedRecord } from '@image-stream/codec';
 import sharp from 'sharp';
 import { describe, expect, test } from 'vitest';
@@ -60,6 +60,22 @@ describe('a record is described', () => {
     const { description, content } = await describeRecord(record!);
     expect(description).toMatchObject({ id: 'a-1', problem: expect.stringMatching(/PNG/) });
     expect(content).toBeUndefined();
+  });
+
+  test('with headers that have no value as without them', async () => {
+    const npy = Buffer.from(encodeNpy(pixels));
+    const headers = { ce_specversion: '1.0', ce_type: 't', ce_id: 'i', ce_source: '/s' };
+    const record = { ...place, key: null, value: npy, headers };
+    const names = ['content-encoding', 'content-type', 'ce_imageid', 'ce_customerid', 'ce_filename'];
+    const nulls = Object.fromEntries(names.map((name) => [name, null]));
+    const described = await describeRecord({ ...record, headers: { ...headers, ...nulls } });
+    expect(described).toEqual(await describeRecord(record));
+    expect(described.description).toMatchObject({ customerId: '/s', compression: 'none' });
+    // Of one that cannot be read, what is known stays.
+    const bad = { ...record, headers: { ...headers, ce_source: null, ce_customerid: [null, null] } };
+    const { description } = await describeRecord(bad);
+    expect(description).toMatchObject({ id: 'i', problem: expect.any(String) as string });
+    expect(description).not.toHaveProperty('customerId');
   });
 
   test('that was put aside, with where it was and why', async () => {

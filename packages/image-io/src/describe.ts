@@ -5,6 +5,7 @@ import {
   deadLetterReason,
   decodeRecord,
   isPixelArray,
+  lastHeaderValue,
   sniffMediaType,
 } from '@image-stream/codec';
 import type { DeadLetterReason, DecodedImage, ImageAttributes, ReceivedRecord } from '@image-stream/codec';
@@ -94,7 +95,7 @@ export async function describeRecord(
 
 /** Who a record says that it is; for one that cannot be read, that is all that is known. */
 function claimedBy({ headers = {} }: ReceivedRecord): Partial<RecordDescription> {
-  const text = (name: string): string | undefined => [headers[name]].flat().at(-1)?.toString();
+  const text = (name: string): string | undefined => lastHeaderValue(headers, name)?.toString();
   const [id, customerId] = [text('ce_imageid') ?? text('ce_id'), text('ce_customerid')];
   return { ...(id !== undefined && { id }), ...(customerId !== undefined && { customerId }) };
 }
@@ -113,11 +114,11 @@ function formatOf(
   { headers = {}, value }: ReceivedRecord,
   { source, content }: DecodedImage,
 ): Pick<RecordDescription, 'format' | 'compression'> {
-  if (headers['ce_specversion'] !== undefined) {
-    const encoding = headers['content-encoding'];
+  if (lastHeaderValue(headers, 'ce_specversion') !== undefined) {
+    const encoding = lastHeaderValue(headers, 'content-encoding')?.toString() ?? '';
     return {
       format: 'cloudevents',
-      compression: isPixelArray(content) ? String(encoding ?? 'none') : 'none',
+      compression: isPixelArray(content) && encoding !== '' ? encoding : 'none',
     };
   }
   if (sniffMediaType(value ?? new Uint8Array()) !== undefined) {

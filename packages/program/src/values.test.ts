@@ -47,6 +47,7 @@ describe('moment', () => {
   test.each([
     ['2026-11-24', '2026-11-24T00:00:00.000Z'],
     ['2026-11-24T08:00:00Z', '2026-11-24T08:00:00.000Z'],
+    ['2024-02-29', '2024-02-29T00:00:00.000Z'],
     ['2026-11-24T08:00+02:00', '2026-11-24T06:00:00.000Z'],
   ])('%j is %s', (text, value) => {
     expect(moment('--since')(text).toISOString()).toBe(value);
@@ -59,7 +60,11 @@ describe('moment', () => {
   });
 
   // Without a zone, a time would mean something else on each machine.
-  test.each(['', 'yesterday', '2026-13-01', '2026-11-24T08:00', '12'])('%j is refused', (text) => {
+  test.each([
+    ...['', 'yesterday', '2026-13-01', '2026-11-24T08:00', '12'],
+    // JavaScript takes them for times of the day after.
+    ...['2026-02-30', '2025-02-29T08:00:00Z', '2026-11-31T08:00+02:00', '2026-11-24T24:00:00Z'],
+  ])('%j is refused', (text) => {
     expect(() => moment('--since')(text)).toThrow('--since must be a time such as');
   });
 });

@@ -67,8 +67,9 @@ export function duration(option: string) {
 /** A moment: RFC 3339 such as `2026-11-24T08:00:00Z`, a day such as `2026-11-24` (UTC), or how long ago: `2h`. */
 export function moment(option: string) {
   return (text: string): Date => {
-    const isDate = /^\d{4}-\d\d-\d\d([Tt ]\d\d:\d\d(:\d\d(\.\d+)?)?([Zz]|[+-]\d\d:\d\d))?$/.test(text);
-    const time = isDate ? Date.parse(text) : Date.now() - lengthOf(text);
+    const [, day] =
+      /^(\d{4}-\d\d-\d\d)([Tt ]([01]\d|2[0-3]):\d\d(:\d\d(\.\d+)?)?([Zz]|[+-]\d\d:\d\d))?$/.exec(text) ?? [];
+    const time = day === undefined ? Date.now() - lengthOf(text) : isDay(day) ? Date.parse(text) : Number.NaN;
     if (Number.isNaN(time)) {
       throw new UsageError(
         `${option} must be a time such as 2026-11-24T08:00:00Z, a day such as 2026-11-24, or how long ago, such as 2h, not '${text}'`,
@@ -76,6 +77,12 @@ export function moment(option: string) {
     }
     return new Date(time);
   };
+}
+
+/** Whether the month has that day; `Date.parse` takes February 30 for a day of March. */
+function isDay(text: string): boolean {
+  const time = Date.parse(text);
+  return !Number.isNaN(time) && new Date(time).toISOString().startsWith(text);
 }
 
 /** Whole numbers of zero or more, separated by commas. */

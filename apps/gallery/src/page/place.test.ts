@@ -19,6 +19,19 @@ test.each([
   expect(queryOf(text, now)).toBe(query);
 });
 
-test.each(['', 'yesterday', '1@', '@', '2 weeks', '2026-13-40', '1@2@3', '12:5'])('%j is none', (text) => {
+test.each([
+  '',
+  'yesterday',
+  '1@',
+  '@',
+  '2 weeks',
+  '2026-13-40',
+  '1@2@3',
+  '12:5',
+  '24:00',
+  '12:60',
+  '2026-02-30',
+  '2026-02-03 24:00',
+])('%j is none', (text) => {
   expect(queryOf(text, now)).toBeUndefined();
 });

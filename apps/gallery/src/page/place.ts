@@ -19,11 +19,19 @@ function timeOf(text: string, now: Date): number {
   if (amount !== undefined) {
     return now.getTime() - Number(amount) * unitMs[unit]!;
   }
-  const [, hours, minutes, seconds = '0'] = /^(\d{1,2}):(\d\d)(?::(\d\d))?$/.exec(text) ?? [];
+  const [, hours, minutes, seconds = '0'] = /^([01]?\d|2[0-3]):([0-5]\d)(?::([0-5]\d))?$/.exec(text) ?? [];
   if (hours !== undefined) {
     return new Date(now).setHours(Number(hours), Number(minutes), Number(seconds), 0);
   }
   const [, day, clock = '00:00'] =
-    /^(\d{4}-\d\d-\d\d)(?:[Tt ](\d\d:\d\d(?::\d\d(?:\.\d+)?)?(?:[Zz]|[+-]\d\d:\d\d)?))?$/.exec(text) ?? [];
-  return day === undefined ? Number.NaN : Date.parse(`${day}T${clock}`);
+    /^(\d{4}-\d\d-\d\d)(?:[Tt ]((?:[01]\d|2[0-3]):\d\d(?::\d\d(?:\.\d+)?)?(?:[Zz]|[+-]\d\d:\d\d)?))?$/.exec(
+      text,
+    ) ?? [];
+  return day !== undefined && isDay(day) ? Date.parse(`${day}T${clock}`) : Number.NaN;
+}
+
+/** Whether the month has that day; `Date.parse` takes February 30 for a day of March. */
+function isDay(text: string): boolean {
+  const time = Date.parse(text);
+  return !Number.isNaN(time) && new Date(time).toISOString().startsWith(text);
 }

@@ -1,8 +1,9 @@
-// Kills, freezes, outages and full disks at random, for as many rounds as wanted, and records that are damaged at random,
-// as many as wanted, and a flood of uploads; the same seed gives the same faults.
+// Kills, freezes, outages and full disks at random, for as many rounds as wanted, records that are damaged at random,
+// as many as wanted, records of any shape, and a flood of uploads; the same seed gives the same faults.
 //
 //   pnpm test:faults [--rounds N] [--records N] [--seed S]
 import { spawnSync } from 'node:child_process';
+import { randomUUID } from 'node:crypto';
 import { parseArgs } from 'node:util';
 
 const options = {
@@ -12,14 +13,16 @@ const options = {
 };
 const args = process.argv.slice(2).filter((arg) => arg !== '--');
 const { rounds, records, seed } = parseArgs({ args, options }).values;
-const files = ['random-faults', 'damaged-records', 'memory'];
+const files = ['random-faults', 'damaged-records', 'any-record', 'memory'];
+const fuzzSeed = seed ?? randomUUID().slice(0, 8);
 const { status } = spawnSync('vitest', ['run', '--project', 'e2e', '--no-file-parallelism', ...files], {
   stdio: 'inherit',
   env: {
     ...process.env,
     FAULT_ROUNDS: rounds,
     FUZZ_RECORDS: records,
-    ...(seed !== undefined && { FAULT_SEED: seed, FUZZ_SEED: seed }),
+    FUZZ_SEED: fuzzSeed,
+    ...(seed !== undefined && { FAULT_SEED: seed }),
   },
 });
 process.exitCode = status ?? 1;

@@ -92,6 +92,7 @@ describe('with --json, the last line on standard output is the summary', () => {
       failed: 0,
       skipped: 0,
       deadLettered: 0,
+      tombstones: 0,
       removed: 0,
       payloadBytes: expect.any(Number),
       wireBytes: expect.any(Number),

@@ -69,7 +69,7 @@ test('bad records of every kind are put aside as they came, and the images among
   );
   const bad = [
     { key: 'text', value: 'not an image', headers: { 'my-header': 'kept' }, timestamp: '1700000000000' },
-    { key: 'empty', value: null },
+    { key: 'empty', value: '' },
     { ...changed!, value: Buffer.from(changed!.value).fill(0, 40, 44) },
     {
       ...changed!,

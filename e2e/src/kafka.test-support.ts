@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { compressionCodecs, untilServed } from '@image-stream/kafka-config';
 import kafkajs from 'kafkajs';
 import type { Admin, IHeaders, Message } from 'kafkajs';
-import { onTestFinished } from 'vitest';
+import { expect, onTestFinished } from 'vitest';
 import { bootstrapServers } from './programs.test-support.ts';
 
 Object.assign(kafkajs.CompressionCodecs, compressionCodecs());
@@ -57,12 +57,16 @@ export async function send(topic: string, ...messages: Message[]): Promise<void>
   await producer.disconnect();
 }
 
-/** Sends many small records, a thousand in a request. */
-export async function sendTogether(topic: string, messages: readonly Message[]): Promise<void> {
+/** Sends many small records, so many in a request, which makes a batch of them for each partition. */
+export async function sendTogether(
+  topic: string,
+  messages: readonly Message[],
+  batchRecords = 1000,
+): Promise<void> {
   const producer = kafka.producer({ createPartitioner: kafkajs.Partitioners.DefaultPartitioner });
   await producer.connect();
-  for (let sent = 0; sent < messages.length; sent += 1000) {
-    await producer.send({ topic, messages: messages.slice(sent, sent + 1000) });
+  for (let sent = 0; sent < messages.length; sent += batchRecords) {
+    await producer.send({ topic, messages: messages.slice(sent, sent + batchRecords) });
   }
   await producer.disconnect();
 }
@@ -137,4 +141,44 @@ export async function setTopicLimit(topic: string, value: string): Promise<void>
   const configEntries = [{ name: 'max.message.bytes', value }];
   const resource = { type: kafkajs.ConfigResourceTypes.TOPIC, name: topic, configEntries };
   await withAdmin((admin) => admin.alterConfigs({ validateOnly: false, resources: [resource] }));
+}
+
+/** Deletes a topic and creates it anew, with one partition. */
+export async function recreateTopic(topic: string): Promise<void> {
+  await withAdmin(async (admin) => {
+    await admin.deleteTopics({ topics: [topic] });
+    // Until the brokers have forgotten it, they refuse.
+    await expect
+      .poll(() => admin.createTopics({ topics: [{ topic, numPartitions: 1 }] }).catch(() => false), {
+        timeout: 10_000,
+      })
+      .toBe(true);
+  });
+}
+
+/** Sets what a group without members has committed for partition 0. */
+export async function commitOffset(groupId: string, topic: string, offset: number): Promise<void> {
+  await withAdmin((admin) =>
+    admin.setOffsets({ groupId, topic, partitions: [{ partition: 0, offset: String(offset) }] }),
+  );
+}
+
+/** Sends records in a transaction. @returns what ends it; until then, it is open */
+export async function beginTransaction(
+  topic: string,
+  ...messages: Message[]
+): Promise<{ commit(): Promise<void>; abort(): Promise<void> }> {
+  const producer = kafka.producer({
+    createPartitioner: kafkajs.Partitioners.DefaultPartitioner,
+    transactionalId: uniqueName(),
+    idempotent: true,
+    maxInFlightRequests: 1,
+  });
+  await producer.connect();
+  onTestFinished(() => producer.disconnect());
+  const transaction = await producer.transaction();
+  for (const message of messages) {
+    await transaction.send({ topic, messages: [message] });
+  }
+  return transaction;
 }

@@ -154,7 +154,7 @@ describe('with --on-error stop, a bad record', () => {
     const topic = await createTopic();
     const output = temporaryFolder();
     const consume = ['-t', topic, '-gid', topic, '-o', output, '--exit-at-end', '--on-error', 'stop'];
-    await send(topic, { key: 'bad', value: null });
+    await send(topic, { key: 'bad', value: 'no image' });
     await succeed('producer', ['-n', '6', '-t', topic, ...small]);
 
     const { exitCode } = await start('consumer', consume).ended;

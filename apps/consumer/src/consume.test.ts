@@ -346,6 +346,7 @@ function parts(source: ReceivedRecord[] | AsyncIterable<Delivery>) {
   const monitor: ConsumeOptions['monitor'] & PatienceOptions['monitor'] = {
     received: (bytes) => void told.push(`received ${bytes}`),
     saved: (...what) => void told.push(`saved ${what.join(' ')}`),
+    deleted: () => void told.push('deleted'),
     failed: () => void told.push('failed'),
     deadLettered: (code) => void told.push(`dead letter ${code}`),
     stalled: (reason) => void told.push(`stalled ${reason}`),

@@ -28,7 +28,7 @@ export interface ConsumeOptions extends TallyOptions, Omit<SettlementOptions, 'h
   readonly isAtEnd: () => boolean;
   readonly budget: ByteBudget;
   readonly logger: Pick<Logger, 'info' | 'warn' | 'error'>;
-  readonly monitor: Pick<Monitor, 'received' | 'saved' | 'failed' | 'deadLettered'>;
+  readonly monitor: Pick<Monitor, 'received' | 'saved' | 'deleted' | 'failed' | 'deadLettered'>;
 }
 
 /** How often to look for images that wait too long for their next chunk. */
@@ -83,6 +83,10 @@ export async function consume(
     const { record } = delivery;
     await begin(record.value?.length ?? 0, workOf(delivery), async () => {
       const decoded = await decode(record);
+      if (decoded.kind === 'tombstone') {
+        tally.deleted();
+        return false;
+      }
       if (decoded.kind !== 'image' || !isWanted(decoded.image)) {
         return false;
       }

@@ -3,14 +3,16 @@ import { deadLetterTopicOf, decodeRecord } from '@image-stream/codec';
 import { openImageStore } from '@image-stream/image-io';
 import {
   consumerConfig,
+  createGroupClient,
   createLagReader,
   ensureTopic,
   loadProperties,
   openKafka,
+  openTopicClient,
   producerConfig,
   translate,
 } from '@image-stream/kafka-config';
-import { createBudget, timing, UsageError } from '@image-stream/program';
+import { createBudget, createOutageLog, timing, UsageError } from '@image-stream/program';
 import type { RunContext, Summary } from '@image-stream/program';
 import kafkajs from 'kafkajs';
 import { createAssembler } from './assemble.ts';
@@ -19,8 +21,9 @@ import { assertDeadLetters, createDeadLetters, stayingDeadLetters } from './dead
 import { createPatience } from './fault.ts';
 import { startMonitor } from './monitor/monitor.ts';
 import type { options } from './options.ts';
-import { findEnds, rewind } from './receive/ends.ts';
-import { createGaps } from './receive/gaps.ts';
+import { createEnds, findEnds, rewind } from './receive/ends.ts';
+import { createJumps } from './receive/jumps.ts';
+import { createPartReceiver } from './receive/part-receiver.ts';
 import { createReceiver } from './receive/receiver.ts';
 import { assertSelection, isSelection, selectPart } from './receive/select.ts';
 import { isSaved, saveImage } from './save.ts';
@@ -50,8 +53,8 @@ export async function run({
     throw new UsageError('--metrics-host has no effect without --metrics-port, such as --metrics-port 9464');
   }
   const properties = await loadProperties(sourcesOf(values, { path, configOf }));
-  const { consumer: given, fromBeginning, commitDelayMs } = consumerConfig(properties);
-  let { groupId } = given;
+  const { read, group: groupSettings, fromBeginning, ...settings } = consumerConfig(properties);
+  const { groupId } = groupSettings;
   const store = await openImageStore(path(values['output-directory']));
 
   const budget = createBudget(
@@ -69,35 +72,44 @@ export async function run({
     if (await ensureTopic(admin, topic, { maxMessageBytes })) {
       logger.info(`created topic ${topic} with max.message.bytes=${maxMessageBytes}`);
     }
+    const client = await openTopicClient(kafka, topic, read);
+    const group = createGroupClient(client, groupSettings);
     if (values['from-beginning'] === true) {
-      await rewind(admin, topic, given.groupId);
+      await rewind(client, group, groupId);
     }
-    const selection = isSelection(values) ? await selectPart(admin, topic, values, fromBeginning) : undefined;
-    groupId = selection?.groupId ?? groupId;
-    const config = { ...given, groupId };
-    const ends =
-      values['exit-at-end'] === true || selection?.ends !== undefined
-        ? await findEnds(admin, topic, config.groupId, fromBeginning, selection?.ends)
-        : undefined;
+    const selection = isSelection(values) ? await selectPart(client, values, fromBeginning) : undefined;
+    const isBounded = values['exit-at-end'] === true || values.until !== undefined;
+    const ends = !isBounded
+      ? undefined
+      : selection
+        ? createEnds(selection.starts, selection.ends)
+        : await findEnds(client, admin, groupId, fromBeginning);
     const saveOptions = { store, saveAs, resize, timeZone, overwrite, ...limits };
     // The edges of a selection may cut an image off; that is no fault of the topic.
     const chunkTimeoutMs = selection
       ? Number.POSITIVE_INFINITY
       : (values['chunk-timeout'] ?? defaultChunkTimeoutMs);
-    const gaps = createGaps({ admin, topic, groupId: config.groupId, logger, monitor });
-    const receiver = await createReceiver({
-      consumer: kafka.consumer(config),
-      config,
-      topic,
-      fromBeginning,
-      commitDelayMs,
-      gaps,
-      ends,
-      signal,
-      logger,
-      monitor,
-    });
-    monitor.followLag(createLagReader(admin, topic, config.groupId, fromBeginning));
+    const jumps = createJumps({ topic, logger, monitor });
+    const recordsOutage = createOutageLog(logger, `records of ${topic} come again`);
+    const reading = { client, jumps, ends, signal, logger, monitor };
+    const receiver = selection
+      ? createPartReceiver({ ...reading, ...selection, ends, outage: recordsOutage })
+      : createReceiver({
+          ...reading,
+          ...settings,
+          group,
+          groupId,
+          sessionTimeoutMs: groupSettings.sessionTimeoutMs,
+          fromBeginning,
+          outages: {
+            group: createOutageLog(logger, `a member of group ${groupId} again`),
+            records: recordsOutage,
+            commits: createOutageLog(logger, 'offsets are committed again'),
+          },
+        });
+    if (selection === undefined) {
+      monitor.followLag(createLagReader(client, admin, groupId, fromBeginning));
+    }
 
     const deadLetterTopic = values['dead-letter-topic'] ?? deadLetterTopicOf(topic);
     const connect = (createPartitioner: kafkajs.ICustomPartitioner): kafkajs.Producer =>
@@ -138,10 +150,9 @@ export async function run({
     });
     const lastCommit = await receiver.close();
     await deadLetters.close();
-    await selection?.close(logger);
     return {
       ...counts,
-      removed: gaps.removed,
+      removed: jumps.removed,
       ...timing(counts.images, lastCommit === undefined ? 0 : lastCommit - started),
     };
   } catch (error) {

@@ -11,7 +11,7 @@ export interface TallyOptions {
   readonly records?: number | undefined;
   readonly logger: Pick<Logger, 'info'>;
   readonly progress: Pick<Progress, 'start'>;
-  readonly monitor: Pick<Monitor, 'received' | 'saved'>;
+  readonly monitor: Pick<Monitor, 'received' | 'saved' | 'deleted'>;
 }
 
 /** What has come and what became of it: for the summary, the progress line and the monitor. */
@@ -19,6 +19,7 @@ export interface Tally {
   readonly count: {
     readonly images: number;
     readonly skipped: number;
+    readonly tombstones: number;
     readonly payloadBytes: number;
     readonly wireBytes: number;
   };
@@ -32,10 +33,12 @@ export interface Tally {
   saved(saved: Saved, payloadBytes: number, timestamp: string): void;
   /** An image was there before all of it had come. */
   skipped(): void;
+  /** A record said that what was sent under its key is deleted. */
+  deleted(): void;
 }
 
 export function createTally({ limit, records, logger, progress, monitor }: TallyOptions): Tally {
-  const count = { images: 0, skipped: 0, payloadBytes: 0, wireBytes: 0 };
+  const count = { images: 0, skipped: 0, tombstones: 0, payloadBytes: 0, wireBytes: 0 };
   let started: number | undefined;
   let came = 0;
   const [done, total] =
@@ -69,6 +72,10 @@ export function createTally({ limit, records, logger, progress, monitor }: Tally
     },
     skipped() {
       count.skipped += 1;
+    },
+    deleted() {
+      count.tombstones += 1;
+      monitor.deleted();
     },
   };
 }

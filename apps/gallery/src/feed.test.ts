@@ -49,7 +49,7 @@ test('passes over what it is too far behind of, and says how much', async () => 
   await follow({
     topic: 'images',
     reader: {
-      offsets: async () => new Map([[0, { low: 0n, high: now === 0 ? 0n : 1000n }]]),
+      offsets: async () => new Map([[0, bounds(now === 0 ? 0n : 1000n)]]),
       async fetch(from) {
         asked.push(from.get(0)!);
         if (now > 0) {
@@ -89,7 +89,7 @@ async function followed(
   const log = [...before, ...comes].map((record, index) => ({ ...record, offset: String(index) }));
   let toFail = failures;
   const reader: FeedOptions['reader'] = {
-    offsets: async () => new Map([[0, { low: 0n, high: BigInt(before.length) }]]),
+    offsets: async () => new Map([[0, bounds(BigInt(before.length))]]),
     async fetch(from) {
       if (toFail > 0) {
         toFail -= 1;
@@ -132,11 +132,14 @@ async function image(id: string, maxRecordBytes = 1_000_000): Promise<TopicRecor
       partition: 0,
       offset: '0',
       timestamp: '1764000000000',
-      attributes: 0,
       key: Buffer.from(key),
       value,
-      headers,
+      headers: Object.fromEntries(Object.entries(headers).map(([name, text]) => [name, Buffer.from(text)])),
     });
   }
   return records;
+}
+
+function bounds(high: bigint) {
+  return { low: 0n, high, highWatermark: high };
 }

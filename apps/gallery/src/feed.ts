@@ -112,6 +112,9 @@ function createTaker({ topic, describe, listener }: FeedOptions) {
   return async (record: TopicRecord, isNews: boolean): Promise<void> => {
     const { description, content } = await describe(record);
     const { chunk } = description;
+    if (description.tombstone === true) {
+      return;
+    }
     if (chunk === undefined) {
       listener.item(itemOf(topic, description), content);
     } else {

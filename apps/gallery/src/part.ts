@@ -1,8 +1,6 @@
 import { describeRecord } from '@image-stream/image-io';
-import { offsetsAt } from '@image-stream/kafka-config';
 import type { TopicReader } from '@image-stream/kafka-config';
 import { counted } from '@image-stream/program';
-import type { Admin } from 'kafkajs';
 import type { Limits } from '@image-stream/codec';
 import { itemOf } from './items.ts';
 import type { Item, Part, TopicName } from './messages.ts';
@@ -22,8 +20,7 @@ export type Place = { readonly time: Date } | { readonly positions: ReadonlyMap<
 export interface PartOptions {
   readonly topic: TopicName;
   readonly kafkaTopic: string;
-  readonly admin: Admin;
-  readonly reader: Pick<TopicReader, 'offsets' | 'range'>;
+  readonly reader: Pick<TopicReader, 'offsets' | 'offsetsAt' | 'range'>;
   readonly limits: Limits;
 }
 
@@ -39,7 +36,7 @@ export async function readPart(place: Place, options: PartOptions): Promise<Part
     for await (const record of reader.range(partition, start, end)) {
       const { description } = await describeRecord(record, limits);
       // Of an image in chunks, the first one stands for all.
-      if ((description.chunk?.index ?? 0) === 0) {
+      if ((description.chunk?.index ?? 0) === 0 && description.tombstone !== true) {
         items.push(itemOf(topic, description));
       }
     }
@@ -53,10 +50,10 @@ type Bounds = Awaited<ReturnType<TopicReader['offsets']>>;
 async function startsOf(
   place: Place,
   bounds: Bounds,
-  { admin, kafkaTopic }: PartOptions,
+  { reader, kafkaTopic }: PartOptions,
 ): Promise<Map<number, bigint>> {
   if ('time' in place) {
-    const found = await offsetsAt(admin, kafkaTopic, place.time);
+    const found = await reader.offsetsAt(place.time);
     return new Map([...bounds].map(([partition, { high }]) => [partition, found.get(partition) ?? high]));
   }
   const { positions } = place;

@@ -6,11 +6,13 @@ import {
   assertTopicName,
   committedOffsets,
   connectionSources,
+  consumerConfig,
   createLagReader,
   createTopicReader,
   isProgrammingError,
   loadProperties,
   openKafka,
+  openTopicClient,
   translate,
 } from '@image-stream/kafka-config';
 import type { Lag, TopicRecord } from '@image-stream/kafka-config';
@@ -59,6 +61,7 @@ export async function run(context: RunContext<typeof options>): Promise<Outcome>
     }),
   );
   const group = properties['group.id']!;
+  const { read } = consumerConfig(properties);
   const limits: Limits =
     values['max-image-pixels'] === undefined ? {} : { maxImagePixels: values['max-image-pixels'] };
 
@@ -66,7 +69,6 @@ export async function run(context: RunContext<typeof options>): Promise<Outcome>
 
   const started = performance.now();
   const live = createLive({ topic, deadLetterTopic, group, maxItems });
-  const readLag = createLagReader(admin, topic, group, true);
   const thumbnails = createThumbnails();
   const rates = createRates();
   const topics = new Map<TopicName, Shown>();
@@ -104,8 +106,8 @@ export async function run(context: RunContext<typeof options>): Promise<Outcome>
   /** Shows a topic, and what comes to it from now on. */
   async function show(name: TopicName, kafkaTopic: string): Promise<void> {
     const [feedReader, reader] = [
-      await createTopicReader(kafka, kafkaTopic),
-      await createTopicReader(kafka, kafkaTopic),
+      await createTopicReader(kafka, kafkaTopic, read),
+      await createTopicReader(kafka, kafkaTopic, read),
     ];
     topics.set(name, {
       pictures: createPictures({
@@ -114,7 +116,7 @@ export async function run(context: RunContext<typeof options>): Promise<Outcome>
         directory: path(values['output-directory']),
         limits,
       }),
-      part: (place) => readPart(place, { topic: name, kafkaTopic, admin, reader, limits }),
+      part: (place) => readPart(place, { topic: name, kafkaTopic, reader, limits }),
     });
     const describe = (record: TopicRecord) => describeRecord(record, limits);
     const own = name === 'images' ? listener : { ...listener, traffic() {}, passedOver() {}, problem() {} };
@@ -124,6 +126,7 @@ export async function run(context: RunContext<typeof options>): Promise<Outcome>
 
   try {
     await show('images', topic);
+    const readLag = createLagReader(await openTopicClient(kafka, topic, read), admin, group, true);
     const server = createGalleryServer({
       host: values.host,
       page: new URL('page/', import.meta.url),

@@ -55,6 +55,7 @@ export async function produce({
     ...count,
     skipped: 0,
     deadLettered: 0,
+    tombstones: 0,
     removed: 0,
     ...timing(count.images, lastAcknowledged - started),
   };

@@ -100,7 +100,7 @@ test('any size, any limit, any interleaving, with duplicates', async () => {
               ...(groups.get(chunkKey(decoded.chunk)) ?? []),
               decoded.chunk,
             ]);
-          } else {
+          } else if (decoded.kind === 'image') {
             expect(decoded.image.content).toEqual({
               mediaType: 'image/png',
               bytes: originals.get(decoded.image.id),

@@ -13,7 +13,9 @@ import { counted, isLikeJsonObject, toJsonObject } from './text.ts';
 /** What a record turned out to be. */
 export type Decoded =
   | { readonly kind: 'image'; readonly image: DecodedImage }
-  | { readonly kind: 'chunk'; readonly chunk: Chunk };
+  | { readonly kind: 'chunk'; readonly chunk: Chunk }
+  /** Says that what was sent under its key before is deleted: there is nothing to save, and nothing is wrong. */
+  | { readonly kind: 'tombstone' };
 
 /**
  * Reads a record in whichever format it is; a topic may mix them.
@@ -27,6 +29,10 @@ export async function decodeRecord(record: ReceivedRecord, limits?: Limits): Pro
   const resolved = resolveLimits(limits);
   if (record.batchError !== undefined) {
     throw new CodecError('LIMIT_EXCEEDED', `batch of records cannot be decompressed: ${record.batchError}`);
+  }
+  // A record without a key deletes nothing, and an event without data is no deletion.
+  if (record.value === null && record.key !== null && !isCloudEvent(record)) {
+    return { kind: 'tombstone' };
   }
   return isChunk(record)
     ? { kind: 'chunk', chunk: decodeChunk(record, resolved) }

@@ -17,6 +17,7 @@ import type { Finding } from './finding.ts';
 
 /** A cluster that answers, and what asks it. */
 export interface Reached {
+  readonly kafka: Kafka;
   readonly admin: Admin;
   readonly probe: Probe;
   readonly properties: KafkaProperties;
@@ -62,7 +63,7 @@ export async function checkKafka(
   }
   const milliseconds = Math.round(performance.now() - started);
   try {
-    const reached = { admin, probe, properties };
+    const reached = { kafka, admin, probe, properties };
     const answers = await Promise.all(
       [clusterCheck(milliseconds), ...checks].map((check) => answer(check, reached)),
     );

@@ -42,6 +42,8 @@ export interface RecordDescription {
   readonly chunk?: { readonly index: number; readonly count: number; readonly key: string };
   /** Why it is no image. */
   readonly problem?: string;
+  /** Where it is no image because it deletes what was sent under its key before. */
+  readonly tombstone?: true;
   readonly deadLetter?: DeadLetterReason;
 }
 
@@ -67,6 +69,9 @@ export async function describeRecord(
   let known: Partial<RecordDescription> = claimedBy(record);
   try {
     const decoded = await decodeRecord(record, limits);
+    if (decoded.kind === 'tombstone') {
+      return { description: { ...place, ...known, tombstone: true } };
+    }
     if (decoded.kind === 'chunk') {
       const { chunk } = decoded;
       const { index, count, size, mediaType, contentEncoding } = chunk;

@@ -1,5 +1,7 @@
-import type { ConsumerConfig, KafkaConfig, logLevel, ProducerConfig, ProducerRecord } from 'kafkajs';
+import type { KafkaConfig, logLevel, ProducerConfig, ProducerRecord } from 'kafkajs';
 import type { KafkaProperties } from './known-properties.ts';
+import type { GroupSettings } from './read/group-client.ts';
+import type { ReadSettings } from './read/topic-client.ts';
 import { securityConfig } from './security.ts';
 
 /** Reports of the client, at its own level of alarm. A pino logger is one. */
@@ -56,35 +58,32 @@ export function producerConfig(properties: KafkaProperties): {
   };
 }
 
-/** What a consumer is made of and how it runs. */
+/** What a reader of a topic is made of, and a member of a group. */
 export function consumerConfig(properties: KafkaProperties): {
-  consumer: ConsumerConfig & { heartbeatInterval: number; sessionTimeout: number };
+  read: ReadSettings;
+  group: GroupSettings;
+  /** How often a member tells its group that it is alive, in milliseconds. */
+  heartbeatIntervalMs: number;
   /** Where a group that has committed nothing begins. */
   fromBeginning: boolean;
   /** How long to collect offsets before they are committed, in milliseconds. */
   commitDelayMs: number;
 } {
-  const maxBytes = properties['fetch.max.bytes'];
-  const maxBytesPerPartition = properties['max.partition.fetch.bytes'];
-  const maxWaitTimeInMs = properties['fetch.max.wait.ms'];
-  const minBytes = properties['fetch.min.bytes'];
-  const rackId = properties['client.rack'];
   return {
-    consumer: {
-      groupId: properties['group.id'] ?? '',
-      sessionTimeout: properties['session.timeout.ms'] ?? 45_000,
-      heartbeatInterval: properties['heartbeat.interval.ms'] ?? 3000,
-      rebalanceTimeout: properties['max.poll.interval.ms'] ?? 300_000,
-      metadataMaxAge: properties['metadata.max.age.ms'] ?? 300_000,
-      allowAutoTopicCreation: false,
-      readUncommitted: properties['isolation.level'] !== 'read_committed',
-      // A fetch is held whole in memory, and small ones are faster; a larger record still comes, alone.
-      maxBytes: maxBytes ?? 4 * 1024 ** 2,
-      maxBytesPerPartition: maxBytesPerPartition ?? 4 * 1024 ** 2,
-      maxWaitTimeInMs: maxWaitTimeInMs ?? 500,
-      ...(minBytes !== undefined && { minBytes }),
-      ...(rackId !== undefined && { rackId }),
+    read: {
+      isolationLevel: properties['isolation.level'],
+      maxBytes: properties['fetch.max.bytes'],
+      maxBytesPerPartition: properties['max.partition.fetch.bytes'],
+      minBytes: properties['fetch.min.bytes'],
+      maxWaitMs: properties['fetch.max.wait.ms'],
+      rack: properties['client.rack'],
     },
+    group: {
+      groupId: properties['group.id'] ?? '',
+      sessionTimeoutMs: properties['session.timeout.ms'] ?? 45_000,
+      rebalanceTimeoutMs: properties['max.poll.interval.ms'] ?? 300_000,
+    },
+    heartbeatIntervalMs: properties['heartbeat.interval.ms'] ?? 3000,
     fromBeginning: (properties['auto.offset.reset'] ?? 'earliest') === 'earliest',
     commitDelayMs:
       properties['enable.auto.commit'] === true ? (properties['auto.commit.interval.ms'] ?? 5000) : 0,

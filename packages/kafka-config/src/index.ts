@@ -25,11 +25,38 @@ export { openProbe } from './probe.ts';
 export type { Permission, Probe } from './probe.ts';
 
 // What a program reads, and how far others are.
-export { createTopicReader } from './topic-reader.ts';
-export type { TopicReader, TopicRecord } from './topic-reader.ts';
-export { readNewest } from './read-newest.ts';
-export { committedOffsets, createLagReader, offsetsAt } from './offsets.ts';
-export type { Lag } from './offsets.ts';
+export { openTopicClient } from './read/topic-client.ts';
+export type {
+  Bounds,
+  ConnectedTopicClient,
+  Fetched,
+  FetchPosition,
+  IsolationLevel,
+  Leader,
+  ReadSettings,
+  TopicClient,
+  TopicState,
+} from './read/topic-client.ts';
+export { fetchRecords } from './read/fetcher.ts';
+export type { FetchOptions, Jump, ReadPosition } from './read/fetcher.ts';
+export { createGroupClient, isRebalance } from './read/group-client.ts';
+export type {
+  Generation,
+  GroupClient,
+  GroupSettings,
+  MemberId,
+  OffsetToCommit,
+} from './read/group-client.ts';
+export { commitMetadata, groupPosition } from './read/group-position.ts';
+export type { CommittedOffset, GroupPosition } from './read/group-position.ts';
+export { createTopicReader } from './read/topic-reader.ts';
+export type { TopicReader, TopicRecord } from './read/topic-reader.ts';
+export { readNewest } from './read/read-newest.ts';
+export { BrokerError } from './read/broker-error.ts';
+export type { FetchedRecord, HeaderValues } from './read/record-batch.ts';
+export { isRetriable } from './retriable.ts';
+export { committedOffsets, createLagReader, groupPlaces } from './offsets.ts';
+export type { Lag, PlaceInPartition } from './offsets.ts';
 
 // What a program sends.
 export { createSender } from './sender.ts';

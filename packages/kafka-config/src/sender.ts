@@ -9,7 +9,8 @@ import type {
 } from 'kafkajs';
 import { createBatches } from './batches.ts';
 import type { Batches } from './batches.ts';
-import { isProgrammingError, rootCause, translate } from './translate.ts';
+import { isRetriable } from './retriable.ts';
+import { translate } from './translate.ts';
 
 const backoffMs = 500;
 
@@ -167,19 +168,6 @@ function assertAcknowledged(results: readonly RecordMetadata[], acks: number | u
   if (acks !== 0 && !(result?.errorCode === 0 && Number(result.baseOffset) >= 0)) {
     throw new Error('the broker did not say where the record is');
   }
-}
-
-/**
- * A broker that says no is final, and so is a bug, ours or the client's. Whatever else goes wrong may go right until the deadline: kafkajs calls several of
- * its own states final, such as a lock that it waited for too long, a client that is being replaced, and a broker whose
- * connection is still to be made.
- */
-function isRetriable(error: unknown): boolean {
-  if (isProgrammingError(error)) {
-    return false;
-  }
-  const { name, retriable } = rootCause(error) as { name?: string; retriable?: boolean };
-  return name === 'KafkaJSProtocolError' ? retriable === true : name !== 'KafkaJSSASLAuthenticationError';
 }
 
 function explain(error: unknown, { value }: RecordToSend, topic: string): unknown {

@@ -27,7 +27,15 @@ await runProgram({
     while (images < values['num-images'] && !signal.aborted) {
       images++;
     }
-    const nothing = { failed: 0, skipped: 0, deadLettered: 0, removed: 0, payloadBytes: 0, wireBytes: 0 };
+    const nothing = {
+      failed: 0,
+      skipped: 0,
+      deadLettered: 0,
+      tombstones: 0,
+      removed: 0,
+      payloadBytes: 0,
+      wireBytes: 0,
+    };
     return { images, ...nothing, seconds: 1, imagesPerSecond: images };
   },
 });

@@ -27,4 +27,6 @@ export { counted, describePace, formatBytes, formatSeconds } from './format.ts';
 export { timing } from './timing.ts';
 export type { Summary } from './summary.ts';
 export type { Logger } from './log.ts';
+export { createOutageLog } from './outage.ts';
+export type { OutageLog } from './outage.ts';
 export type { Progress } from './progress.ts';

@@ -26,6 +26,7 @@ const summary: Summary = {
   failed: 0,
   skipped: 0,
   deadLettered: 0,
+  tombstones: 0,
   removed: 0,
   payloadBytes: 1,
   wireBytes: 1,

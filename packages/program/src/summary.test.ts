@@ -8,6 +8,7 @@ const summary: Summary = {
   failed: 0,
   skipped: 0,
   deadLettered: 0,
+  tombstones: 0,
   removed: 0,
   payloadBytes: 10_000_000,
   wireBytes: 5_000_000,

@@ -10,6 +10,8 @@ export interface Summary {
   readonly skipped: number;
   /** Bad records: those that went to the dead-letter topic, and those that are only read. */
   readonly deadLettered: number;
+  /** Records without a value, which delete what was sent under their key: nothing to save, and nothing wrong. */
+  readonly tombstones: number;
   /** Records that retention removed before they were read. */
   readonly removed: number;
   /** Bytes of the images: as pixels where they are pixels, else of their files. */
@@ -28,6 +30,7 @@ export function describeSummary(verb: string, summary: Summary): string {
     failed,
     skipped,
     deadLettered,
+    tombstones,
     removed,
     payloadBytes,
     wireBytes,
@@ -40,6 +43,7 @@ export function describeSummary(verb: string, summary: Summary): string {
     `${verb} ${counted(images, 'image')}`,
     ...(skipped > 0 ? [`${skipped} already there`] : []),
     ...(deadLettered > 0 ? [counted(deadLettered, 'bad record')] : []),
+    ...(tombstones > 0 ? [counted(tombstones, 'tombstone')] : []),
     ...(removed > 0 ? [`${removed} REMOVED before they were read`] : []),
     ...(failed > 0 ? [`${failed} FAILED`] : []),
   ];

@@ -1,13 +1,17 @@
 import { checkPermission, ok, problem, warning } from '@image-stream/doctor';
 import type { Check, Finding } from '@image-stream/doctor';
-import { createLagReader } from '@image-stream/kafka-config';
+import { groupPlaces, openTopicClient } from '@image-stream/kafka-config';
+import type { consumerConfig, PlaceInPartition } from '@image-stream/kafka-config';
 import { counted } from '@image-stream/program';
 
 /** A group: who is in it, and how far it is behind. It is not joined. */
-export function groupCheck(topic: string, groupId: string, fromBeginning: boolean): Check {
+export function groupCheck(
+  topic: string,
+  { group: { groupId }, read, fromBeginning }: ReturnType<typeof consumerConfig>,
+): Check {
   return {
     name: 'group',
-    async run({ admin, probe }) {
+    async run({ kafka, admin, probe }) {
       const permission = checkPermission(
         `read as group ${groupId}`,
         `--operation Read --group ${groupId}`,
@@ -28,8 +32,12 @@ export function groupCheck(topic: string, groupId: string, fromBeginning: boolea
           ),
         ];
       }
-      const lag = await createLagReader(admin, topic, groupId, fromBeginning)();
-      const behind = [...lag.values()].reduce((sum, records) => sum + records, 0);
+      const client = await openTopicClient(kafka, topic, read);
+      const places = await groupPlaces(client, admin, groupId, fromBeginning).finally(() => client.close());
+      const behind = [...places.values()].reduce(
+        (sum, { offset, high }) => sum + Math.max(0, Number(high - offset)),
+        0,
+      );
       if (state === 'Dead') {
         return [
           permission,
@@ -37,7 +45,7 @@ export function groupCheck(topic: string, groupId: string, fromBeginning: boolea
         ];
       }
       const seen = `${groupId} has ${counted(members.length, 'member')} (${state}) and is ${counted(behind, 'record')} behind`;
-      return [permission, membersFinding(seen, members.length, lag.size)];
+      return [permission, membersFinding(seen, members.length, places.size), ...jumpFindings(topic, places)];
     },
   };
 }
@@ -50,4 +58,22 @@ function membersFinding(seen: string, members: number, partitions: number): Find
         'another consumer of this group would only be a spare; add partitions for more to work at once',
       )
     : ok('group', seen);
+}
+
+/** Where the group does not go on where it has committed. */
+function jumpFindings(topic: string, places: ReadonlyMap<number, PlaceInPartition>): Finding[] {
+  return [...places].flatMap(([partition, { jump, high }]) => {
+    if (jump === undefined) {
+      return [];
+    }
+    const { from, to, cause } = jump;
+    const seen = {
+      removed: `the records of ${topic}[${partition}] from offset ${from} to ${to - 1n} were removed before being read`,
+      lost: `offset ${from} is committed for ${topic}[${partition}], which ends at ${high}: records were lost, or it was set by hand`,
+      recreated: `${topic} was deleted and created anew since the group committed offset ${from} of partition ${partition}`,
+    }[cause];
+    return [
+      warning('group', seen, `the consumer goes on at offset ${to}; what was saved is not saved again`),
+    ];
+  });
 }

@@ -47,7 +47,7 @@ function topicCheck(topic: string): Check {
     name: 'topic',
     async run(reached) {
       const { admin, probe, properties } = reached;
-      const { consumer, fromBeginning } = consumerConfig(properties);
+      const config = consumerConfig(properties);
       if (!(await topicExists(admin, topic))) {
         return [
           warning(
@@ -61,7 +61,7 @@ function topicCheck(topic: string): Check {
       const [findings, mayRead, group] = await Promise.all([
         checkTopic(admin, topic, undefined),
         probe.mayRead(topic),
-        groupCheck(topic, consumer.groupId, fromBeginning).run(reached),
+        groupCheck(topic, config).run(reached),
       ]);
       return [
         ...findings,

@@ -51,6 +51,10 @@ export function createMetrics({ inFlight, isStalled, lag }: Readings) {
     deadLetters: counter('dead_letters_total', 'Records sent to the dead-letter topic, by error code', [
       'reason',
     ]),
+    tombstones: counter(
+      'tombstones_total',
+      'Records without a value, which delete what was sent under their key',
+    ),
     removed: counter('records_removed_total', 'Records that retention removed before they were read'),
     stalls: counter('stalls_total', 'How often images could not be saved for a while'),
     decode: histogram('decode_duration_seconds', 'Time to decode a record', workBuckets),

@@ -14,6 +14,8 @@ export interface Monitor {
    * @param timestamp of its record, of its last chunk where it has several; in milliseconds since 1970
    */
   saved(how: Saved, payloadBytes: number, timestamp: number): void;
+  /** A record said that what was sent under its key is deleted. */
+  deleted(): void;
   /** A record cannot be saved. */
   failed(): void;
   /** A record is in the dead-letter topic, because of an error with this code. */
@@ -24,6 +26,8 @@ export interface Monitor {
   stalled(reason: string): void;
   /** What was stalled goes on. */
   resumed(): void;
+  /** Why no records come though there are some; undefined where they come. */
+  silent(reason: string | undefined): void;
   /** The group has given these partitions to this consumer, instead of those before. */
   assigned(partitions: readonly number[]): void;
   /** No partition is this consumer's for now. */
@@ -60,6 +64,7 @@ export async function startMonitor({ host, port, budget, logger }: MonitorOption
   const { createMetrics } = await import('./metrics.ts');
   let partitions: readonly number[] = [];
   let whyUnassigned = 'not assigned yet: waiting for the group';
+  let silence: string | undefined;
   let stall: { readonly since: string; readonly reason: string } | undefined;
   let lag: Lag = new Map();
   const closing = new AbortController();
@@ -83,7 +88,7 @@ export async function startMonitor({ host, port, budget, logger }: MonitorOption
     if (stall !== undefined) {
       return `stalled since ${stall.since}: ${stall.reason}`;
     }
-    return partitions.length === 0 ? whyUnassigned : undefined;
+    return partitions.length === 0 ? whyUnassigned : silence;
   }
 
   return {
@@ -98,6 +103,7 @@ export async function startMonitor({ host, port, budget, logger }: MonitorOption
       // Clocks of two machines differ.
       metrics.delivery.observe(Math.max(0, Date.now() - timestamp) / 1000);
     },
+    deleted: () => metrics.tombstones.inc(),
     failed: () => metrics.failed.inc(),
     deadLettered: (code) => metrics.deadLetters.inc({ reason: code }),
     removed: (records) => metrics.removed.inc(records),
@@ -109,6 +115,9 @@ export async function startMonitor({ host, port, budget, logger }: MonitorOption
     },
     resumed() {
       stall = undefined;
+    },
+    silent(reason) {
+      silence = reason;
     },
     assigned(now) {
       partitions = now;
@@ -145,11 +154,13 @@ const nothing = (): void => {};
 export const silentMonitor: Monitor = {
   received: nothing,
   saved: nothing,
+  deleted: nothing,
   failed: nothing,
   deadLettered: nothing,
   removed: nothing,
   stalled: nothing,
   resumed: nothing,
+  silent: nothing,
   assigned: nothing,
   unassigned: nothing,
   timed: (_stage, work) => work,

@@ -32,7 +32,8 @@ export async function newestImages(
     if (partitions?.includes(partition) ?? true) {
       const newest = await readNewest(reader, partition, ends, count, async (record) => {
         const { description } = await describeRecord(record, limits);
-        const isWanted = customer === undefined || description.customerId === customer;
+        const isWanted =
+          description.tombstone !== true && (customer === undefined || description.customerId === customer);
         return isWanted && (description.chunk?.index ?? 0) === 0 ? description : undefined;
       });
       found.push(...newest);

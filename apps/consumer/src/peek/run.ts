@@ -2,6 +2,7 @@ import { describeRecord } from '@image-stream/image-io';
 import type { RecordDescription } from '@image-stream/image-io';
 import {
   assertTopicName,
+  consumerConfig,
   createTopicReader,
   loadProperties,
   openKafka,
@@ -32,7 +33,7 @@ export async function run({
   const { kafka, admin } = await openKafka(kafkajs, properties, logger);
   let reader: TopicReader | undefined;
   try {
-    reader = await createTopicReader(kafka, topic);
+    reader = await createTopicReader(kafka, topic, consumerConfig(properties).read);
     const wanted = { count: values['num-messages'] ?? defaultCount, customer, partitions };
     const images = await newestImages(reader, topic, wanted, limits);
     const pictures = values.pictures === true ? await picturesOf(images, reader, limits) : undefined;

@@ -1,7 +1,9 @@
-/** A queue between one that pushes and one that iterates. */
+/** A queue between several that push and one that iterates. */
 export interface Channel<T> extends AsyncIterable<T> {
-  /** Resolves to true when the item is taken, and to false when the channel is closed instead. */
+  /** Resolves to true when the item is taken, and to false when it is dropped instead. */
   push(item: T): Promise<boolean>;
+  /** Drops what was not taken. */
+  clear(): void;
   /** Ends the iteration, with an error where one is given; what was not taken is dropped. */
   close(error?: unknown): void;
 }
@@ -12,15 +14,18 @@ export function createChannel<T>(): Channel<T> {
   let failure: { error: unknown } | undefined;
   let wake = (): void => {};
 
+  const clear = (): void => {
+    for (const { taken } of items.splice(0)) {
+      taken(false);
+    }
+  };
   const close = (error?: unknown): void => {
     if (isClosed) {
       return;
     }
     isClosed = true;
     failure = error === undefined ? undefined : { error };
-    for (const { taken } of items.splice(0)) {
-      taken(false);
-    }
+    clear();
     wake();
   };
   return {
@@ -34,6 +39,7 @@ export function createChannel<T>(): Channel<T> {
         wake();
       });
     },
+    clear,
     close,
     async *[Symbol.asyncIterator]() {
       try {

@@ -1,61 +1,103 @@
-import { committedOffsets, KafkaConfigError, untilServed } from '@image-stream/kafka-config';
+import {
+  commitMetadata,
+  committedOffsets,
+  groupPlaces,
+  isRebalance,
+  KafkaConfigError,
+  untilServed,
+} from '@image-stream/kafka-config';
+import type { CommittedOffset, GroupClient, TopicClient } from '@image-stream/kafka-config';
 import type { Admin } from 'kafkajs';
 import type { Position } from './offsets.ts';
 
-/** The ends of a topic's partitions at one moment, and which of them a group has not reached yet. */
+/** The ends of a topic's partitions at one moment, and which of them have not been reached yet. */
 export interface Ends {
   /** How many records there were before the ends. */
   readonly records: number;
   /** Notes how far a partition is done. */
   reach(position: Position): void;
+  /** Notes that a partition ends at `high` by now, where that is earlier. */
+  shorten(partition: number, high: bigint): void;
   /** Asks the broker how far the other members of the group are. */
   refresh(): Promise<void>;
   isReached(): boolean;
 }
 
-/**
- * The ends as of now. Partitions that the group has read to the end, or that hold nothing for it,
- * count as reached.
- *
- * @param fromBeginning where a group that has committed nothing begins
- * @param earlier ends by partition, for a part of the topic. Default: those of the partitions
- */
-export async function findEnds(
-  admin: Admin,
-  topic: string,
-  groupId: string,
-  fromBeginning: boolean,
-  earlier?: ReadonlyMap<number, bigint>,
-): Promise<Ends> {
-  const committed = await committedOffsets(admin, topic, groupId);
+/** What else decides whether the ends are reached; by default, there are no others and nothing else to do. */
+export interface EndsOptions {
+  /** What others have committed by now. */
+  readonly committed?: () => Promise<ReadonlyMap<number, bigint>>;
+  /** Partitions that are not reached before somebody was there, even if there is nothing to read. */
+  readonly toVisit?: ReadonlySet<number>;
+}
+
+/** Ends that reading from `starts` on is to reach. */
+export function createEnds(
+  starts: ReadonlyMap<number, bigint>,
+  ends: ReadonlyMap<number, bigint>,
+  { committed = async () => new Map(), toVisit = new Set() }: EndsOptions = {},
+): Ends {
   const remaining = new Map<number, bigint>();
   let records = 0;
-  for (const { partition, low, high } of await untilServed(() => admin.fetchTopicOffsets(topic))) {
-    const position = committed.get(partition) ?? BigInt(fromBeginning ? low : high);
-    // Retention may have removed what the group would have read next.
-    const start = position > BigInt(low) ? position : BigInt(low);
-    const end = earlier?.get(partition) ?? BigInt(high);
-    if (start < end) {
+  for (const [partition, end] of ends) {
+    const start = starts.get(partition) ?? end;
+    if (start < end || toVisit.has(partition)) {
       remaining.set(partition, end);
-      records += Number(end - start);
+      records += Math.max(0, Number(end - start));
     }
   }
-  const ends: Ends = {
+  const reach = ({ partition, offset }: Position): void => {
+    const end = remaining.get(partition);
+    if (end !== undefined && offset >= end) {
+      remaining.delete(partition);
+    }
+  };
+  return {
     records,
-    reach({ partition, offset }) {
+    reach,
+    shorten(partition, high) {
       const end = remaining.get(partition);
-      if (end !== undefined && offset >= end) {
-        remaining.delete(partition);
+      if (end !== undefined && high < end) {
+        remaining.set(partition, high);
       }
     },
     async refresh() {
-      for (const [partition, offset] of await committedOffsets(admin, topic, groupId)) {
-        ends.reach({ partition, offset });
+      for (const [partition, offset] of await committed()) {
+        reach({ partition, offset });
       }
     },
     isReached: () => remaining.size === 0,
   };
-  return ends;
+}
+
+/**
+ * The ends as of now. Partitions that the group has read to the end, or that hold nothing for it, count as reached.
+ *
+ * @param client says by its isolation level what can be read
+ * @param fromBeginning where a group that has committed nothing begins
+ */
+export async function findEnds(
+  client: Pick<TopicClient, 'topic' | 'describe' | 'bounds'>,
+  admin: Admin,
+  groupId: string,
+  fromBeginning: boolean,
+): Promise<Ends> {
+  const places = await groupPlaces(client, admin, groupId, fromBeginning);
+  const starts = new Map([...places].map(([partition, { offset }]) => [partition, offset]));
+  const ends = new Map([...places].map(([partition, { high }]) => [partition, high]));
+  // A group that begins at the end has to commit that, and a jump is to be told, even if nothing follows it.
+  const toVisit = [...places].filter(
+    ([, { committed, jump }]) => jump !== undefined || (committed === undefined && !fromBeginning),
+  );
+  const isSame = (one: CommittedOffset, other: CommittedOffset | undefined): boolean =>
+    one.offset === other?.offset && one.metadata === other.metadata;
+  const committed = async (): Promise<ReadonlyMap<number, bigint>> => {
+    const now = await committedOffsets(admin, client.topic, groupId);
+    // What has not changed says nothing of the partition as it is: it may be beyond its end.
+    const moved = [...now].filter(([partition, one]) => !isSame(one, places.get(partition)?.committed));
+    return new Map(moved.map(([partition, { offset }]) => [partition, offset]));
+  };
+  return createEnds(starts, ends, { committed, toVisit: new Set(toVisit.map(([partition]) => partition)) });
 }
 
 /**
@@ -63,12 +105,23 @@ export async function findEnds(
  *
  * @throws KafkaConfigError `REFUSED` while the group has members: they would not notice
  */
-export async function rewind(admin: Admin, topic: string, groupId: string): Promise<void> {
+export async function rewind(
+  client: Pick<TopicClient, 'describe' | 'bounds'>,
+  group: Pick<GroupClient, 'commit'>,
+  groupId: string,
+): Promise<void> {
+  const { id, leaders } = await client.describe();
+  const bounds = await client.bounds([...leaders.keys()]);
+  const metadata = commitMetadata(id, -1);
+  const offsets = [...bounds].map(([partition, { low }]) => ({ partition, offset: low, metadata }));
   try {
-    await untilServed(() => admin.resetOffsets({ groupId, topic, earliest: true }));
+    await untilServed(() => group.commit(outside, offsets));
   } catch (error) {
-    const advice = 'stop its other consumers first, or choose another --group-id';
-    const message = `group '${groupId}' cannot be set back to the beginning: ${(error as Error).message}; ${advice}`;
+    const problem = isRebalance(error) ? 'it has members that read' : (error as Error).message;
+    const message = `group '${groupId}' cannot be set back to the beginning: ${problem}; stop its consumers first, or choose another --group-id`;
     throw new KafkaConfigError('REFUSED', message, { cause: error });
   }
 }
+
+/** Somebody who is no member: a group without members takes offsets from anybody. */
+const outside = { generationId: -1, memberId: '' };

@@ -6,91 +6,74 @@ export interface Position {
 }
 
 /**
- * Which records are done, in one generation of a consumer group. The lowest record that is not done
- * holds its partition's position back, so that committing it loses nothing.
+ * Which records of a partition are done, from one place on. The lowest record that is not done holds the position back, so that
+ * committing it loses nothing. After a rebalance or a jump there is a new tracker: what the old one is told then moves nothing.
+ *
+ * Only records that are not done take memory, however many come after one that never is.
  */
 export interface OffsetTracker {
-  /** Notes that a record is in work. @returns false when it came before */
-  begin(partition: number, offset: bigint): boolean;
-  /** Notes that a record is on disk. */
-  done(partition: number, offset: bigint): void;
+  /**
+   * Notes that a record is in work. Offsets have to grow.
+   *
+   * @param epoch of the leader under which it was written, or a later one under which records of the same fetch were
+   */
+  begin(offset: bigint, epoch: number): void;
+  /** Takes back that the last record is in work: nobody took it. */
+  withdraw(offset: bigint): void;
+  /** Notes that a record is on disk, or in the dead-letter topic. */
+  done(offset: bigint): void;
   /** Notes that everything before `offset` has been handed out; the end of a batch may hold no record. */
-  reached(partition: number, offset: bigint): void;
+  reached(offset: bigint, epoch: number): void;
   /** Notes what the broker has confirmed. */
-  committed(position: Position): void;
-  /** What can be committed and is not yet. */
-  uncommitted(): Position[];
+  committed(offset: bigint): void;
+  /** What can be committed; undefined where that is committed. */
+  uncommitted(): { readonly offset: bigint; readonly epoch: number } | undefined;
   /** How many records are not done. */
   inWork(): number;
-  /** The record that comes next in a partition; undefined before its first one. */
-  next(partition: number): bigint | undefined;
+  /** The record that comes next. */
+  next(): bigint;
 }
 
-interface PartitionState {
-  /** In the order in which they came, true when done. */
-  readonly records: Map<bigint, boolean>;
-  next: bigint;
-  committed: bigint;
-}
-
-export function createOffsetTracker(): OffsetTracker {
-  const partitions = new Map<number, PartitionState>();
-
-  const stateOf = (partition: number, first: bigint): PartitionState => {
-    const state = partitions.get(partition) ?? {
-      records: new Map<bigint, boolean>(),
-      next: first,
-      committed: first,
-    };
-    partitions.set(partition, state);
-    return state;
-  };
-  const position = ({ records, next }: PartitionState): bigint => {
-    for (const [offset, isDone] of records) {
-      if (!isDone) {
-        return offset;
-      }
-      records.delete(offset);
-    }
-    return next;
-  };
+/**
+ * @param start where reading begins
+ * @param committed what the group has committed: another place than `start` is to be committed
+ */
+export function createOffsetTracker(
+  start: { readonly offset: bigint; readonly epoch: number },
+  committed: bigint | undefined,
+): OffsetTracker {
+  /** In the order in which they came, which is that of their offsets. */
+  const pending = new Set<bigint>();
+  let next = start.offset;
+  let epoch = start.epoch;
+  let confirmed = committed;
 
   return {
-    begin(partition, offset) {
-      const state = stateOf(partition, offset);
-      if (offset < state.next) {
-        return false;
-      }
-      state.records.set(offset, false);
-      state.next = offset + 1n;
-      return true;
+    begin(offset, ofEpoch) {
+      pending.add(offset);
+      next = offset + 1n;
+      epoch = ofEpoch;
     },
-    done(partition, offset) {
-      partitions.get(partition)?.records.set(offset, true);
+    withdraw(offset) {
+      pending.delete(offset);
+      next = offset;
     },
-    reached(partition, offset) {
-      const state = stateOf(partition, offset);
-      state.next = offset > state.next ? offset : state.next;
+    done(offset) {
+      pending.delete(offset);
     },
-    committed({ partition, offset }) {
-      const state = stateOf(partition, offset);
-      state.committed = offset > state.committed ? offset : state.committed;
+    reached(offset, ofEpoch) {
+      next = offset;
+      epoch = ofEpoch;
+    },
+    committed(offset) {
+      confirmed = offset;
     },
     uncommitted() {
-      return [...partitions]
-        .map(([partition, state]) => ({ partition, offset: position(state), committed: state.committed }))
-        .filter(({ offset, committed }) => offset > committed)
-        .map(({ partition, offset }) => ({ partition, offset }));
+      const [first] = pending;
+      const offset = first ?? next;
+      return offset === confirmed ? undefined : { offset, epoch };
     },
-    inWork() {
-      let records = 0;
-      for (const state of partitions.values()) {
-        for (const isDone of state.records.values()) {
-          records += isDone ? 0 : 1;
-        }
-      }
-      return records;
-    },
-    next: (partition) => partitions.get(partition)?.next,
+    inWork: () => pending.size,
+    next: () => next,
   };
 }

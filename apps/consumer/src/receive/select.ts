@@ -1,9 +1,7 @@
-import { randomUUID } from 'node:crypto';
 import type { ImageAttributes, ReceivedRecord } from '@image-stream/codec';
-import { KafkaConfigError, offsetsAt, untilServed } from '@image-stream/kafka-config';
+import { KafkaConfigError } from '@image-stream/kafka-config';
+import type { TopicClient, TopicState } from '@image-stream/kafka-config';
 import { counted, UsageError } from '@image-stream/program';
-import type { Logger } from '@image-stream/program';
-import type { Admin, KafkaJSDeleteGroupsError } from 'kafkajs';
 import type { ConsumerOptions } from '../options.ts';
 
 /** Which part of a topic to take. */
@@ -12,13 +10,14 @@ export interface Selection {
   isWanted(image: ImageAttributes): boolean;
 }
 
-/** A selection with a group of its own, so that the groups of others are left alone. */
+/** A selection, and where it is in the topic as it is now. */
 export interface SelectedPart extends Selection {
-  readonly groupId: string;
-  /** Where each partition ends; undefined where the selection has no end. */
-  readonly ends: ReadonlyMap<number, bigint> | undefined;
-  /** Removes the group, once nobody is in it. Where that fails, it expires on the broker, and a warning says so. */
-  close(logger: Pick<Logger, 'warn'>): Promise<void>;
+  /** The topic that the offsets belong to. */
+  readonly state: TopicState;
+  /** Where to begin, by partition; those that were not chosen are left out. */
+  readonly starts: ReadonlyMap<number, bigint>;
+  /** Where each of them ends: at `--until`, else where it ends now. */
+  readonly ends: ReadonlyMap<number, bigint>;
 }
 
 /** The options that ask for a part of a topic. */
@@ -39,7 +38,7 @@ export function assertSelection(wanted: Wanted): void {
   if (wanted['group-id'] !== undefined || wanted['from-beginning'] === true) {
     const name = wanted['group-id'] === undefined ? '--from-beginning' : '--group-id';
     throw new UsageError(
-      `${name} does not go with --customer, --since, --until or --partition: a selection has a group of its own`,
+      `${name} does not go with --customer, --since, --until or --partition: a selection reads without a group`,
     );
   }
   if (since !== undefined && until !== undefined && since >= until) {
@@ -61,53 +60,40 @@ export function assertPartitions(
 }
 
 /**
- * Finds where the selection begins and ends, by the timestamps that the brokers index, and lets a group of its own
- * begin there.
+ * Finds where the selection begins and ends, by the timestamps that the brokers index.
  *
- * @param purpose shows in the name of the group
+ * @param fromBeginning where it begins without `--since`: true for the beginning, false for the end
  * @throws KafkaConfigError `REFUSED` for a partition that the topic does not have
  */
 export async function selectPart(
-  admin: Admin,
-  topic: string,
+  client: Pick<TopicClient, 'topic' | 'describe' | 'bounds' | 'offsetsAt'>,
   wanted: TopicPart,
   fromBeginning: boolean,
-  purpose: 'selection' | 'verify' = 'selection',
 ): Promise<SelectedPart> {
   const { customer, since, until, partition: partitions } = wanted;
-  const offsets = await untilServed(() => admin.fetchTopicOffsets(topic));
-  assertPartitions(topic, partitions, new Set(offsets.map(({ partition }) => partition)));
-  const starts = since && (await offsetsAt(admin, topic, since));
-  const stops = until && (await offsetsAt(admin, topic, until));
-  const groupId = `image-stream-${purpose}-${randomUUID()}`;
-  const begin = offsets.map(({ partition, low, high }) => {
-    const isChosen = partitions?.includes(partition) ?? true;
-    const first = starts?.get(partition) ?? (fromBeginning ? low : high);
-    return { partition, offset: isChosen ? String(first) : high };
-  });
-  // A new group begins at the beginning by itself, and to set its offsets takes the client five seconds.
-  if (!fromBeginning || since !== undefined || partitions !== undefined) {
-    await admin.setOffsets({ groupId, topic, partitions: begin });
-  }
-  const ends =
-    stops && new Map(offsets.map(({ partition, high }) => [partition, stops.get(partition) ?? BigInt(high)]));
+  const state = await client.describe();
+  assertPartitions(client.topic, partitions, state.leaders);
+  const chosen = [...state.leaders.keys()].filter((partition) => partitions?.includes(partition) ?? true);
+  const bounds = await client.bounds(chosen);
+  const sinceOffsets = since && (await client.offsetsAt(since, chosen));
+  const untilOffsets = until && (await client.offsetsAt(until, chosen));
+  const at = (partition: number, offsets: ReadonlyMap<number, bigint> | undefined, other: bigint): bigint =>
+    offsets?.get(partition) ?? other;
   return {
-    groupId,
-    ends,
-    isSelected({ partition, timestamp }) {
+    state,
+    starts: new Map(
+      [...bounds].map(([partition, { low, high }]) => [
+        partition,
+        at(partition, sinceOffsets, fromBeginning ? low : high),
+      ]),
+    ),
+    ends: new Map([...bounds].map(([partition, { high }]) => [partition, at(partition, untilOffsets, high)])),
+    isSelected({ timestamp }) {
       const time = Number(timestamp);
       return (
-        (partitions?.includes(partition) ?? true) &&
-        (since === undefined || time >= since.getTime()) &&
-        (until === undefined || time < until.getTime())
+        (since === undefined || time >= since.getTime()) && (until === undefined || time < until.getTime())
       );
     },
     isWanted: ({ customerId }) => customer === undefined || customerId === customer,
-    async close(logger) {
-      await admin.deleteGroups([groupId]).catch((error: Error & Partial<KafkaJSDeleteGroupsError>) => {
-        const { message } = error.groups?.[0]?.error ?? error;
-        logger.warn(`group ${groupId} was not removed: ${message}`);
-      });
-    },
   };
 }

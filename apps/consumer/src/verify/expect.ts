@@ -29,7 +29,10 @@ type Expectation = Pick<ChunkRow, keyof ExpectedFile | 'upload' | 'index' | 'cou
  *
  * @throws CodecError, ImageIoError as the consumer does for an image that it cannot save
  */
-export async function expectFile(decoded: Decoded, options: FileOptions): Promise<Expectation> {
+export async function expectFile(
+  decoded: Exclude<Decoded, { kind: 'tombstone' }>,
+  options: FileOptions,
+): Promise<Expectation> {
   if (decoded.kind === 'chunk') {
     const { chunk } = decoded;
     const upload = createHash('sha256').update(chunkKey(chunk)).digest('hex');

@@ -42,7 +42,7 @@ export async function run({
   assertSelection(values);
   assertTopicName(topic);
   const properties = await loadProperties(sourcesOf(values, { path, configOf }));
-  const { consumer: config } = consumerConfig(properties);
+  const { read } = consumerConfig(properties);
   const directory = path(values['output-directory']);
   await assertFolder(directory);
 
@@ -58,7 +58,7 @@ export async function run({
       timeZone: values['time-zone'],
       ...limits,
     };
-    const reading = { kafka, admin, config, signal, logger };
+    const reading = { kafka, read, signal, logger };
     if (!(await admin.listTopics()).includes(topic)) {
       throw new KafkaConfigError(
         'REFUSED',

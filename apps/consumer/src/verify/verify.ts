@@ -24,7 +24,7 @@ export interface VerifyOptions {
   readonly readDeadLetters: Read;
   readonly decode: (record: ReceivedRecord) => Promise<Decoded>;
   readonly isWanted: (image: ImageAttributes) => boolean;
-  readonly expect: (decoded: Decoded) => ReturnType<typeof expectFile>;
+  readonly expect: (decoded: Parameters<typeof expectFile>[0]) => ReturnType<typeof expectFile>;
   readonly check: (image: TopicImage) => Promise<Found>;
   readonly buckets: Buckets<Row>;
   readonly report: Report;
@@ -94,6 +94,9 @@ export async function verify(options: VerifyOptions): Promise<number> {
     const { partition, offset } = record;
     try {
       const decoded = await options.decode(record);
+      if (decoded.kind === 'tombstone') {
+        return;
+      }
       if (options.isWanted(decoded.kind === 'image' ? decoded.image : decoded.chunk)) {
         note({ kind: 'chunk', ...(await options.expect(decoded)), partition, offset });
       }

@@ -4,8 +4,8 @@ import type { KafkaCluster } from '@image-stream/local-kafka';
 import kafkajs from 'kafkajs';
 import type { Admin, Kafka } from 'kafkajs';
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
-import { createTopicReader, readNewest } from './index.ts';
-import type { TopicReader, TopicRecord } from './index.ts';
+import { createTopicReader, readNewest } from '../index.ts';
+import type { TopicReader, TopicRecord } from '../index.ts';
 
 let cluster: KafkaCluster;
 let kafka: Kafka;
@@ -30,8 +30,8 @@ describe('a topic', () => {
     const reader = await open(topic);
     expect(await reader.offsets()).toEqual(
       new Map([
-        [0, { low: 0n, high: 3n }],
-        [1, { low: 0n, high: 1n }],
+        [0, { low: 0n, high: 3n, highWatermark: 3n }],
+        [1, { low: 0n, high: 1n, highWatermark: 1n }],
       ]),
     );
 

@@ -1,0 +1,177 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { Kafka } from 'kafkajs';
+import { KafkaConfigError } from '../errors.ts';
+import { rootCause } from '../translate.ts';
+import type { FetchedRecord } from './record-batch.ts';
+import { isRetriable } from '../retriable.ts';
+import { openTopicClient } from './topic-client.ts';
+import type { Bounds, Fetched, ReadSettings, TopicState } from './topic-client.ts';
+
+/** A record, and where it is. */
+export type TopicRecord = FetchedRecord & { readonly topic: string; readonly partition: number };
+
+/**
+ * Reads a topic without a group: nothing is committed, nobody's partitions are shared out again, and nothing is left
+ * behind, even where the process is killed.
+ *
+ * The brokers answer the requests of a reader one after the other, so that one that waits for new records keeps others
+ * waiting; use another reader for those.
+ */
+export interface TopicReader {
+  /** By partition, the first offset that it holds, and the one after the last record that can be read. */
+  offsets(): Promise<ReadonlyMap<number, Bounds>>;
+  /** By partition, the first offset whose record is as young as `time`; the end where there is none. */
+  offsetsAt(time: Date): Promise<ReadonlyMap<number, bigint>>;
+  /**
+   * Records from these offsets on, by partition, in one round: those of 4 MiB or the first one where it is larger.
+   * Where there are none, it waits for them for a moment. A partition that begins later, or ends earlier, by now is read from
+   * where it begins.
+   *
+   * @returns the records, and with which offsets to go on
+   */
+  fetch(from: ReadonlyMap<number, bigint>): Promise<{
+    readonly records: readonly TopicRecord[];
+    readonly next: ReadonlyMap<number, bigint>;
+  }>;
+  /** The record at an offset; undefined where there is none. */
+  at(partition: number, offset: bigint): Promise<TopicRecord | undefined>;
+  /** The records of a partition from an offset up to, but without, another one. */
+  range(partition: number, from: bigint, to: bigint): AsyncGenerator<TopicRecord>;
+  /** Disconnects. */
+  close(): Promise<void>;
+}
+
+/** How long a broker waits for a record to come. */
+const waitMs = 250;
+
+const attempts = 6;
+const maxPauseMs = 1000;
+
+/**
+ * Connects a reader of a topic.
+ *
+ * @param settings Default: records of aborted transactions are left out
+ * @throws KafkaConfigError `REFUSED` where there is no such topic; what kafkajs throws where no broker answers
+ */
+export async function createTopicReader(
+  kafka: Kafka,
+  topic: string,
+  settings: Pick<ReadSettings, 'isolationLevel'> = {},
+): Promise<TopicReader> {
+  const client = await openTopicClient(kafka, topic, { ...settings, maxWaitMs: waitMs });
+  let isClosed = false;
+  let state: TopicState;
+  try {
+    state = await client.describe();
+  } catch (error) {
+    await client.close();
+    const { type } = rootCause(error) as { type?: string };
+    throw type === 'UNKNOWN_TOPIC_OR_PARTITION'
+      ? new KafkaConfigError('REFUSED', `there is no topic '${topic}'; name another one with --topic`)
+      : error;
+  }
+
+  /** Through changes of leaders and lost connections. */
+  async function retried<T>(ask: () => Promise<T>): Promise<T> {
+    for (let attempt = 1; ; attempt += 1) {
+      try {
+        return await ask();
+      } catch (error) {
+        if (isClosed || attempt === attempts || !isRetriable(error)) {
+          throw error;
+        }
+        await sleep(Math.min(maxPauseMs, 100 * 2 ** attempt));
+        state = await client.describe().catch(() => state);
+      }
+    }
+  }
+
+  async function offsets(): ReturnType<TopicReader['offsets']> {
+    return retried(async () => {
+      state = await client.describe();
+      return client.bounds([...state.leaders.keys()]);
+    });
+  }
+
+  async function fetchOnce(from: ReadonlyMap<number, bigint>, maxBytes?: number): Promise<Fetched[]> {
+    const nodes = new Map<number, { partition: number; offset: bigint; leaderEpoch: number }[]>();
+    for (const [partition, offset] of from) {
+      const { node = -1, epoch = -1 } = state.leaders.get(partition) ?? {};
+      nodes.set(node, [...(nodes.get(node) ?? []), { partition, offset, leaderEpoch: epoch }]);
+    }
+    const answers = await Promise.all(
+      [...nodes]
+        .filter(([node]) => node !== -1)
+        .map(([node, positions]) =>
+          client.fetch(node, positions, maxBytes === undefined ? {} : { maxBytes }),
+        ),
+    );
+    const fetched = answers.flat();
+    const failed = fetched.find(({ error }) => error !== undefined && error.type !== outOfRange);
+    if (failed !== undefined) {
+      throw failed.error!;
+    }
+    return fetched;
+  }
+
+  async function fetch(
+    from: ReadonlyMap<number, bigint>,
+    maxBytes?: number,
+  ): ReturnType<TopicReader['fetch']> {
+    const next = new Map(from);
+    const records: TopicRecord[] = [];
+    for (const fetched of await retried(() => fetchOnce(from, maxBytes))) {
+      const { partition, error } = fetched;
+      if (error !== undefined) {
+        const bounds = (await retried(() => client.bounds([partition]))).get(partition)!;
+        next.set(partition, bounds.low);
+        continue;
+      }
+      next.set(partition, fetched.next);
+      records.push(...fetched.records.map((record) => ({ topic, partition, ...record })));
+    }
+    return { records, next };
+  }
+
+  async function isWithin(partition: number, offset: bigint): Promise<boolean> {
+    const bounds = (await offsets()).get(partition);
+    return bounds !== undefined && offset >= bounds.low && offset < bounds.high;
+  }
+
+  return {
+    offsets,
+    offsetsAt: (time) => retried(() => client.offsetsAt(time, [...state.leaders.keys()])),
+    fetch: (from) => fetch(from),
+    async at(partition, offset) {
+      if (!(await isWithin(partition, offset))) {
+        return undefined;
+      }
+      // At least one batch comes, however small the limit is.
+      const { records } = await fetch(new Map([[partition, offset]]), 1);
+      return records.find((record) => record.partition === partition && BigInt(record.offset) === offset);
+    },
+    async *range(partition, from, to) {
+      for (let position = from; position < to;) {
+        const { records, next } = await fetch(new Map([[partition, position]]));
+        for (const record of records) {
+          if (BigInt(record.offset) >= to) {
+            return;
+          }
+          yield record;
+        }
+        const reached = next.get(partition)!;
+        if (reached <= position && (await offsets()).get(partition)!.high <= position) {
+          // It ends earlier by now.
+          return;
+        }
+        position = reached;
+      }
+    },
+    async close() {
+      isClosed = true;
+      await client.close();
+    },
+  };
+}
+
+const outOfRange = 'OFFSET_OUT_OF_RANGE';

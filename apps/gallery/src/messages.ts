@@ -34,6 +34,8 @@ export interface Item {
     readonly topic: string;
     readonly partition: number;
     readonly offset: string;
+    /** Of the record that was put aside, in milliseconds since 1970. */
+    readonly timestamp: number;
     readonly errorClass: string;
     readonly message: string;
   };

@@ -105,6 +105,9 @@ export function decodeChunk(record: ReceivedRecord, limits: Required<Limits>): C
   const { headers = {}, value } = record;
   const attributes = headerAttributes(headers);
   assertVersion(attributes);
+  if (value === null) {
+    throw new CodecError('MALFORMED_RECORD', 'a chunk has no value');
+  }
   const size = toCount('payloadsize', attributes, 0);
   const count = toCount('chunkcount', attributes, 1);
   const index = toCount('chunkindex', attributes, 0);
@@ -130,7 +133,7 @@ export function decodeChunk(record: ReceivedRecord, limits: Required<Limits>): C
     sha256,
     mediaType: attributes('payloadtype'),
     contentEncoding: contentEncodingOf(headers),
-    bytes: value ?? Buffer.alloc(0),
+    bytes: value,
   };
 }
 

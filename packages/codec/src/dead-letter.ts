@@ -1,5 +1,5 @@
 import { lastHeaderValue } from './headers.ts';
-import type { ReceivedRecord } from './record.ts';
+import type { HeaderValue, ReceivedRecord } from './record.ts';
 
 /**
  * The headers with which Kafka Connect says where a dead letter came from and why, so that tools which know its
@@ -24,17 +24,22 @@ export type DeadLetterStage = 'VALUE_CONVERTER' | 'TASK_PUT';
 /** Where a record is. */
 export type RecordPlace = Pick<ReceivedRecord, 'topic' | 'partition' | 'offset'>;
 
+/** What of a record says where it is, and since when. */
+type Dated = RecordPlace & Pick<ReceivedRecord, 'timestamp' | 'headers'>;
+
 /** The headers that a dead letter has in addition to those of its record. */
 export function deadLetterHeaders(
-  { topic, partition, offset }: RecordPlace,
+  record: Dated,
   stage: DeadLetterStage,
   error: Error & { readonly code?: unknown },
 ): Record<string, string> {
+  const { topic, partition, offset } = record;
   const className = typeof error.code === 'string' ? `${error.name}.${error.code}` : error.name;
   return {
     [`${prefix}topic`]: topic,
     [`${prefix}partition`]: String(partition),
     [`${prefix}offset`]: offset,
+    [`${prefix}timestamp`]: originalTimestamp(record),
     [`${prefix}stage`]: stage,
     [`${prefix}exception.class.name`]: className,
     [`${prefix}exception.message`]: error.message,
@@ -46,8 +51,24 @@ export function originOf(record: ReceivedRecord): RecordPlace {
   return placeBefore(record) ?? record;
 }
 
+/**
+ * The timestamp that a record had first. A dead letter's own says when it was put aside, so that retention counts from then;
+ * those of Kafka Connect, which have no such header, keep the one of their record.
+ */
+export function originalTimestamp(record: Dated): string {
+  const timestamp = placeBefore(record) && textOf(record, 'timestamp');
+  return timestamp !== undefined && /^-?\d{1,19}$/.test(timestamp) ? timestamp : record.timestamp;
+}
+
+/** A record's headers without those that say why it is a dead letter. */
+export function ownHeaders({ headers = {} }: ReceivedRecord): [name: string, value: HeaderValue][] {
+  return Object.entries(headers).filter(([name]) => !name.startsWith(prefix));
+}
+
 /** Why and from where a record was put aside. */
 export interface DeadLetterReason extends RecordPlace {
+  /** Of the record that was put aside, in milliseconds since 1970. */
+  readonly timestamp: number;
   /** Name of the error, such as `CodecError.CORRUPT_PAYLOAD`. */
   readonly errorClass: string;
   readonly message: string;
@@ -59,13 +80,14 @@ export function deadLetterReason(record: ReceivedRecord): DeadLetterReason | und
   return (
     place && {
       ...place,
+      timestamp: Number(originalTimestamp(record)),
       errorClass: textOf(record, 'exception.class.name') ?? 'unknown error',
       message: textOf(record, 'exception.message') ?? 'without a reason',
     }
   );
 }
 
-function placeBefore(record: ReceivedRecord): RecordPlace | undefined {
+function placeBefore(record: Pick<ReceivedRecord, 'headers'>): RecordPlace | undefined {
   const [topic, partition = '', offset = ''] = ['topic', 'partition', 'offset'].map((name) =>
     textOf(record, name),
   );
@@ -80,7 +102,7 @@ function placeBefore(record: ReceivedRecord): RecordPlace | undefined {
 /** Kafka's own limit. What a stranger's header names beyond it is no topic, and must not become part of an id. */
 const maxTopicLength = 249;
 
-function textOf({ headers = {} }: ReceivedRecord, name: string): string | undefined {
+function textOf({ headers = {} }: Pick<ReceivedRecord, 'headers'>, name: string): string | undefined {
   const value = lastHeaderValue(headers, `${prefix}${name}`);
   return typeof value === 'object' ? Buffer.from(value).toString() : value;
 }

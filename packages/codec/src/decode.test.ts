@@ -87,3 +87,36 @@ function python(changed: Record<string, unknown>): Buffer {
     JSON.stringify({ customer_id: 'c', data: '', array_id: 'a', creation_time: 1, ...changed }),
   );
 }
+
+describe('a record without a value', () => {
+  const event = {
+    ce_specversion: '1.0',
+    ce_type: 'made.elsewhere',
+    ce_id: 'one',
+    ce_source: '/camera',
+    'content-type': 'image/png',
+  };
+
+  test.each(['camera-1', '', Buffer.of(0, 0, 0, 0)])('with the key %j is a tombstone', async (key) => {
+    expect(await decodeRecord(received({ key, headers: { any: 'thing' } }))).toEqual({ kind: 'tombstone' });
+  });
+
+  test.each([
+    ['without a key', received({}), 'UNRECOGNIZED_FORMAT'],
+    ['of an event', received({ key: 'one', headers: event }), 'UNRECOGNIZED_FORMAT'],
+    [
+      'of a structured event',
+      received({ key: 'one', headers: { 'content-type': 'application/cloudevents+json' } }),
+      'UNRECOGNIZED_FORMAT',
+    ],
+    [
+      'of a chunk',
+      received({ key: 'one', headers: { ...event, ce_type: 'image-stream.chunk.v1' } }),
+      'MALFORMED_RECORD',
+    ],
+    ['that stands for a batch', received({ key: 'one', batchError: 'too large' }), 'LIMIT_EXCEEDED'],
+    ['but an empty one', received({ key: 'one', value: Buffer.alloc(0) }), 'UNRECOGNIZED_FORMAT'],
+  ])('%s is bad', async (_name, record, code) => {
+    await expect(decodeRecord(record)).rejects.toMatchObject({ name: 'CodecError', code });
+  });
+});

@@ -35,6 +35,8 @@ export {
   deadLetterHeadroomBytes,
   deadLetterReason,
   deadLetterTopicOf,
+  originalTimestamp,
+  ownHeaders,
 } from './dead-letter.ts';
 export type { DeadLetterReason, DeadLetterStage, RecordPlace } from './dead-letter.ts';
 

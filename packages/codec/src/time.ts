@@ -1,3 +1,4 @@
+import { originalTimestamp } from './dead-letter.ts';
 import { CodecError } from './errors.ts';
 import type { ReceivedRecord } from './record.ts';
 import { describe } from './text.ts';
@@ -78,11 +79,11 @@ export function toTime(name: string, milliseconds: number, shown: unknown): Date
 const noTimestamp = -1;
 
 /**
- * A record's timestamp, which is 1970-01-01T00:00:00Z where there is none and where it is not in the years 1 to 9999, such
+ * A record's timestamp, of a dead letter the one that it had before. It is 1970-01-01T00:00:00Z where there is none and where it is not in the years 1 to 9999, such
  * as one in microseconds: an image is not refused for what a client or a clock did to its record.
  */
-export function recordTime({ timestamp }: Pick<ReceivedRecord, 'timestamp'>): Date {
-  const milliseconds = Number(timestamp);
+export function recordTime(record: Pick<ReceivedRecord, 'headers' | 'timestamp'>): Date {
+  const milliseconds = Number(originalTimestamp(record));
   return new Date(milliseconds !== noTimestamp && isInRange(milliseconds) ? milliseconds : 0);
 }
 

@@ -79,7 +79,8 @@ export function createViewer(step: (direction: -1 | 1) => void, closed: (item: I
           `${bytes(item.recordBytes)}${chunks && chunks.count > 1 ? `, one of ${chunks.count} chunks` : ''}`,
         ],
         ['Format', item.format],
-        ['Sent', `${moment(item.timestamp)} (${agePhrase(item.timestamp)})`],
+        ['Sent', when(deadLetter?.timestamp ?? item.timestamp)],
+        ['Put aside', deadLetter && when(item.timestamp)],
         ['Key', details?.key === item.id ? undefined : (details?.key ?? undefined)],
       ],
     ];
@@ -129,6 +130,10 @@ export function createViewer(step: (direction: -1 | 1) => void, closed: (item: I
     },
     close: () => dialog.close(),
   };
+}
+
+function when(timestamp: number): string {
+  return `${moment(timestamp)} (${agePhrase(timestamp)})`;
 }
 
 function agePhrase(timestamp: number): string {

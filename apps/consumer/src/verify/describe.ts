@@ -2,7 +2,7 @@ import { differenceKinds, differences } from './report.ts';
 import type { Finding, FindingKind } from './report.ts';
 
 /** What a comparison came to; with `--json`, the last line on standard output. */
-export type Verification = Readonly<Record<FindingKind | 'onDisk', number>> & {
+export type Verification = Readonly<Record<FindingKind | 'onDisk' | 'tombstones', number>> & {
   /** Records of the topic that were read. */
   readonly records: number;
   /** Records that the partitions held once and that are removed, by retention for example. */
@@ -16,7 +16,7 @@ export type Verification = Readonly<Record<FindingKind | 'onDisk', number>> & {
 
 /** The comparison for people: a table, and what is in it. */
 export function describeVerification(topic: string, directory: string, result: Verification): string {
-  const { records, onDisk, deadLettered, removedRecords, listed } = result;
+  const { records, onDisk, tombstones, deadLettered, removedRecords, listed } = result;
   const kinds = differenceKinds.filter((kind) => result[kind] > 0);
   const verdict =
     kinds.length === 0
@@ -25,6 +25,7 @@ export function describeVerification(topic: string, directory: string, result: V
   const rows = [
     ['records read', records],
     ['images on disk', onDisk],
+    ...(tombstones > 0 ? [['tombstones', tombstones] as const] : []),
     ...(deadLettered > 0 ? [['dead-lettered', deadLettered] as const] : []),
     ...kinds.map((kind) => [kind, result[kind]] as const),
   ] as const;

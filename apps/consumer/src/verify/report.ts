@@ -26,6 +26,8 @@ export interface Finding {
 /** What is not on disk as it should be, by kind. */
 export interface Report {
   onDisk(): void;
+  /** A record that deletes wants no file. */
+  tombstone(): void;
   add(
     kind: FindingKind,
     found: {
@@ -35,7 +37,7 @@ export interface Report {
       readonly reason?: string;
     },
   ): void;
-  counts(): Readonly<Record<FindingKind | 'onDisk', number>>;
+  counts(): Readonly<Record<FindingKind | 'onDisk' | 'tombstones', number>>;
   /** The first of each kind. */
   listed(): Readonly<Record<FindingKind, readonly Finding[]>>;
 }
@@ -47,12 +49,15 @@ export function createReport(topic: string): Report {
   const kinds: FindingKind[] = [...differenceKinds, 'deadLettered'];
   const each = <T>(make: () => T) =>
     Object.fromEntries(kinds.map((kind) => [kind, make()])) as Record<FindingKind, T>;
-  const counts = { onDisk: 0, ...each(() => 0) };
+  const counts = { onDisk: 0, tombstones: 0, ...each(() => 0) };
   const listed = each((): Finding[] => []);
 
   return {
     onDisk() {
       counts.onDisk += 1;
+    },
+    tombstone() {
+      counts.tombstones += 1;
     },
     add(kind, { path, partition, offset, reason }) {
       counts[kind] += 1;

@@ -95,6 +95,7 @@ export async function verify(options: VerifyOptions): Promise<number> {
     try {
       const decoded = await options.decode(record);
       if (decoded.kind === 'tombstone') {
+        report.tombstone();
         return;
       }
       if (options.isWanted(decoded.kind === 'image' ? decoded.image : decoded.chunk)) {

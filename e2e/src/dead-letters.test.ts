@@ -3,14 +3,17 @@ import { dirname, join } from 'node:path';
 import { deflateSync } from 'node:zlib';
 import { encodeImage, encodeNpy } from '@image-stream/codec';
 import type { Image, OutgoingRecord } from '@image-stream/codec';
+import { topicSettings } from '@image-stream/kafka-config';
 import sharp from 'sharp';
 import { describe, expect, test } from 'vitest';
 import { filesIn, temporaryFolder } from './files.test-support.ts';
 import {
   committed,
   createTopic,
+  createTopicNamed,
   ends,
   receive,
+  removeTopic,
   send,
   sendCompressed,
   setTopicLimit,
@@ -69,7 +72,7 @@ test('bad records of every kind are put aside as they came, and the images among
   );
   const bad = [
     { key: 'text', value: 'not an image', headers: { 'my-header': 'kept' }, timestamp: '1700000000000' },
-    { key: 'empty', value: '' },
+    { key: null, value: null },
     { ...changed!, value: Buffer.from(changed!.value).fill(0, 40, 44) },
     {
       ...changed!,
@@ -96,7 +99,7 @@ test('bad records of every kind are put aside as they came, and the images among
   const byOffset = letters.toSorted((one, other) => offsetOf(one) - offsetOf(other));
   expect(byOffset.map(({ key, value }) => ({ key, value }))).toEqual(
     bad.map(({ key, value }) => ({
-      key: Buffer.from(key),
+      key: key === null ? null : Buffer.from(key),
       value: value === null ? null : Buffer.from(value),
     })),
   );
@@ -109,9 +112,15 @@ test('bad records of every kind are put aside as they came, and the images among
     expect.stringMatching(/^ImageIoError.CONFLICT: .*already holds another image/),
   ]);
   expect(byOffset[0]).toMatchObject({
-    timestamp: '1700000000000',
-    headers: { 'my-header': Buffer.from('kept') },
+    headers: {
+      'my-header': Buffer.from('kept'),
+      '__connect.errors.timestamp': Buffer.from('1700000000000'),
+    },
   });
+  // Retention counts from when they were put aside.
+  for (const { timestamp } of letters) {
+    expect(Math.abs(Date.now() - Number(timestamp))).toBeLessThan(3_600_000);
+  }
 });
 
 function offsetOf({ headers }: Received): number {
@@ -185,7 +194,7 @@ test('batches that are made to harm are put aside, and what follows them is save
   expect(reasonOf(letters[0]!)).toContain('batch of records cannot be decompressed');
   expect(letters.map(({ value }) => value!.length)).toEqual([expect.any(Number), 30_000_000, 1]);
   expect(letters[0]!.value!.length).toBeLessThan(1_000_000);
-  expect(Object.keys(letters[2]!.headers)).toHaveLength(80_001 + 6);
+  expect(Object.keys(letters[2]!.headers)).toHaveLength(80_001 + 7);
   expect(letters[2]!.headers['__proto__']).toEqual(Buffer.from('evil'));
 });
 
@@ -245,4 +254,194 @@ test('a topic that holds no images at all stops the consumer with an explanation
   expect(ended.exitCode).toBe(1);
   expect(ended.stderr).toContain('the first 10 records are all bad');
   expect(await start('consumer', [...args, '--max-bad-records', '0']).ended).toMatchObject({ exitCode: 0 });
+});
+
+describe('a record that comes again', () => {
+  test('after --from-beginning is not put aside twice, and one that takes its place is', async () => {
+    const topic = await createTopic();
+    const letters = `${topic}.dead-letter`;
+    const args = ['-t', topic, '-gid', topic, '-o', temporaryFolder(), '--exit-at-end'];
+    const old = String(Date.now() - 30 * 86_400_000);
+    const scan = (await recordsOf('scan', await noisyPicture(), 20_000)).slice(0, 2);
+    const bad = [
+      { key: 'future', value: 'no image', timestamp: String(Date.now() + 600_000) },
+      { key: 'now', value: 'no image', headers: { empty: '', my: ['one', 'two'] } },
+      { key: 'old', value: 'no image', timestamp: old },
+      { key: null, value: null },
+      ...scan,
+    ];
+    await send(topic, ...bad);
+    const chunkArgs = ['--chunk-timeout', '1ms'];
+    expect(await succeed('consumer', [...args, ...chunkArgs])).toMatchObject({ deadLettered: 5 });
+    expect(await ends(letters)).toBe(6);
+
+    const again = [...args, ...chunkArgs, '--from-beginning'];
+    const { stderr, exitCode } = await start('consumer', again).ended;
+    expect(exitCode).toBe(0);
+    expect(stderr).toContain(`record ${topic}[0]@1 is bad, its dead letter is there already`);
+    expect(await ends(letters)).toBe(6);
+
+    await removeTopic(topic);
+    await withAdmin((admin) => admin.createTopics({ topics: [{ topic }], waitForLeaders: true }));
+    await send(topic, { ...bad[0]!, value: 'another' }, bad[1]!);
+    expect(await succeed('consumer', again)).toMatchObject({ deadLettered: 2 });
+    // The second one has another timestamp: it was sent again.
+    expect(await ends(letters)).toBe(8);
+  });
+
+  test('is recognised also where an older release put it aside, with its own timestamp', async () => {
+    const topic = await createTopic();
+    const letters = `${topic}.dead-letter`;
+    const timestamp = '1700000000000';
+    const bad = { key: 'text', value: 'no image', timestamp };
+    await send(topic, bad, { ...bad, key: 'other' });
+    await createTopicNamed(letters, { 'retention.ms': '-1' });
+    const place = {
+      '__connect.errors.topic': topic,
+      '__connect.errors.partition': '0',
+      '__connect.errors.offset': '0',
+    };
+    await send(letters, { ...bad, headers: place });
+    const args = ['-t', topic, '-gid', topic, '-o', temporaryFolder(), '--exit-at-end'];
+    expect(await succeed('consumer', args)).toMatchObject({ deadLettered: 2 });
+    expect(await ends(letters)).toBe(2);
+  });
+});
+
+describe('the dead-letter topic', () => {
+  test.each([
+    [{ 'retention.ms': '3600000' }, '604800000'],
+    [{ 'retention.ms': '2592000000', 'retention.bytes': '1000000' }, '2592000000'],
+    [{ 'retention.ms': '-1' }, '-1'],
+    [{ 'cleanup.policy': 'compact', 'retention.ms': '3600000' }, '-1'],
+    [{ 'message.timestamp.type': 'LogAppendTime' }, '604800000'],
+  ])('of a source with %j keeps records for %s ms', async (settings, retentionMs) => {
+    const topic = uniqueName();
+    await createTopicNamed(topic, settings);
+    await send(topic, { key: 'text', value: 'no image' });
+    const args = ['-t', topic, '-gid', topic, '-o', temporaryFolder(), '--exit-at-end'];
+    expect(await succeed('consumer', args)).toMatchObject({ deadLettered: 1 });
+    const names = ['cleanup.policy', 'retention.ms', 'retention.bytes', 'message.timestamp.type'];
+    const made = await withAdmin((admin) => topicSettings(admin, `${topic}.dead-letter`, names));
+    expect(Object.fromEntries(made!)).toEqual({
+      'cleanup.policy': 'delete',
+      'retention.ms': retentionMs,
+      'retention.bytes': '-1',
+      'message.timestamp.type': 'LogAppendTime',
+    });
+  });
+
+  test('that keeps less than its source, or takes less, is told in a line each at the start, and by doctor', async () => {
+    const topic = uniqueName();
+    const letters = `${topic}.dead-letter`;
+    await createTopicNamed(topic, { 'retention.ms': '-1' });
+    await createTopicNamed(letters, {
+      'retention.ms': '3600000',
+      'retention.bytes': '1000000',
+      'max.message.bytes': '1000',
+    });
+    const args = ['-t', topic, '-gid', topic, '-o', temporaryFolder()];
+    const { stderr, exitCode } = await start('consumer', [...args, '--exit-at-end']).ended;
+    expect(exitCode).toBe(0);
+    const lines = stderr.split('\n').filter((line) => line.includes('dead letters: '));
+    expect(lines).toHaveLength(3);
+    expect(lines[0]).toContain(`${letters} keeps records for 1 h, and ${topic} for ever`);
+    expect(lines[0]).toContain(`kafka-configs.sh --alter --topic ${letters} --add-config retention.ms=-1`);
+    expect(lines[1]).toContain('keeps 1000000 bytes of each partition');
+    expect(lines[2]).toContain(`${letters} takes 1000 bytes`);
+    const doctor = await start('consumer', ['doctor', ...args, '--json']).ended;
+    const { findings } = JSON.parse(doctor.stdout.trim().split('\n').at(-1)!) as {
+      findings: { check: string; status: string }[];
+    };
+    const own = findings.filter(({ check }) => check === 'dead letters');
+    expect(own.map(({ status }) => status)).toEqual(['warning', 'warning', 'warning']);
+  });
+
+  test('that keeps as long as its source is not mentioned', async () => {
+    const topic = await createTopic();
+    await createTopicNamed(`${topic}.dead-letter`, { 'max.message.bytes': '20000000' });
+    const args = ['-t', topic, '-gid', topic, '-o', temporaryFolder(), '--exit-at-end'];
+    expect((await start('consumer', args).ended).stderr).not.toContain('dead letters: ');
+  });
+
+  const fatal = async (topic: string, ...more: string[]): Promise<string> => {
+    const args = ['-t', topic, '-gid', topic, '-o', temporaryFolder(), ...more];
+    const { exitCode, stderr } = await start('consumer', [...args, '--exit-at-end']).ended;
+    expect(exitCode).toBe(1);
+    const doctor = await start('consumer', ['doctor', ...args]).ended;
+    expect(doctor.exitCode).toBe(1);
+    expect(doctor.stdout).toContain('✗ dead letters');
+    const lines = stderr.trimEnd().split('\n');
+    expect(lines.filter((line) => line.includes('dead letters: '))).toHaveLength(1);
+    return lines.at(-1)!;
+  };
+
+  test('whose name is too long or collides with another is refused at the start', async () => {
+    const long = `${uniqueName()}-`.padEnd(245, 'x');
+    await createTopicNamed(long);
+    const line = await fatal(long);
+    expect(line).toContain(`topic '${long}.dead-letter' must have 1 to 249 characters`);
+    expect(line).toContain('choose another --dead-letter-topic');
+
+    const topic = await createTopic();
+    await createTopicNamed(`${topic}_dead-letter`);
+    expect(await fatal(topic)).toContain(`topic ${topic}_dead-letter exists`);
+    await createTopicNamed(`${topic}.a_b`);
+    expect(await fatal(topic, '--dead-letter-topic', `${topic}_a.b`)).toContain(`topic ${topic}.a_b exists`);
+  });
+
+  test.each(['compact', 'compact,delete'])(
+    'with cleanup.policy=%s is refused at the start',
+    async (policy) => {
+      const topic = await createTopic();
+      await createTopicNamed(`${topic}.dead-letter`, { 'cleanup.policy': policy });
+      expect(await fatal(topic)).toContain(
+        `kafka-configs.sh --alter --topic ${topic}.dead-letter --add-config cleanup.policy=delete`,
+      );
+    },
+  );
+
+  test('does not matter where nothing is put aside', async () => {
+    const topic = await createTopic();
+    await createTopicNamed(`${topic}.dead-letter`, { 'cleanup.policy': 'compact' });
+    const args = ['-t', topic, '-o', temporaryFolder(), '--exit-at-end'];
+    for (const more of [
+      ['-gid', topic, '--on-error', 'stop'],
+      ['--partition', '0'],
+    ]) {
+      expect(await start('consumer', [...args, ...more]).ended).toMatchObject({ exitCode: 0 });
+    }
+    const itself = ['-t', `${topic}.dead-letter`, '-gid', topic, '-o', temporaryFolder(), '--exit-at-end'];
+    expect(await start('consumer', itself).ended).toMatchObject({ exitCode: 0 });
+  });
+});
+
+test('a tombstone is counted, by verify too, and is neither a dead letter nor a bad record', async () => {
+  const topic = await createTopic();
+  const output = temporaryFolder();
+  const [chunk] = await recordsOf('scan', await noisyPicture(), 20_000);
+  const tombstones = ['one', 'two', ''].map((key) => ({ key, value: null }));
+  await send(topic, ...tombstones, { key: 'plain', value: await picture('teal') });
+  const args = ['-t', topic, '-gid', topic, '-o', output, '--exit-at-end', '--max-bad-records', '2'];
+  expect(await succeed('consumer', args)).toMatchObject({
+    images: 1,
+    tombstones: 3,
+    deadLettered: 0,
+    failed: 0,
+  });
+  expect(await withAdmin((admin) => admin.listTopics())).not.toContain(`${topic}.dead-letter`);
+  const verify = ['verify', '-t', topic, '-o', output];
+  expect(await succeed('consumer', verify)).toMatchObject({ onDisk: 1, tombstones: 3, differences: 0 });
+
+  // None that deletes: a record without a key, and an event or a chunk without its bytes.
+  const headers = chunk!.headers;
+  const event = Object.fromEntries(Object.entries(headers).filter(([name]) => !name.includes('chunk')));
+  await send(
+    topic,
+    { key: null, value: null },
+    { key: 'scan', value: null, headers },
+    { key: 'scan', value: null, headers: event },
+  );
+  expect(await succeed('consumer', args.slice(0, -2))).toMatchObject({ tombstones: 0, deadLettered: 3 });
+  expect(await succeed('consumer', verify)).toMatchObject({ tombstones: 3, deadLettered: 3, differences: 0 });
 });

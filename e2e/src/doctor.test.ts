@@ -96,7 +96,7 @@ test('a dead-letter topic with less room than a record and the reason can take',
   await withAdmin((admin) => admin.createTopics({ topics, waitForLeaders: true }));
   const diagnosis = await diagnose('consumer', '-t', topic, '-o', temporaryFolder());
   expect(about(diagnosis, 'dead letters')[0]).toMatch(
-    /^warning: \S+ takes 1000000 bytes, and the largest record of the topic with the reason up to 1131072: /,
+    /^warning: \S+ takes 1000000 bytes, and the largest record of \S+ with the reason may have 1131072: /,
   );
 });
 

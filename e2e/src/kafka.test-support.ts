@@ -47,6 +47,22 @@ export async function createTopic(
   return topic;
 }
 
+/** A topic of a name that the test chose. */
+export async function createTopicNamed(topic: string, settings: Record<string, string> = {}): Promise<void> {
+  const configEntries = Object.entries(settings).map(([name, value]) => ({ name, value }));
+  await withAdmin((admin) =>
+    admin.createTopics({ topics: [{ topic, configEntries }], waitForLeaders: true }),
+  );
+}
+
+/** Deletes a topic, and waits until it is gone. */
+export async function removeTopic(topic: string): Promise<void> {
+  await withAdmin(async (admin) => {
+    await admin.deleteTopics({ topics: [topic] });
+    await expect.poll(() => admin.listTopics()).not.toContain(topic);
+  });
+}
+
 /** Sends records as another program would. */
 export async function send(topic: string, ...messages: Message[]): Promise<void> {
   const producer = kafka.producer({ createPartitioner: kafkajs.Partitioners.DefaultPartitioner });

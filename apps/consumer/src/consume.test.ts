@@ -163,7 +163,7 @@ describe('a bad record', () => {
       if (attempts === 1) {
         throw new DeadLetterError('no broker');
       }
-      await deadLetters.send(...letter);
+      return deadLetters.send(...letter);
     };
     const result = await consume({ ...options, decode, deadLetters: { ...deadLetters, send } });
     expect(result).toMatchObject({ images: 1, deadLettered: 1, failed: 0 });
@@ -385,6 +385,7 @@ function collectedDeadLetters() {
       for await (const { offset } of all) {
         letters.push(`${offset} ${error.message}`);
       }
+      return true;
     },
     close: async () => {},
   };

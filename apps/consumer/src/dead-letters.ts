@@ -1,18 +1,24 @@
-import { deadLetterHeaders, deadLetterHeadroomBytes } from '@image-stream/codec';
+import { deadLetterHeaders } from '@image-stream/codec';
 import type { CodecError, ReceivedRecord } from '@image-stream/codec';
 import type { ImageIoError } from '@image-stream/image-io';
 import {
   assertTopicName,
+  BrokerError,
   createSender,
+  createTopicReader,
   ensureTopic,
   isProgrammingError,
-  topicLimit,
   translate,
 } from '@image-stream/kafka-config';
 import type { RecordToSend, Sender, SenderOptions } from '@image-stream/kafka-config';
 import { UsageError } from '@image-stream/program';
-import type { Admin } from 'kafkajs';
+import type { Logger } from '@image-stream/program';
+import type { Admin, Kafka } from 'kafkajs';
+import { newDeadLetterTopic } from './dead-letter-topic.ts';
+import type { SourceTopic } from './dead-letter-topic.ts';
 import { DeadLetterError } from './fault.ts';
+import { createKnownLetters } from './known-letters.ts';
+import type { KnownLetters } from './known-letters.ts';
 import type { ConsumerOptions } from './options.ts';
 
 /** The place for records that cannot become images. */
@@ -22,20 +28,21 @@ export interface DeadLetters {
   /**
    * Resolves once every in-sync replica has the records.
    *
+   * @returns whether they were put there now; false where they all were there already
    * @throws DeadLetterError
    */
-  send(records: AsyncIterable<ReceivedRecord>, error: CodecError | ImageIoError): Promise<void>;
+  send(records: AsyncIterable<ReceivedRecord>, error: CodecError | ImageIoError): Promise<boolean>;
   close(): Promise<void>;
 }
 
 export interface DeadLettersOptions {
   readonly topic: string;
-  /** Where the records come from, and the `max.message.bytes` that it would be created with. */
-  readonly source: { readonly topic: string; readonly maxMessageBytes: number };
+  readonly source: SourceTopic;
+  readonly kafka: Kafka;
   readonly admin: Admin;
   readonly connect: SenderOptions['connect'];
   readonly partitioner: SenderOptions['partitioner'];
-  readonly logger: SenderOptions['logger'];
+  readonly logger: Pick<Logger, 'warn'>;
 }
 
 /** @throws UsageError for options that contradict one another */
@@ -58,15 +65,38 @@ const deliveryTimeoutMs = 30_000;
 
 /** Dead letters in a topic, which is created when the first one comes. */
 export function createDeadLetters(options: DeadLettersOptions): DeadLetters {
-  const { topic, source, admin, connect, partitioner, logger } = options;
-  let opened: Promise<Sender> | undefined;
+  const { topic, source, kafka, admin, connect, partitioner, logger } = options;
+  let opened: Promise<{ readonly sender: Sender; readonly known: KnownLetters }> | undefined;
+  let isReadable = true;
 
-  async function open(): Promise<Sender> {
-    const limit = (await topicLimit(admin, source.topic)) ?? source.maxMessageBytes;
-    await ensureTopic(admin, topic, { maxMessageBytes: limit + deadLetterHeadroomBytes });
+  async function open(): Promise<{ sender: Sender; known: KnownLetters }> {
+    const { sourceLimit, ...wanted } = await newDeadLetterTopic(admin, source);
+    const isNew = await ensureTopic(admin, topic, wanted);
     const request = { topic, acks: -1, timeout: deliveryTimeoutMs };
     // What was inflated from a compressed batch may only fit when it is compressed again.
-    return createSender({ connect, partitioner, request, deliveryTimeoutMs, compressAbove: limit, logger });
+    const compressAbove = sourceLimit;
+    return {
+      sender: await createSender({ connect, partitioner, request, deliveryTimeoutMs, compressAbove, logger }),
+      known: createKnownLetters(isNew ? undefined : () => createTopicReader(kafka, topic)),
+    };
+  }
+
+  async function isThere(known: KnownLetters, record: ReceivedRecord): Promise<boolean> {
+    try {
+      return isReadable && (await known.has(record));
+    } catch (error) {
+      if (!(error instanceof BrokerError && error.type === 'TOPIC_AUTHORIZATION_FAILED')) {
+        throw error;
+      }
+      if (isReadable) {
+        isReadable = false;
+        logger.warn(
+          `dead-letter topic ${topic} cannot be read, so bad records that come again are written again; ` +
+            `kafka-acls.sh --add --allow-principal User:<name> --operation Read --topic ${topic}`,
+        );
+      }
+      return false;
+    }
   }
 
   function cannotWrite(failure: unknown): unknown {
@@ -81,20 +111,27 @@ export function createDeadLetters(options: DeadLettersOptions): DeadLetters {
     destination: `to topic ${topic}`,
     async send(records, error) {
       opened ??= open();
-      const sender = await opened.catch((failure: unknown) => {
+      const { sender, known } = await opened.catch((failure: unknown) => {
         opened = undefined;
         throw cannotWrite(failure);
       });
       let partition: number | undefined;
+      let isSent = false;
       for await (const record of records) {
-        const sent = sender.send(deadLetterOf(record, error), partition);
-        partition = await sent.catch((failure: unknown) => {
+        try {
+          if (!(await isThere(known, record))) {
+            partition = await sender.send(deadLetterOf(record, error), partition);
+            known.add(record);
+            isSent = true;
+          }
+        } catch (failure) {
           throw cannotWrite(failure);
-        });
+        }
       }
+      return isSent;
     },
     async close() {
-      const sender = await opened?.catch(() => undefined);
+      const { sender } = (await opened?.catch(() => undefined)) ?? {};
       await sender?.close();
     },
   };
@@ -103,18 +140,17 @@ export function createDeadLetters(options: DeadLettersOptions): DeadLetters {
 /** For what is only looked at, and for dead letters that are read again: a bad record stays in its topic, and nowhere else. */
 export const stayingDeadLetters: DeadLetters = {
   destination: 'nowhere else',
-  send: async () => {},
+  send: async () => true,
   close: async () => {},
 };
 
-/** The record as it came, and why it is there. */
+/** The record as it came, but for its timestamp: retention is to count from now. And why it is there. */
 function deadLetterOf(record: ReceivedRecord, error: CodecError | ImageIoError): RecordToSend {
-  const { key, value, timestamp, headers } = record;
+  const { key, value, headers } = record;
   const stage = error.name === 'CodecError' ? 'VALUE_CONVERTER' : 'TASK_PUT';
   return {
     key: key as Buffer | null,
     value: value as Buffer | null,
-    timestamp,
     headers: { ...headers, ...deadLetterHeaders(record, stage, error) } as NonNullable<
       RecordToSend['headers']
     >,

@@ -17,6 +17,7 @@ import type { RunContext, Summary } from '@image-stream/program';
 import kafkajs from 'kafkajs';
 import { createAssembler } from './assemble.ts';
 import { consume } from './consume.ts';
+import { assertDeadLetterTopic } from './dead-letter-topic.ts';
 import { assertDeadLetters, createDeadLetters, stayingDeadLetters } from './dead-letters.ts';
 import { createPatience } from './fault.ts';
 import { startMonitor } from './monitor/monitor.ts';
@@ -72,6 +73,12 @@ export async function run({
     if (await ensureTopic(admin, topic, { maxMessageBytes })) {
       logger.info(`created topic ${topic} with max.message.bytes=${maxMessageBytes}`);
     }
+    const deadLetterTopic = values['dead-letter-topic'] ?? deadLetterTopicOf(topic);
+    // A selection only looks.
+    const staysThere = deadLetterTopic === topic || isSelection(values);
+    if (!staysThere && values['on-error'] !== 'stop') {
+      await assertDeadLetterTopic({ kafka, admin }, topic, deadLetterTopic, logger);
+    }
     const client = await openTopicClient(kafka, topic, read);
     const group = createGroupClient(client, groupSettings);
     if (values['from-beginning'] === true) {
@@ -111,16 +118,13 @@ export async function run({
       monitor.followLag(createLagReader(client, admin, groupId, fromBeginning));
     }
 
-    const deadLetterTopic = values['dead-letter-topic'] ?? deadLetterTopicOf(topic);
     const connect = (createPartitioner: kafkajs.ICustomPartitioner): kafkajs.Producer =>
       kafka.producer({ ...producerConfig(properties).producer, createPartitioner });
     const partitioner = kafkajs.Partitioners.DefaultPartitioner;
-    // A selection only looks.
-    const staysThere = deadLetterTopic === topic || selection !== undefined;
     const source = { topic, maxMessageBytes };
     const deadLetters = staysThere
       ? stayingDeadLetters
-      : createDeadLetters({ topic: deadLetterTopic, source, admin, connect, partitioner, logger });
+      : createDeadLetters({ topic: deadLetterTopic, source, kafka, admin, connect, partitioner, logger });
 
     const patience = createPatience({ signal, logger, monitor });
     const { started, ...counts } = await consume({

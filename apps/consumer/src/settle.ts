@@ -52,8 +52,9 @@ export function createSettlement(options: SettlementOptions): Settlement {
       failAt(work, error);
       return;
     }
+    let isNew;
     try {
-      await patience.retry(() => deadLetters.send(work.records(), error));
+      isNew = await patience.retry(() => deadLetters.send(work.records(), error));
     } catch (failure) {
       failAt(work, failure as Error);
       return;
@@ -61,7 +62,8 @@ export function createSettlement(options: SettlementOptions): Settlement {
     await work.done(false);
     count.deadLettered += 1;
     monitor.deadLettered(error.code);
-    logger.warn(`record ${shown(work.first)} is bad, it goes ${deadLetters.destination}: ${error.message}`);
+    const where = isNew ? `it goes ${deadLetters.destination}` : 'its dead letter is there already';
+    logger.warn(`record ${shown(work.first)} is bad, ${where}: ${error.message}`);
     if (count.deadLettered === maxBadRecords && !hasGoodRecord()) {
       end(
         `the first ${maxBadRecords === 1 ? 'record is' : `${maxBadRecords} records are all`} bad, so something else must be wrong: is this a topic of images? ` +

@@ -42,6 +42,8 @@ export interface NewTopic {
   readonly replicationFactor?: number | undefined;
   /** `max.message.bytes`: the largest record batch, in bytes. */
   readonly maxMessageBytes: number;
+  /** Other settings of the topic by their names, such as `retention.ms`. Default: none. */
+  readonly settings?: Readonly<Record<string, string>> | undefined;
 }
 
 /**
@@ -69,7 +71,12 @@ export async function ensureTopic(admin: Admin, topic: string, wanted: NewTopic)
 
 async function newTopic(admin: Admin, topic: string, wanted: NewTopic): Promise<ITopicConfig> {
   const { brokers } = await admin.describeCluster();
-  const { partitions = -1, replicationFactor = Math.min(3, brokers.length), maxMessageBytes } = wanted;
+  const {
+    partitions = -1,
+    replicationFactor = Math.min(3, brokers.length),
+    maxMessageBytes,
+    settings = {},
+  } = wanted;
   const durable = [
     { name: 'min.insync.replicas', value: '2' },
     { name: 'unclean.leader.election.enable', value: 'false' },
@@ -81,6 +88,7 @@ async function newTopic(admin: Admin, topic: string, wanted: NewTopic): Promise<
     configEntries: [
       { name: 'max.message.bytes', value: String(maxMessageBytes) },
       ...(replicationFactor >= 3 ? durable : []),
+      ...Object.entries(settings).map(([name, value]) => ({ name, value })),
     ],
   };
 }

@@ -1,18 +1,18 @@
-import { deadLetterHeadroomBytes, deadLetterTopicOf } from '@image-stream/codec';
+import { deadLetterTopicOf } from '@image-stream/codec';
 import {
   checkKafka,
   checkMachine,
   checkPermission,
   checkTopic,
   diagnosis,
-  ok,
   topicExists,
   warning,
 } from '@image-stream/doctor';
-import type { Check, Finding } from '@image-stream/doctor';
-import { consumerConfig, topicLimit } from '@image-stream/kafka-config';
-import { counted, usesColor } from '@image-stream/program';
+import type { Check } from '@image-stream/doctor';
+import { consumerConfig } from '@image-stream/kafka-config';
+import { usesColor } from '@image-stream/program';
 import type { Outcome, RunContext } from '@image-stream/program';
+import { checkDeadLetterTopic } from '../dead-letter-topic.ts';
 import { assertDeadLetters } from '../dead-letters.ts';
 import { sourcesOf } from '../settings.ts';
 import { checkDirectory } from './directory.ts';
@@ -32,7 +32,9 @@ export async function run({
   progress.start(() => `looking at this machine, the brokers and topic ${topic}`, logger);
   const checks = [
     topicCheck(topic),
-    ...(values['on-error'] === 'stop' ? [] : [deadLetterCheck(topic, deadLetterTopic)]),
+    ...(values['on-error'] === 'stop' || deadLetterTopic === topic
+      ? []
+      : [deadLetterCheck(topic, deadLetterTopic)]),
   ];
   const findings = await Promise.all([
     checkMachine(),
@@ -76,39 +78,8 @@ function topicCheck(topic: string): Check {
 function deadLetterCheck(topic: string, deadLetterTopic: string): Check {
   return {
     name: 'dead letters',
-    async run({ admin, probe }) {
-      if (!(await topicExists(admin, deadLetterTopic))) {
-        return [
-          ok('dead letters', `${deadLetterTopic} will be created with the first bad record`),
-          await mayCreate(deadLetterTopic, probe),
-        ];
-      }
-      const [limit, sourceLimit, mayWrite] = await Promise.all([
-        topicLimit(admin, deadLetterTopic),
-        topicLimit(admin, topic),
-        probe.mayWrite(deadLetterTopic),
-      ]);
-      return [
-        checkRoom(deadLetterTopic, limit, sourceLimit),
-        checkPermission(
-          `write to topic ${deadLetterTopic}`,
-          `--operation Write --topic ${deadLetterTopic}`,
-          mayWrite,
-        ),
-      ];
-    },
+    run: (reached) => checkDeadLetterTopic(reached, topic, deadLetterTopic),
   };
-}
-
-function checkRoom(topic: string, limit: number | undefined, sourceLimit: number | undefined): Finding {
-  const needed = sourceLimit === undefined ? 0 : sourceLimit + deadLetterHeadroomBytes;
-  return limit !== undefined && limit < needed
-    ? warning(
-        'dead letters',
-        `${topic} takes ${counted(limit, 'byte')}, and the largest record of the topic with the reason up to ${needed}: the consumer waits at a larger one`,
-        `kafka-configs.sh --alter --topic ${topic} --add-config max.message.bytes=${needed}`,
-      )
-    : ok('dead letters', `${topic} exists`);
 }
 
 async function mayCreate(topic: string, probe: { mayCreate(topic: string): Promise<boolean | undefined> }) {

@@ -331,6 +331,29 @@ describe('the dead-letter topic', () => {
     });
   });
 
+  test('takes a record from the future, also where it was made by hand, and a replay gives it that date', async () => {
+    const topic = uniqueName();
+    await createTopicNamed(topic, { 'message.timestamp.after.max.ms': '9223372036854775807' });
+    await createTopicNamed(`${topic}.dead-letter`, { 'max.message.bytes': '20000000' });
+    const output = temporaryFolder();
+    const png = await picture('teal');
+    const timestamp = String(Date.UTC(2100, 0, 1, 12));
+    const path = join(output, 'customer=unknown', 'date=2100-01-01', 'camera-0-0.png');
+    await send(topic, { key: 'camera', value: png, timestamp });
+    mkdirSync(dirname(path), { recursive: true });
+    writeFileSync(path, 'something else');
+    const args = ['-gid', topic, '-o', output, '--exit-at-end'];
+    expect(await succeed('consumer', ['-t', topic, ...args])).toMatchObject({ deadLettered: 1 });
+    const again = ['-t', topic, ...args, '--from-beginning'];
+    expect(await succeed('consumer', again)).toMatchObject({ deadLettered: 1 });
+    expect(await ends(`${topic}.dead-letter`)).toBe(1);
+    rmSync(path);
+    const replay = await succeed('consumer', ['-t', `${topic}.dead-letter`, ...args]);
+    expect(replay).toMatchObject({ images: 1 });
+    expect(readFileSync(path)).toEqual(png);
+    expect(await succeed('consumer', ['verify', '-t', topic, '-o', output])).toMatchObject({ onDisk: 1 });
+  });
+
   test('that keeps less than its source, or takes less, is told in a line each at the start, and by doctor', async () => {
     const topic = uniqueName();
     const letters = `${topic}.dead-letter`;

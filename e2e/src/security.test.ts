@@ -40,7 +40,8 @@ beforeAll(async () => {
   kafka = await startKafka({ securityProtocol: 'SASL_SSL', certificates, users, config });
   admin = (await clientOf('admin')).admin();
   await admin.connect();
-  await admin.createTopics({ topics: [{ topic }, { topic: deadLetterTopic }] });
+  const configEntries = [{ name: 'max.message.bytes', value: String(1_048_588 + 128 * 1024) }];
+  await admin.createTopics({ topics: [{ topic }, { topic: deadLetterTopic, configEntries }] });
   const acl = [...(await documentedAcls()), ...aclsOfWatcher(), ...aclsOfReader()];
   await admin.createAcls({ acl });
   await vi.waitFor(async () => expect(await aclCount()).toBe(acl.length));

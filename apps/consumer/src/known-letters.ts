@@ -106,7 +106,7 @@ function identityOf(record: ReceivedRecord, { topic, partition, offset }: Record
       // Not every client can send one without a value.
       if (value !== null && value !== undefined && value.length > 0) {
         add(name);
-        add(value as Uint8Array | string);
+        add(value);
       }
     }
   }

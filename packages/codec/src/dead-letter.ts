@@ -55,7 +55,7 @@ export function originOf(record: ReceivedRecord): RecordPlace {
  * The timestamp that a record had first. A dead letter's own says when it was put aside, so that retention counts from then;
  * those of Kafka Connect, which have no such header, keep the one of their record.
  */
-export function originalTimestamp(record: Dated): string {
+export function originalTimestamp(record: Pick<ReceivedRecord, 'timestamp' | 'headers'>): string {
   const timestamp = placeBefore(record) && textOf(record, 'timestamp');
   return timestamp !== undefined && /^-?\d{1,19}$/.test(timestamp) ? timestamp : record.timestamp;
 }

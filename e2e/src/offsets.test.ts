@@ -211,14 +211,3 @@ test('consumers of two topics in one group each get the partitions of their own,
   await expect.poll(() => running.every(({ log }) => log().includes('also reads')), patient).toBe(true);
   expect(running[0]!.log()).toContain(`group '${group}' also reads ${other}`);
 });
-
-test('tombstones are counted, and neither bad nor images', async () => {
-  const topic = await createTopic();
-  const output = temporaryFolder();
-  const tombstones = Array.from({ length: 5 }, () => ({ key: 'gone', value: null }));
-  await send(topic, ...tombstones, ...images(1));
-  const args = ['-t', topic, '-gid', topic, '-o', output, '--exit-at-end', '--max-bad-records', '1'];
-  expect(await succeed('consumer', args)).toMatchObject({ images: 1, tombstones: 5, deadLettered: 0 });
-  const peeked = await start('consumer', ['peek', '-t', topic, '--json']).ended;
-  expect(peeked.stdout.trim().split('\n')).toHaveLength(1);
-});

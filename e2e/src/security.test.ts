@@ -128,6 +128,17 @@ test('a dead-letter topic whose ACL is taken away pauses the consumer until it h
   expect(await consumer.ended).toMatchObject({ exitCode: 0 });
 });
 
+test('who may not write the dead-letter topic is told so at the start, with the ACL', async () => {
+  const acl = (await documentedAcls()).filter(({ resourceName }) => resourceName === deadLetterTopic);
+  await admin.deleteAcls({ filters: acl });
+  onTestFinished(() => admin.createAcls({ acl }).then(() => {}));
+  const args = ['-o', temporaryFolder(), '--exit-at-end'];
+  const { exitCode, stderr } = await program('consumer', 'image-consumer', args);
+  expect(exitCode).toBe(0);
+  expect(stderr).toContain(`permission: may not create topic ${deadLetterTopic}; give this user an ACL`);
+  expect(stderr).toContain(`--operation Write --topic ${deadLetterTopic}`);
+});
+
 test('a selection needs no group, and leaves none', async () => {
   const { exitCode, stdout, stderr } = await consume(
     'reader',

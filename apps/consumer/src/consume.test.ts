@@ -176,7 +176,8 @@ describe('a bad record', () => {
     const deadLetters = createDeadLetters({
       ...{ topic: 'letters', source: { topic: 'data', maxMessageBytes: 1_000_000 } },
       // Whatever is asked of it is a TypeError.
-      ...{ admin: undefined as never, connect: undefined as never, partitioner: undefined as never },
+      ...{ kafka: undefined as never, admin: undefined as never },
+      ...{ connect: undefined as never, partitioner: undefined as never },
       logger: { warn() {} },
     });
     expect(await consume({ ...options, decode, deadLetters })).toMatchObject({ deadLettered: 0, failed: 1 });

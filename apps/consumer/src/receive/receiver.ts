@@ -126,8 +126,9 @@ export function createReceiver(options: ReceiverOptions): Receiver {
       ending.abort();
       throw error;
     };
+    // What nobody has taken would keep the reading waiting, and the group with it.
+    ending.signal.addEventListener('abort', () => channel.clear(), { once: true });
     await Promise.all([beat(current).catch(orEnd), read(current).catch(orEnd)]);
-    channel.clear();
     await drain(current);
     monitor.unassigned('the group is sharing out its partitions again');
   }

@@ -2,9 +2,12 @@ import { once } from 'node:events';
 import { createRequire } from 'node:module';
 import { createServer } from 'node:net';
 import type { AddressInfo, Socket } from 'node:net';
+import { startKafka } from '@image-stream/local-kafka';
 import fc from 'fast-check';
+import kafkajs from 'kafkajs';
 import type { IHeaders, Message } from 'kafkajs';
-import { expect, onTestFinished, test } from 'vitest';
+import { expect, onTestFinished, test, vi } from 'vitest';
+import { createTopicReader, ensureTopic } from './index.ts';
 
 /*
  * The parts of the client that patches/ changes, beside those of release 2.2.3, which is not patched and whose formats
@@ -161,6 +164,27 @@ test('what a closed connection still receives does not reach the one that replac
   });
 
   expect(String(response)).toBe('late');
+});
+
+test('no timer is set for the past, of which Node 24 warns, and none wakes the program up every millisecond', async () => {
+  const broker = await startKafka();
+  onTestFinished(() => broker.stop());
+  const kafka = new kafkajs.Kafka({ brokers: [broker.bootstrapServers], logLevel: 0 });
+  const timers = vi.spyOn(globalThis, 'setTimeout');
+  onTestFinished(() => timers.mockRestore());
+
+  const admin = kafka.admin();
+  await admin.connect();
+  await ensureTopic(admin, 'photos', { maxMessageBytes: 1_000_000 });
+  await admin.disconnect();
+  const reader = await createTopicReader(kafka, 'photos');
+  await reader.fetch(new Map([[0, 0n]]));
+  await reader.close();
+
+  const delays = timers.mock.calls.map(([, delay]) => delay ?? 0);
+  // Of how long a request may take, among others.
+  expect(Math.max(...delays)).toBeGreaterThan(1000);
+  expect(delays.filter((delay) => delay <= 1)).toEqual([]);
 });
 
 interface Connection {

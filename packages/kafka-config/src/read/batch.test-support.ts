@@ -64,7 +64,7 @@ function markKey(mark: 'abort' | 'commit'): Buffer {
 }
 
 /** Zigzag-encoded. */
-export function varint(value: number): Buffer {
+function varint(value: number): Buffer {
   const bytes: number[] = [];
   for (let rest = ((value << 1) ^ (value >> 31)) >>> 0; ; rest >>>= 7) {
     if (rest < 0x80) {

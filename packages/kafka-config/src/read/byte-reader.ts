@@ -25,7 +25,7 @@ export interface ByteReader {
 }
 
 /** Bytes that do not have the form that they should have. */
-export class MalformedError extends Error {
+class MalformedError extends Error {
   override readonly name = 'MalformedError';
 }
 

@@ -41,14 +41,17 @@ describe('records', () => {
   });
 
   test('are as kafkajs wrote them, whatever they are made of', async () => {
-    const bytes = fc.option(fc.uint8Array({ maxLength: 40 }).map(Buffer.from), { nil: null });
+    const bytes = fc.option(
+      fc.uint8Array({ maxLength: 40 }).map((one) => Buffer.from(one)),
+      { nil: null },
+    );
     const message = fc.record({
       key: bytes,
       value: bytes,
       timestamp: fc.integer({ min: 1_600_000_000_000, max: 1_800_000_000_000 }).map(String),
       headers: fc.dictionary(
         fc.oneof(fc.string(), fc.constant('__proto__')),
-        fc.uint8Array({ maxLength: 9 }).map(Buffer.from),
+        fc.uint8Array({ maxLength: 9 }).map((one) => Buffer.from(one)),
       ),
     }) satisfies fc.Arbitrary<Message>;
     await fc.assert(
@@ -104,11 +107,11 @@ describe('records', () => {
   });
 
   test('of old formats are read, in a compressed message, too', async () => {
-    const inner = Buffer.concat([message(0, 1, 0, 'b'), message(1, 1, 0, 'c')]);
+    const inner = Buffer.concat([oldMessage(0, 1, 0, 'b'), oldMessage(1, 1, 0, 'c')]);
     const bytes = Buffer.concat([
-      message(0, 0, 0, 'a'),
+      oldMessage(0, 0, 0, 'a'),
       // Of magic 1, the outer offset is that of the last message within.
-      message(2, 1, 1, gzipSync(inner)),
+      oldMessage(2, 1, 1, gzipSync(inner)),
       batch({ baseOffset: 3, keys: ['d'] }),
     ]);
     const { records, next } = await recordsOf({ bytes, abortedTransactions: [] }, 0n, codecs, crc32c);
@@ -167,7 +170,7 @@ describe('of an aborted transaction', () => {
 });
 
 /** A message of magic 0 or 1. */
-function message(offset: number, magic: 0 | 1, attributes: number, value: Buffer | string): Buffer {
+function oldMessage(offset: number, magic: 0 | 1, attributes: number, value: Buffer | string): Buffer {
   const bytes = Buffer.from(value);
   const body = Buffer.alloc(2 + 8 * magic + 8 + bytes.length);
   body.writeInt8(magic, 0);

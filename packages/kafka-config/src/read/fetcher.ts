@@ -2,7 +2,7 @@ import { setMaxListeners } from 'node:events';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { isRetriable } from '../retriable.ts';
 import type { FetchedRecord } from './record-batch.ts';
-import type { Bounds, Fetched, TopicClient, TopicState } from './topic-client.ts';
+import type { Fetched, TopicClient, TopicState } from './topic-client.ts';
 
 /** Where a partition is read on. */
 export interface ReadPosition {

@@ -1,4 +1,4 @@
-import type { Kafka, KafkaJSProtocolError } from 'kafkajs';
+import type { Kafka } from 'kafkajs';
 import type { ClusterMetadata } from './metadata.ts';
 
 /*
@@ -79,6 +79,3 @@ export function createCluster(kafka: Kafka): Cluster {
   const create = (kafka as unknown as Record<symbol, (options: object) => Cluster>)[symbol]!;
   return create({ allowAutoTopicCreation: false, metadataMaxAge: 300_000 });
 }
-
-/** An error of the protocol, as kafkajs throws it. */
-export type ProtocolError = KafkaJSProtocolError & { readonly type: string; readonly code: number };

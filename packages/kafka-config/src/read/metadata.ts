@@ -14,7 +14,7 @@ export interface ClusterMetadata {
 }
 
 /** A topic, as far as a broker knows it. */
-export interface TopicMetadata {
+interface TopicMetadata {
   readonly topicErrorCode: number;
   readonly topic: string;
   /** Which tells a topic from one of the same name that was deleted; undefined before Kafka 2.8. */

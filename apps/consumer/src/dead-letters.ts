@@ -71,7 +71,7 @@ export function createDeadLetters(options: DeadLettersOptions): DeadLetters {
 
   async function open(): Promise<{ sender: Sender; known: KnownLetters }> {
     const { sourceLimit, ...wanted } = await newDeadLetterTopic(admin, source);
-    const isNew = await ensureTopic(admin, topic, wanted);
+    const isNew = await ensureTopic(admin, topic, wanted, (message) => logger.warn(message));
     const request = { topic, acks: -1, timeout: deliveryTimeoutMs };
     // What was inflated from a compressed batch may only fit when it is compressed again.
     const compressAbove = sourceLimit;

@@ -70,7 +70,7 @@ export async function run({
   });
   const { kafka, admin } = await openKafka(kafkajs, properties, logger);
   try {
-    if (await ensureTopic(admin, topic, { maxMessageBytes })) {
+    if (await ensureTopic(admin, topic, { maxMessageBytes }, (message) => logger.warn(message))) {
       logger.info(`created topic ${topic} with max.message.bytes=${maxMessageBytes}`);
     }
     const deadLetterTopic = values['dead-letter-topic'] ?? deadLetterTopicOf(topic);

@@ -8,6 +8,7 @@ import { decodePixels, encodingNeeded, fileSource, transcode, transcodeToFile } 
 import { counted } from '@image-stream/program';
 import type { Logger } from '@image-stream/program';
 import type { ProducerOptions } from './options.ts';
+import type { RecordLimit } from './record-limit.ts';
 
 export interface EncoderOptions extends Pick<
   ProducerOptions,
@@ -16,12 +17,6 @@ export interface EncoderOptions extends Pick<
   readonly encoding: NonNullable<ProducerOptions['encoding']>;
   readonly limit: RecordLimit;
   readonly logger: Pick<Logger, 'warn'>;
-}
-
-/** The bytes that one record may take, and which setting says so. */
-export interface RecordLimit {
-  readonly bytes: number;
-  readonly setting: string;
 }
 
 /** Turns an image into records, in the encoding and format that were asked for. */

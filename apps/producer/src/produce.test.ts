@@ -1,4 +1,5 @@
 import type { OutgoingRecord } from '@image-stream/codec';
+import { RecordTooLargeError } from '@image-stream/kafka-config';
 import { createBudget } from '@image-stream/program';
 import { describe, expect, test } from 'vitest';
 import { produce } from './produce.ts';
@@ -132,6 +133,48 @@ test('what is on its way is known by name, until it is acknowledged or given up'
   expect([...undelivered]).toEqual([]);
 });
 
+test('an image that is refused as too large is sent again within a lower limit, and counted once', async () => {
+  const { sent, errors, options } = parts(2);
+  let bytes = 10;
+  const result = await produce({
+    ...options,
+    // In as many records as it takes.
+    encode: async function* ({ id }): AsyncGenerator<OutgoingRecord> {
+      for (let record = 0; record < 12 / bytes; record += 1) {
+        yield { key: `${id} ${bytes}`, value: Buffer.alloc(bytes), headers: {} };
+      }
+    },
+    send: async ({ key, value }) => {
+      if (value.length > 6) {
+        throw new RecordTooLargeError('too large');
+      }
+      sent.push(key);
+      return 0;
+    },
+    limit: {
+      get bytes() {
+        return bytes;
+      },
+      refused: async (refused) => {
+        bytes = Math.min(bytes, refused / 2 + 1);
+        return true;
+      },
+    },
+  });
+  expect(result).toMatchObject({ images: 2, failed: 0 });
+  expect(sent.toSorted()).toEqual(['image-0 6', 'image-0 6', 'image-1 6', 'image-1 6']);
+  expect(errors).toEqual([]);
+});
+
+test('an image that is refused within every limit fails, with what the broker said', async () => {
+  const { errors, options } = parts(1);
+  const send = async (): Promise<never> => {
+    throw new RecordTooLargeError('the broker refuses a record of 3 bytes');
+  };
+  expect(await produce({ ...options, send })).toMatchObject({ images: 0, failed: 1 });
+  expect(errors).toEqual(['image image-0 was not sent: the broker refuses a record of 3 bytes']);
+});
+
 test('no image: nothing sent, no rate', async () => {
   const { options } = parts(0);
   expect(await produce(options)).toMatchObject({ images: 0, seconds: 0, imagesPerSecond: 0 });
@@ -151,6 +194,7 @@ function parts(count: number) {
       sent.push(key);
       return 0;
     },
+    limit: { bytes: 1_000_000, refused: async () => false },
     budget: createBudget(1_000_000, 100),
     undelivered: new Set(),
     logger: { info: () => {}, error: (message: unknown) => void errors.push(String(message)) },

@@ -1,8 +1,9 @@
 import { bytesOf, isPixelArray } from '@image-stream/codec';
 import type { Image, OutgoingRecord } from '@image-stream/codec';
-import { isProgrammingError } from '@image-stream/kafka-config';
+import { isProgrammingError, RecordTooLargeError } from '@image-stream/kafka-config';
 import { counted, createPool, describePace, timing } from '@image-stream/program';
 import type { ByteBudget, Logger, Progress, Summary } from '@image-stream/program';
+import type { LearnedLimit } from './record-limit.ts';
 import type { Pending } from './source.ts';
 
 /** What the flow needs; none of it has to be Kafka. */
@@ -14,6 +15,8 @@ export interface ProduceOptions {
   readonly encode: (image: Image) => AsyncIterable<OutgoingRecord>;
   /** Resolves once the record is acknowledged, to its partition where the broker says it. */
   readonly send: (record: OutgoingRecord, partition: number | undefined) => Promise<number | undefined>;
+  /** What `encode` keeps to; an image that is refused all the same is sent again within a lower one. */
+  readonly limit: Pick<LearnedLimit, 'bytes' | 'refused'>;
   readonly budget: ByteBudget;
   /** The names of images that are on their way, for whoever has to end it at once. */
   readonly undelivered: Set<string>;
@@ -30,6 +33,7 @@ export async function produce({
   total,
   encode,
   send,
+  limit,
   budget,
   undelivered,
   logger,
@@ -60,17 +64,35 @@ export async function produce({
     ...timing(count.images, lastAcknowledged - started),
   };
 
+  /** @returns bytes of keys and values */
+  async function sendWithinLimit(image: Image): Promise<number> {
+    const { bytes } = limit;
+    try {
+      return await sendRecords(image);
+    } catch (error) {
+      if (!(error instanceof RecordTooLargeError) || !(await limit.refused(bytes))) {
+        throw error;
+      }
+      return sendWithinLimit(image);
+    }
+  }
+
+  async function sendRecords(image: Image): Promise<number> {
+    let wireBytes = 0;
+    // Chosen once: the chunks of an image stay together also when partitions are added meanwhile.
+    let partition: number | undefined;
+    for await (const record of encode(image)) {
+      partition = await send(record, partition);
+      wireBytes += Buffer.byteLength(record.key) + record.value.length;
+    }
+    return wireBytes;
+  }
+
   async function deliver({ name, load, acknowledged }: Pending): Promise<void> {
     undelivered.add(name);
     try {
       const image = await load();
-      let wireBytes = 0;
-      // Chosen once: the chunks of an image stay together also when partitions are added meanwhile.
-      let partition: number | undefined;
-      for await (const record of encode(image)) {
-        partition = await send(record, partition);
-        wireBytes += Buffer.byteLength(record.key) + record.value.length;
-      }
+      const wireBytes = await sendWithinLimit(image);
       count.images += 1;
       count.payloadBytes += sizeOf(image);
       count.wireBytes += wireBytes;

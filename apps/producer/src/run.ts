@@ -11,16 +11,16 @@ import {
 import { createBudget, UsageError } from '@image-stream/program';
 import type { Logger, Outcome, RunContext, Summary } from '@image-stream/program';
 import kafkajs from 'kafkajs';
-import type { Admin } from 'kafkajs';
+import type { Admin, Kafka } from 'kafkajs';
 import { customerFromPath } from './customer-from-path.ts';
 import { dryRun } from './dry-run.ts';
 import { createEncoder } from './encode.ts';
-import type { RecordLimit } from './encode.ts';
 import { generatedImages } from './generated-images.ts';
 import { inputImages } from './inputs.ts';
 import type { options, ProducerOptions } from './options.ts';
 import { paced } from './pace.ts';
 import { produce } from './produce.ts';
+import { learnLimit } from './record-limit.ts';
 import type { Destination } from './sent-files.ts';
 import { sourcesOf } from './settings.ts';
 
@@ -69,7 +69,10 @@ export async function run({
   }
 
   const { kafka, admin } = await openKafka(kafkajs, properties, logger);
-  const { limit, destination } = await prepareTopic(admin, properties['max.request.size']!, values, logger);
+  const destination = await prepareTopic(admin, properties['max.request.size']!, values, logger);
+  const limit = await learnLimit(values.topic, properties['max.request.size']!, () =>
+    askLimit(kafka, values.topic),
+  );
   const sender = await createSender({
     connect: (createPartitioner) =>
       kafka.producer({ ...producerConfig(properties).producer, createPartitioner }),
@@ -89,6 +92,7 @@ export async function run({
       total: inputs.length > 0 ? undefined : values['num-messages'],
       encode: createEncoder({ ...values, encoding, limit, logger }),
       send: (record, partition) => sender.send(record, partition),
+      limit,
       // Twice the processors: while one image is on the network, another is encoded.
       budget: createBudget(maxInFlightBytes, isAsItIs ? maxInFlightFiles : 2 * availableParallelism()),
       undelivered,
@@ -161,25 +165,32 @@ async function assertWatchable(
   }
 }
 
-/** Makes sure that the topic exists. @returns what it takes, and where it is */
+/** Makes sure that the topic exists. @returns where it is */
 async function prepareTopic(
   admin: Admin,
   maxRequestSize: number,
   values: ProducerOptions,
   logger: RunContext<typeof options>['logger'],
-): Promise<{ readonly limit: RecordLimit; readonly destination: Destination }> {
+): Promise<Destination> {
   const { topic, partitions, 'replication-factor': replicationFactor } = values;
   try {
-    if (await ensureTopic(admin, topic, { partitions, replicationFactor, maxMessageBytes: maxRequestSize })) {
+    const wanted = { partitions, replicationFactor, maxMessageBytes: maxRequestSize };
+    if (await ensureTopic(admin, topic, wanted, (message) => logger.warn(message))) {
       logger.info(`created topic ${topic} with max.message.bytes=${maxRequestSize}`);
     }
-    const maxMessageBytes = (await topicLimit(admin, topic)) ?? maxRequestSize;
-    const limit =
-      maxMessageBytes < maxRequestSize
-        ? { bytes: maxMessageBytes, setting: `max.message.bytes of topic ${topic}` }
-        : { bytes: maxRequestSize, setting: '--max-request-size' };
     const { clusterId } = await admin.describeCluster();
-    return { limit, destination: { clusterId, topic } };
+    return { clusterId, topic };
+  } finally {
+    await admin.disconnect();
+  }
+}
+
+/** With a connection of its own: it is asked at the start, and when a record is refused, which may be days later. */
+async function askLimit(kafka: Kafka, topic: string): Promise<number | undefined> {
+  const admin = kafka.admin();
+  await admin.connect();
+  try {
+    return await topicLimit(admin, topic);
   } finally {
     await admin.disconnect();
   }

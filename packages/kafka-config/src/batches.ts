@@ -1,4 +1,5 @@
 import type { Message, Producer, ProducerRecord, RecordMetadata } from 'kafkajs';
+import { rootCause } from './translate.ts';
 
 export interface BatchesOptions {
   /** Sends to its broker. */
@@ -31,7 +32,8 @@ const overheadBytes = 64;
  * answered: a lone record never waits, and the busier the broker is, the more of them share a request. Each request is
  * for one partition: with several, kafkajs can lose a record and report success.
  */
-export function createBatches({ client, request, batchBytes, isRetriable }: BatchesOptions): Batches {
+export function createBatches({ client, request, isRetriable, ...options }: BatchesOptions): Batches {
+  let { batchBytes } = options;
   const waiting = new Map<number, Waiting[]>();
   const busy = new Set<number>();
 
@@ -51,6 +53,10 @@ export function createBatches({ client, request, batchBytes, isRetriable }: Batc
         resolve(results);
       }
     } catch (error) {
+      if (records.length > 1 && isTooLarge(error)) {
+        // The topic takes less than it did.
+        batchBytes = Math.floor(records.reduce((sum, { bytes }) => sum + bytes, 0) / 2);
+      }
       if (records.length > 1 && !isRetriable(error)) {
         // One of them is refused, and the broker does not say which.
         await Promise.all(records.map((record) => transmit([record], waitingRecords)));
@@ -75,6 +81,12 @@ export function createBatches({ client, request, batchBytes, isRetriable }: Batc
         }
       }),
   };
+}
+
+/** Whether a broker refused a request because it is larger than its topic takes. */
+export function isTooLarge(error: unknown): boolean {
+  const { type = '' } = rootCause(error) as { type?: string };
+  return type === 'MESSAGE_TOO_LARGE' || type === 'RECORD_LIST_TOO_LARGE';
 }
 
 /** Takes as many records as fit, and at least one. */

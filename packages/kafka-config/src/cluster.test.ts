@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { createServer } from 'node:net';
-import type { AddressInfo, Server } from 'node:net';
+import type { AddressInfo, Server, Socket } from 'node:net';
 import { startKafka } from '@image-stream/local-kafka';
 import type { KafkaCluster } from '@image-stream/local-kafka';
 import kafkajs from 'kafkajs';
@@ -34,7 +34,7 @@ async function connected(): Promise<Admin> {
   return admin;
 }
 
-async function listen(context: TestContext, server: Server): Promise<string> {
+async function listen(context: Pick<TestContext, 'onTestFinished'>, server: Server): Promise<string> {
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   context.onTestFinished(() => void server.close());
   return `127.0.0.1:${(server.address() as AddressInfo).port}`;
@@ -89,6 +89,21 @@ describe('ensureTopic', () => {
     });
   });
 
+  test('creates a topic without settings that the cluster refuses, and says in one line how to set them', async () => {
+    const admin = await connected();
+    const topic = uniqueTopic();
+    const warnings: string[] = [];
+    const wanted = { partitions: 3, maxMessageBytes: 5_000_000, settings: { 'retention.ms': 'never' } };
+    expect(await ensureTopic(admin, topic, wanted, (message) => void warnings.push(message))).toBe(true);
+    expect((await admin.fetchTopicMetadata({ topics: [topic] })).topics[0]!.partitions).toHaveLength(3);
+    expect(await topicLimit(admin, topic)).toBe(1_048_588);
+    expect(warnings).toEqual([
+      expect.stringContaining(
+        `--alter --topic ${topic} --add-config max.message.bytes=5000000,retention.ms=never`,
+      ) as string,
+    ]);
+  });
+
   test('refuses a name before asking', async () => {
     await expect(ensureTopic(await connected(), 'a/b', { maxMessageBytes: 1 })).rejects.toMatchObject({
       code: 'INVALID_TOPIC',
@@ -113,10 +128,27 @@ test('the limit of a topic is waited for until the broker has heard of it', asyn
   expect(await limit).toBe(5_000_000);
 });
 
-test('a bootstrap server that takes connections and says nothing is passed over', async (context) => {
-  const servers = [await listen(context, silentServer()), kafka.bootstrapServers];
+test.each<[string, (socket: Socket) => void]>([
+  ['says nothing', (socket) => socket.unref()],
+  ['closes them at once', (socket) => socket.end()],
+  ['resets them', (socket) => socket.resetAndDestroy()],
+  ['speaks something else', (socket) => void socket.end('HTTP/1.1 400 Bad Request\r\n\r\n')],
+])('a bootstrap server that takes connections and %s is passed over', async (_what, answer) => {
+  const server = createServer((socket) => {
+    socket.on('error', () => {});
+    answer(socket);
+  });
+  const servers = [await listen({ onTestFinished }, server), kafka.bootstrapServers];
   const admin = await createAdmin(servers.join(','), 'socket.connection.setup.timeout.ms=500');
   await connectAdmin(admin, servers);
+  onTestFinished(() => admin.disconnect());
+  expect(await admin.describeCluster()).toMatchObject({ brokers: [{ nodeId: 1 }] });
+});
+
+test('an IPv6 address of a bootstrap server is taken', async () => {
+  const [host, port] = kafka.bootstrapServers.split(':');
+  const admin = await createAdmin(`[::ffff:${host}]:${port}`);
+  await connectAdmin(admin, []);
   onTestFinished(() => admin.disconnect());
   expect(await admin.describeCluster()).toMatchObject({ brokers: [{ nodeId: 1 }] });
 });

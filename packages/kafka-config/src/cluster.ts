@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { Admin, ITopicConfig } from 'kafkajs';
+import type { Admin } from 'kafkajs';
 import { KafkaConfigError } from './errors.ts';
 import { rootCause, translate } from './translate.ts';
 
@@ -32,65 +32,6 @@ async function connect(admin: Admin): Promise<void> {
   await admin.connect();
   // A broker answers the greeting of anyone; only its next answer shows that it would serve this client.
   await admin.describeCluster();
-}
-
-/** What a topic that does not exist is to be created with. */
-export interface NewTopic {
-  /** Default: the broker's `num.partitions`. */
-  readonly partitions?: number | undefined;
-  /** Default: 3 where there are as many brokers, else one for each. */
-  readonly replicationFactor?: number | undefined;
-  /** `max.message.bytes`: the largest record batch, in bytes. */
-  readonly maxMessageBytes: number;
-  /** Other settings of the topic by their names, such as `retention.ms`. Default: none. */
-  readonly settings?: Readonly<Record<string, string>> | undefined;
-}
-
-/**
- * Creates a topic unless it exists. With three replicas it gets `min.insync.replicas` 2 and no
- * unclean leader election, so that `acks=all` survives the loss of a broker.
- *
- * @returns whether it was created; of several programs that call this at once, one gets true
- * @throws KafkaConfigError `INVALID_TOPIC`, `NOT_AUTHORIZED`, `REFUSED`
- */
-export async function ensureTopic(admin: Admin, topic: string, wanted: NewTopic): Promise<boolean> {
-  assertTopicName(topic);
-  try {
-    if ((await admin.listTopics()).includes(topic)) {
-      return false;
-    }
-    const topics = [await newTopic(admin, topic, wanted)];
-    const created = await admin.createTopics({ topics, waitForLeaders: false });
-    await untilServed(() => admin.fetchTopicMetadata({ topics: [topic] }));
-    return created;
-  } catch (error) {
-    // Kafka does not tell a topic that is not there from one that this user may not see.
-    throw translate(error, [], `topic '${topic}' was not found and cannot be created`);
-  }
-}
-
-async function newTopic(admin: Admin, topic: string, wanted: NewTopic): Promise<ITopicConfig> {
-  const { brokers } = await admin.describeCluster();
-  const {
-    partitions = -1,
-    replicationFactor = Math.min(3, brokers.length),
-    maxMessageBytes,
-    settings = {},
-  } = wanted;
-  const durable = [
-    { name: 'min.insync.replicas', value: '2' },
-    { name: 'unclean.leader.election.enable', value: 'false' },
-  ];
-  return {
-    topic,
-    numPartitions: partitions,
-    replicationFactor,
-    configEntries: [
-      { name: 'max.message.bytes', value: String(maxMessageBytes) },
-      ...(replicationFactor >= 3 ? durable : []),
-      ...Object.entries(settings).map(([name, value]) => ({ name, value })),
-    ],
-  };
 }
 
 /** How long the brokers may take to hear of a new topic, and to choose its leaders and who serves a group. */
@@ -127,12 +68,12 @@ export async function untilServed<T>(ask: () => Promise<T>): Promise<T> {
   }
 }
 
-/** ConfigResourceTypes.TOPIC of kafkajs, spelled out so that this module loads without the client. */
-const topicResource = 2;
+/** ConfigResourceTypes of kafkajs, spelled out so that this module loads without the client. */
+const resourceTypes = { topic: 2, broker: 4 } as const;
 
 /**
- * Settings of a topic as the broker has them, by their names; undefined where this user may not see them. A topic that
- * was just created is waited for.
+ * Settings of a topic as the broker has them, by their names, without those that it does not tell; undefined where this user may not
+ * see any. A topic that was just created is waited for.
  *
  * @param names such as `max.message.bytes`
  * @throws what kafkajs throws for any other reason
@@ -142,14 +83,12 @@ export async function topicSettings(
   topic: string,
   names: readonly string[],
 ): Promise<ReadonlyMap<string, string> | undefined> {
-  const resource = { type: topicResource, name: topic, configNames: [...names] };
+  const resource = { type: resourceTypes.topic, name: topic, configNames: [...names] };
   try {
     const { resources } = await untilServed(() =>
       admin.describeConfigs({ includeSynonyms: false, resources: [resource] }),
     );
-    return new Map(
-      resources[0]!.configEntries.map(({ configName, configValue }) => [configName, configValue]),
-    );
+    return told(resources[0]!.configEntries);
   } catch (error) {
     const { type = '' } = rootCause(error) as { type?: string };
     if (type.endsWith('AUTHORIZATION_FAILED')) {
@@ -159,10 +98,39 @@ export async function topicSettings(
   }
 }
 
-/** The largest record batch that a topic takes, in bytes, its `max.message.bytes`; else as `topicSettings`. */
+/** Managed services leave settings out, or tell null or nothing for them. */
+function told(entries: readonly { configName: string; configValue: string | null }[]): Map<string, string> {
+  return new Map(
+    entries.flatMap(({ configName, configValue }) =>
+      configValue ? [[configName, configValue] as const] : [],
+    ),
+  );
+}
+
+/** Settings of the brokers, by their names, without those that are not told, or that this user may not see. */
+export async function brokerSettings(
+  admin: Admin,
+  names: readonly string[],
+): Promise<ReadonlyMap<string, string>> {
+  const { brokers } = await admin.describeCluster();
+  const name = String(brokers[0]?.nodeId);
+  const resource = { type: resourceTypes.broker, name, configNames: [...names] };
+  try {
+    const { resources } = await admin.describeConfigs({ includeSynonyms: false, resources: [resource] });
+    return told(resources[0]!.configEntries);
+  } catch {
+    return new Map();
+  }
+}
+
+/**
+ * The largest record batch that a topic takes, in bytes, its `max.message.bytes`; undefined where the broker does not tell. Else as
+ * `topicSettings`.
+ */
 export async function topicLimit(admin: Admin, topic: string): Promise<number | undefined> {
   const settings = await topicSettings(admin, topic, ['max.message.bytes']);
-  return settings && Number(settings.get('max.message.bytes'));
+  const bytes = Number(settings?.get('max.message.bytes'));
+  return Number.isSafeInteger(bytes) && bytes > 0 ? bytes : undefined;
 }
 
 /** @throws KafkaConfigError `INVALID_TOPIC` for a name that Kafka does not allow */

@@ -12,15 +12,9 @@ export { compressionCodecs } from './compression-codecs.ts';
 export type { CompressionCodec } from './compression-codecs.ts';
 
 // What a program asks of the cluster before it begins.
-export {
-  assertTopicName,
-  connectAdmin,
-  ensureTopic,
-  topicLimit,
-  topicSettings,
-  untilServed,
-} from './cluster.ts';
-export type { NewTopic } from './cluster.ts';
+export { assertTopicName, connectAdmin, topicLimit, topicSettings, untilServed } from './cluster.ts';
+export { ensureTopic } from './ensure-topic.ts';
+export type { NewTopic } from './ensure-topic.ts';
 export { openProbe } from './probe.ts';
 export type { Permission, Probe } from './probe.ts';
 
@@ -59,7 +53,7 @@ export { committedOffsets, createLagReader, groupPlaces } from './offsets.ts';
 export type { Lag, PlaceInPartition } from './offsets.ts';
 
 // What a program sends.
-export { createSender } from './sender.ts';
+export { createSender, RecordTooLargeError } from './sender.ts';
 export type { RecordToSend, Sender, SenderOptions } from './sender.ts';
 
 export { isProgrammingError, translate } from './translate.ts';

@@ -1,3 +1,4 @@
+import { isIPv6 } from 'node:net';
 import { fileURLToPath } from 'node:url';
 
 /*
@@ -16,15 +17,16 @@ const text: Parser<string> = (value) => value;
 const servers: Parser<string[]> = (value) => {
   const items = value.split(',').map((item) => item.trim());
   if (!items.every(isHostAndPort)) {
-    throw new NotAllowed('host:port, or several of them separated by commas');
+    throw new NotAllowed('host:port or [IPv6 address]:port, or several of them separated by commas');
   }
   return items;
 };
 
-/** An IPv6 address is not one: kafkajs takes it apart at its first colon. */
+/** A name or an IPv4 address, or an IPv6 address in brackets. */
 function isHostAndPort(item: string): boolean {
-  const [, port] = /^[^\s:/[\]]+:(\d{1,5})$/.exec(item) ?? [];
-  return port !== undefined && Number(port) >= 1 && Number(port) <= 65_535;
+  const [, host, port] = /^([^\s:/[\]]+|\[[\da-f:.]+(?:%\w+)?\]):(\d{1,5})$/i.exec(item) ?? [];
+  const isHost = host?.startsWith('[') === true ? isIPv6(host.slice(1, -1)) : host !== undefined;
+  return isHost && Number(port) >= 1 && Number(port) <= 65_535;
 }
 
 const integer =

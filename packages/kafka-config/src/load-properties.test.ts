@@ -121,13 +121,30 @@ describe('a value is', () => {
   });
 
   test.each([
-    ['bootstrap.servers', '', 'host:port, or several of them separated by commas'],
-    ['bootstrap.servers', 'a', 'host:port, or several of them separated by commas'],
-    ['bootstrap.servers', 'a:1,', 'host:port, or several of them separated by commas'],
-    ['bootstrap.servers', 'a:0', 'host:port, or several of them separated by commas'],
-    ['bootstrap.servers', 'a:65536', 'host:port, or several of them separated by commas'],
-    ['bootstrap.servers', '[::1]:9092', 'host:port, or several of them separated by commas'],
-    ['bootstrap.servers', 'http://a:1', 'host:port, or several of them separated by commas'],
+    ['bootstrap.servers', '', 'host:port or [IPv6 address]:port, or several of them separated by commas'],
+    ['bootstrap.servers', 'a', 'host:port or [IPv6 address]:port, or several of them separated by commas'],
+    ['bootstrap.servers', 'a:1,', 'host:port or [IPv6 address]:port, or several of them separated by commas'],
+    ['bootstrap.servers', 'a:0', 'host:port or [IPv6 address]:port, or several of them separated by commas'],
+    [
+      'bootstrap.servers',
+      'a:65536',
+      'host:port or [IPv6 address]:port, or several of them separated by commas',
+    ],
+    [
+      'bootstrap.servers',
+      '::1:9092',
+      'host:port or [IPv6 address]:port, or several of them separated by commas',
+    ],
+    [
+      'bootstrap.servers',
+      '[localhost]:9092',
+      'host:port or [IPv6 address]:port, or several of them separated by commas',
+    ],
+    [
+      'bootstrap.servers',
+      'http://a:1',
+      'host:port or [IPv6 address]:port, or several of them separated by commas',
+    ],
     ['request.timeout.ms', '0', 'a whole number from 1 to 2147483647'],
     ['request.timeout.ms', '-1', 'a whole number from 1 to 2147483647'],
     ['request.timeout.ms', '2147483648', 'a whole number from 1 to 2147483647'],

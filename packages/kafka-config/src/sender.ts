@@ -7,7 +7,7 @@ import type {
   ProducerRecord,
   RecordMetadata,
 } from 'kafkajs';
-import { createBatches } from './batches.ts';
+import { createBatches, isTooLarge } from './batches.ts';
 import type { Batches } from './batches.ts';
 import { isRetriable } from './retriable.ts';
 import { translate } from './translate.ts';
@@ -54,7 +54,8 @@ export interface Sender {
    *
    * @param partition where to; default: what the record's key gives
    * @returns where it is; undefined where nobody acknowledges
-   * @throws Error where it was refused, or not acknowledged in time
+   * @throws RecordTooLargeError where the topic does not take so large a record; Error where it was refused otherwise, or not
+   * acknowledged in time
    */
   send(record: RecordToSend, partition?: number): Promise<number | undefined>;
   /** Disconnects. */
@@ -142,6 +143,11 @@ export async function createSender({
   };
 }
 
+/** A record is larger than its topic takes: its `max.message.bytes`. */
+export class RecordTooLargeError extends Error {
+  override readonly name = 'RecordTooLargeError';
+}
+
 interface Connection {
   readonly client: Producer;
   readonly batches: Batches;
@@ -171,9 +177,8 @@ function assertAcknowledged(results: readonly RecordMetadata[], acks: number | u
 }
 
 function explain(error: unknown, { value }: RecordToSend, topic: string): unknown {
-  const { type } = error as { type?: string };
-  if (type === 'MESSAGE_TOO_LARGE' || type === 'RECORD_LIST_TOO_LARGE') {
-    return new Error(
+  if (isTooLarge(error)) {
+    return new RecordTooLargeError(
       `the broker refuses a record of ${value?.length ?? 0} bytes; raise max.message.bytes of topic ${topic}`,
       { cause: error },
     );

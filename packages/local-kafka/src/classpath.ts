@@ -9,13 +9,14 @@ import { LocalKafkaError } from './local-kafka-error.ts';
 import { withLock } from './lock.ts';
 import { POM_FILE, STATE_DIRECTORY } from './package-files.ts';
 
-/** The class path of the Kafka in pom.xml: from the cache if all of its jars still exist, else from Maven. */
+/** The class path of the Kafka in a POM: from the cache if all of its jars still exist, else from Maven. */
 export async function resolveClasspath(
   report: (message: string) => void,
   cacheDirectory: string = STATE_DIRECTORY,
+  pomFile: string = POM_FILE,
 ): Promise<string> {
   const pomHash = createHash('sha256')
-    .update(await readFile(POM_FILE))
+    .update(await readFile(pomFile))
     .digest('hex');
   const cacheFile = join(cacheDirectory, `classpath-${pomHash.slice(0, 16)}`);
   const cached = await readClasspath(cacheFile);
@@ -30,7 +31,7 @@ export async function resolveClasspath(
       return resolvedMeanwhile;
     }
     report('Getting Apache Kafka from Maven Central (about 45 MB, only the first time)');
-    return await runMaven(cacheFile);
+    return await runMaven(cacheFile, pomFile);
   });
 }
 
@@ -42,14 +43,14 @@ async function readClasspath(cacheFile: string): Promise<string | undefined> {
   return classpath.split(delimiter).every((jar) => existsSync(jar)) ? classpath : undefined;
 }
 
-async function runMaven(cacheFile: string): Promise<string> {
+async function runMaven(cacheFile: string, pomFile: string): Promise<string> {
   const outputFile = `${cacheFile}.${randomUUID()}`;
   const goal = [
     'org.apache.maven.plugins:maven-dependency-plugin:build-classpath',
     `-Dmdep.outputFile=${outputFile}`,
   ];
   try {
-    await promisify(execFile)('mvn', ['--batch-mode', '--quiet', '--file', POM_FILE, ...goal]);
+    await promisify(execFile)('mvn', ['--batch-mode', '--quiet', '--file', pomFile, ...goal]);
     // Only a complete file ever has the cache's name.
     await rename(outputFile, cacheFile);
   } catch (error) {

@@ -17,10 +17,13 @@ export interface Installation {
  *
  * @throws {LocalKafkaError} `NOT_INSTALLED`, `JAVA_TOO_OLD` or `DOWNLOAD_FAILED`
  */
-export async function findInstallation(report: (message: string) => void = () => {}): Promise<Installation> {
+export async function findInstallation(
+  report: (message: string) => void = () => {},
+  pomFile?: string,
+): Promise<Installation> {
   const java = javaProgram('java');
   await checkJavaVersion(java);
-  return { java, classpath: await resolveClasspath(report) };
+  return { java, classpath: await resolveClasspath(report, undefined, pomFile) };
 }
 
 /** The path of a program of the JDK: the one in JAVA_HOME, which Maven uses too, or else the one on the PATH. */

@@ -37,12 +37,24 @@ export async function prepareNode(
   );
   await writeFile(propertiesFile(node), formatProperties(properties));
 
+  if (options.version !== undefined) {
+    startZooKeeper(startJvm, node);
+    return;
+  }
   const format = ['kafka.tools.StorageTool', 'format', '--ignore-formatted', `--cluster-id=${clusterId}`];
   const program = [...format, '--config', propertiesFile(node), ...scramArguments(options.users ?? {})];
   const jvm = startJvm([...FORMAT_FLAGS, ...program], node.directory, logFile(node));
   if ((await jvm.exited) !== 0) {
     throw await startFailure(node);
   }
+}
+
+/** Keeps what a broker of an old Kafka would forget; the broker waits for it. */
+function startZooKeeper(startJvm: StartJvm, { ports, directory }: KafkaNode): void {
+  const flags = ['-Dzookeeper.jmx.log4j.disable=true', '-Dzookeeper.admin.enableServer=false'];
+  const program = ['org.apache.zookeeper.server.ZooKeeperServerMain', `${ports.controller}`];
+  const data = join(directory, 'zookeeper');
+  startJvm([...FORMAT_FLAGS, ...flags, ...program, data], directory, join(directory, 'zookeeper.log'));
 }
 
 /** Starts the process; it takes until `waitUntilReady` before it serves. */

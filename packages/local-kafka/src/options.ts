@@ -32,13 +32,23 @@ export interface KafkaOptions {
    * to each other without authentication: let clients authenticate, or none of them is ever refused.
    */
   readonly config?: Readonly<Record<string, string>>;
+  /**
+   * The oldest version that the programs of this project work with, with a ZooKeeper beside it: one broker, for plaintext clients.
+   * Default: the one in pom.xml.
+   */
+  readonly version?: '2.1';
   /** Called with one line of text when something takes long, such as the first download. Default: silent. */
   readonly report?: (message: string) => void;
 }
 
 /** Throws `INVALID_OPTIONS` for what would otherwise show up as a puzzling failure of the broker. */
 export function checkOptions(options: KafkaOptions): void {
-  const { brokers = 1, securityProtocol = 'PLAINTEXT', certificates, clientAuth, users } = options;
+  const { brokers = 1, securityProtocol = 'PLAINTEXT', certificates, clientAuth, users, version } = options;
+  if (version !== undefined && (brokers !== 1 || securityProtocol !== 'PLAINTEXT')) {
+    throw invalid(
+      `version ${version} has one broker for PLAINTEXT clients, not ${brokers} for ${securityProtocol}`,
+    );
+  }
   for (const name of ['ports', 'advertisedPorts'] as const) {
     const count = options[name]?.length ?? brokers;
     if (count !== brokers) {

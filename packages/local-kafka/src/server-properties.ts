@@ -17,6 +17,7 @@ export function serverProperties(
 ): Record<string, string> {
   return {
     ...quorumProperties(id, nodes, dataDirectory, options),
+    ...(options.version === undefined ? {} : zooKeeperProperties(id, nodes)),
     ...(options.certificates === undefined ? {} : tlsProperties(options)),
     ...(options.users === undefined ? {} : saslProperties(options.users)),
     ...smallClusterProperties(nodes.length),
@@ -51,6 +52,17 @@ function quorumProperties(
     'inter.broker.listener.name': 'INTERNAL',
     'controller.listener.names': 'CONTROLLER',
     'log.dirs': dataDirectory,
+  };
+}
+
+/** In place of a quorum of controllers: a ZooKeeper on the controller's port. What Kafka 2.1 does not know, it passes over. */
+function zooKeeperProperties(id: number, nodes: readonly NodePorts[]): Record<string, string> {
+  const { client, internal, controller } = nodes[id - 1]!;
+  return {
+    'broker.id': `${id}`,
+    'zookeeper.connect': `127.0.0.1:${controller}`,
+    listeners: `CLIENT://127.0.0.1:${client},INTERNAL://127.0.0.1:${internal}`,
+    'listener.security.protocol.map': 'CLIENT:PLAINTEXT,INTERNAL:PLAINTEXT',
   };
 }
 

@@ -4,6 +4,7 @@ import { findInstallation } from './installation.ts';
 import { LocalKafkaError } from './local-kafka-error.ts';
 import { checkOptions } from './options.ts';
 import type { KafkaOptions } from './options.ts';
+import { OLDEST_POM_FILE } from './package-files.ts';
 
 const PORT_ATTEMPTS = 5;
 
@@ -18,7 +19,8 @@ const PORT_ATTEMPTS = 5;
  */
 export async function startKafka(options: KafkaOptions = {}): Promise<KafkaCluster> {
   checkOptions(options);
-  const installation = await findInstallation(options.report);
+  const pomFile = options.version === undefined ? undefined : OLDEST_POM_FILE;
+  const installation = await findInstallation(options.report, pomFile);
   for (let attempt = 1; ; attempt++) {
     try {
       return await startCluster(installation, options);

@@ -1,6 +1,7 @@
 import { startKafka } from '@image-stream/local-kafka';
 import { expect, onTestFinished, test, vi } from 'vitest';
 import { filesIn, temporaryFolder } from './files.test-support.ts';
+import { withAdmin } from './kafka.test-support.ts';
 import { start, succeed, summaryOf } from './programs.test-support.ts';
 import type { Running } from './programs.test-support.ts';
 
@@ -47,6 +48,35 @@ test('of three brokers, one may be killed and come back', { timeout: 300_000 }, 
   // It has to end by itself, whatever the client that was given up still holds.
   await allSent(producer, 800);
   await allSaved(consumer, output, 800);
+});
+
+test('the leader is read from when the nearest follower stops', { timeout: 300_000 }, async () => {
+  const kafka = await startKafka({
+    brokers: 3,
+    racks: ['rack-1', 'rack-2', 'rack-3'],
+    config: {
+      'replica.selector.class': 'org.apache.kafka.common.replica.RackAwareReplicaSelector',
+      // A follower that has stopped keeps its leader from handing out new records until it counts as out of sync.
+      'replica.lag.time.max.ms': '3000',
+    },
+  });
+  onTestFinished(() => kafka.stop());
+  const shared = ['-bs', kafka.bootstrapServers, '-t', 'racks', '--json'];
+  const send = ['-n', '5', '-a', 'all', '--partitions', '1', '--width', '16', '--height', '16'];
+  await succeed('producer', [...shared, ...send]);
+  const leader = await leaderOf(kafka.bootstrapServers, 'racks');
+  const nearest = [1, 2, 3].find((id) => id !== leader)!;
+  const output = temporaryFolder();
+  const rack = ['-rt', '5000', '-X', `client.rack=rack-${nearest}`];
+  const consumer = start('consumer', [...shared, '-o', output, ...rack]);
+  await vi.waitUntil(() => filesIn(output).length === 5, patience);
+
+  await kafka.brokers[nearest - 1]!.pause();
+  onTestFinished(() => kafka.brokers[nearest - 1]!.resume());
+  await succeed('producer', [...shared, ...send.with(3, '1')]);
+  await vi.waitUntil(() => filesIn(output).length === 10, patience);
+  consumer.process.kill('SIGTERM');
+  expect(await consumer.ended).toMatchObject({ exitCode: 0 });
 });
 
 test('both sides outlive a broker that stops answering for a while', { timeout: 300_000 }, async () => {
@@ -104,4 +134,9 @@ async function allSaved(consumer: Running, output: string, images: number): Prom
 /** How many files have their final names. */
 function finished(folder: string): number {
   return filesIn(folder).filter((file) => !file.startsWith('.tmp')).length;
+}
+
+async function leaderOf(servers: string, topic: string): Promise<number> {
+  const { topics } = await withAdmin((admin) => admin.fetchTopicMetadata({ topics: [topic] }), servers);
+  return topics[0]!.partitions[0]!.leader;
 }

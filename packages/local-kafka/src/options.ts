@@ -15,6 +15,8 @@ export interface KafkaOptions {
    * one on which it listens.
    */
   readonly advertisedPorts?: readonly number[];
+  /** Where each broker is, its `broker.rack`. Default: nowhere. */
+  readonly racks?: readonly string[];
   /** How clients connect. Default: `PLAINTEXT`. */
   readonly securityProtocol?: SecurityProtocol;
   /** Required for `SSL` and `SASL_SSL`: what `createCertificates` made. */
@@ -49,7 +51,7 @@ export function checkOptions(options: KafkaOptions): void {
       `version ${version} has one broker for PLAINTEXT clients, not ${brokers} for ${securityProtocol}`,
     );
   }
-  for (const name of ['ports', 'advertisedPorts'] as const) {
+  for (const name of ['ports', 'advertisedPorts', 'racks'] as const) {
     const count = options[name]?.length ?? brokers;
     if (count !== brokers) {
       throw invalid(`${name} names ${count} port(s) for ${brokers} broker(s); name one for each broker`);

@@ -21,6 +21,7 @@ export function serverProperties(
     ...(options.certificates === undefined ? {} : tlsProperties(options)),
     ...(options.users === undefined ? {} : saslProperties(options.users)),
     ...smallClusterProperties(nodes.length),
+    ...(options.racks === undefined ? {} : { 'broker.rack': options.racks[id - 1]! }),
     ...options.config,
     ...superUsers(options.config),
   };

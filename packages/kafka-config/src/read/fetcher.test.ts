@@ -41,7 +41,13 @@ class Script implements TopicClient {
   }
 
   async bounds(partitions: readonly number[]) {
-    return new Map(partitions.map((partition) => [partition, this.boundsOf(partition)]));
+    const led = partitions.filter((partition) => this.isLed(partition));
+    return new Map(led.map((partition) => [partition, this.boundsOf(partition)]));
+  }
+
+  // Of a partition without a leader, nobody tells them.
+  private isLed(partition: number): boolean {
+    return this.logs[partition]!.leader.node !== -1;
   }
 
   private boundsOf(partition: number): Bounds {
@@ -250,6 +256,20 @@ describe('a position that is not in the partition', () => {
     await expect.poll(() => taken.filter((one) => /[xy]/.test(one)), patient).toEqual(['0 x', '0 y']);
     expect(jumps).toEqual([expect.stringMatching(/^0 recreated \d -> 0$/) as string]);
   });
+});
+
+test('a topic that was made again is read from its beginning also where its partitions get their leaders later', async () => {
+  const client = new Script(log('a', 'b'));
+  const { taken, jumps } = await reading(client);
+  await expect.poll(() => taken).toHaveLength(2);
+  client.id = 'id-2';
+  Object.assign(client.logs[0]!, { records: ['x', 'y', 'z'], leader: { node: -1, epoch: -1 } });
+  const described = (): number => client.asked.filter((one) => one === 'describe').length;
+  const before = described();
+  await expect.poll(described, patient).toBeGreaterThan(before);
+  Object.assign(client.logs[0]!, { leader: { node: 1, epoch: 0 } });
+  await expect.poll(() => taken.slice(-3), patient).toEqual(['0 x', '0 y', '0 z']);
+  expect(jumps).toEqual(['0 recreated 2 -> 0']);
 });
 
 describe('a follower that is nearer', () => {

@@ -69,6 +69,8 @@ const stallCheckMs = 1000;
 const nobody = -1;
 
 interface PartitionState extends ReadPosition {
+  /** Of the topic that the position belongs to. */
+  topicId: string | undefined;
   /** The leader's epoch under which the position was last found in the log; -1 for none. */
   checkedEpoch: number;
   /** A broker that is nearer than the leader, and until when to ask it, as of `performance.now()`; undefined for none. */
@@ -99,6 +101,7 @@ export async function fetchRecords(options: FetchOptions): Promise<void> {
   for (const [partition, position] of options.positions) {
     states.set(partition, {
       ...position,
+      topicId: options.topic.id,
       checkedEpoch: -1,
       follower: undefined,
       leaderOnlyUntil: 0,
@@ -242,7 +245,12 @@ export async function fetchRecords(options: FetchOptions): Promise<void> {
 
   /** Goes on where the partition begins now, unless the position is within its bounds after all. */
   async function findBounds(partition: number, from: bigint): Promise<void> {
-    const { low, high, highWatermark } = (await client.bounds([partition])).get(partition)!;
+    const bounds = (await client.bounds([partition])).get(partition);
+    if (bounds === undefined) {
+      // Nobody leads it for now.
+      return;
+    }
+    const { low, high, highWatermark } = bounds;
     if (from < low) {
       jump({ partition, from, to: low, cause: 'removed', high });
     } else if (from > highWatermark) {
@@ -262,11 +270,13 @@ export async function fetchRecords(options: FetchOptions): Promise<void> {
     if (topic.id !== before.id || topic.leaders.size !== before.leaders.size) {
       changed(topic);
     }
-    if (topic.id !== before.id) {
-      const bounds = await client.bounds([...states.keys()]);
-      for (const [partition, { low, high }] of bounds) {
-        const { offset: from } = states.get(partition)!;
-        jump({ partition, from, to: low, cause: 'recreated', high });
+    // Of a topic that was created anew, also later, once they have a leader.
+    const strangers = [...states].filter(([, { topicId }]) => topicId !== topic.id);
+    if (strangers.length > 0) {
+      for (const [partition, { low, high }] of await client.bounds(strangers.map(([one]) => one))) {
+        const state = states.get(partition)!;
+        state.topicId = topic.id;
+        jump({ partition, from: state.offset, to: low, cause: 'recreated', high });
       }
     }
   }
@@ -275,7 +285,7 @@ export async function fetchRecords(options: FetchOptions): Promise<void> {
   async function checkEpochs(): Promise<void> {
     for (const [partition, state] of states) {
       const { epoch: leaderEpoch = -1, node = -1 } = topic.leaders.get(partition) ?? {};
-      if (node === -1 || leaderEpoch === state.checkedEpoch) {
+      if (node === nobody || leaderEpoch === state.checkedEpoch || state.topicId !== topic.id) {
         continue;
       }
       const { offset: from, epoch } = state;
@@ -297,7 +307,7 @@ export async function fetchRecords(options: FetchOptions): Promise<void> {
       note(partition, leader === undefined ? 'the topic has it no more' : 'it has no leader');
       return undefined;
     }
-    if (leader.epoch !== state.checkedEpoch) {
+    if (leader.epoch !== state.checkedEpoch || state.topicId !== topic.id) {
       return undefined;
     }
     const { node, until = 0 } = state.follower ?? {};

@@ -123,8 +123,8 @@ export async function createTopicReader(
     for (const fetched of await retried(() => fetchOnce(from, maxBytes))) {
       const { partition, error } = fetched;
       if (error !== undefined) {
-        const bounds = (await retried(() => client.bounds([partition]))).get(partition)!;
-        next.set(partition, bounds.low);
+        const bounds = (await retried(() => client.bounds([partition]))).get(partition);
+        next.set(partition, bounds?.low ?? fetched.offset);
         continue;
       }
       next.set(partition, fetched.next);
@@ -160,7 +160,7 @@ export async function createTopicReader(
           yield record;
         }
         const reached = next.get(partition)!;
-        if (reached <= position && (await offsets()).get(partition)!.high <= position) {
+        if (reached <= position && ((await offsets()).get(partition)?.high ?? position) <= position) {
           // It ends earlier by now.
           return;
         }

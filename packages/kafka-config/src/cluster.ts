@@ -12,15 +12,13 @@ const reachTimeoutMs = 8000;
  * @throws KafkaConfigError `UNREACHABLE`, `AUTHENTICATION_FAILED`
  */
 export async function connectAdmin(admin: Admin, servers: readonly string[]): Promise<void> {
+  let isConnected = false;
   let timer;
   const timeout = new Promise<never>((_resolve, reject) => {
-    timer = setTimeout(
-      () => reject(new Error(`no answer within ${reachTimeoutMs / 1000} s`)),
-      reachTimeoutMs,
-    );
+    timer = setTimeout(() => reject(noAnswer(servers, isConnected)), reachTimeoutMs);
   });
   try {
-    await Promise.race([connect(admin), timeout]);
+    await Promise.race([connect(admin, () => (isConnected = true)), timeout]);
   } catch (error) {
     throw translate(error, servers);
   } finally {
@@ -28,10 +26,25 @@ export async function connectAdmin(admin: Admin, servers: readonly string[]): Pr
   }
 }
 
-async function connect(admin: Admin): Promise<void> {
+async function connect(admin: Admin, connected: () => void): Promise<void> {
   await admin.connect();
-  // A broker answers the greeting of anyone; only its next answer shows that it would serve this client.
+  connected();
+  // A broker answers the greeting of anyone; only its next answer shows that it would serve this client. It may also call
+  // itself by an address that does not lead to it.
   await admin.describeCluster();
+}
+
+/** @param isConnected whether one of the servers has answered already */
+function noAnswer(servers: readonly string[], isConnected: boolean): KafkaConfigError {
+  const [cluster, limit] = [servers.join(', '), `within ${reachTimeoutMs / 1000} s`];
+  return new KafkaConfigError(
+    'UNREACHABLE',
+    isConnected
+      ? `${cluster} takes connections, but no broker of that cluster answers ${limit}; check that the brokers run, and that ` +
+          'advertised.listeners on each of them names a host and port at which this machine reaches it'
+      : `cannot reach Kafka at ${cluster}: no answer ${limit}; check --bootstrap-servers, the firewall, and that ` +
+          'security.protocol fits the port',
+  );
 }
 
 /** How long the brokers may take to hear of a new topic, and to choose its leaders and who serves a group. */

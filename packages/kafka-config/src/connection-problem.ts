@@ -5,31 +5,55 @@ interface ConnectionProblem {
   readonly advice: string;
 }
 
-const checkAddress = 'check --bootstrap-servers and that the broker runs';
-const checkProtocol = 'check security.protocol and the port';
+/** What to check, by who gave the address: the user, or a broker in its answer. */
+interface Advice {
+  readonly given: string;
+  readonly advertised: string;
+}
+
+const address: Advice = {
+  given: 'check --bootstrap-servers and that the broker runs',
+  advertised:
+    'check that it runs, and that advertised.listeners on that broker names a host and port at which this machine reaches it',
+};
+const protocol: Advice = {
+  given: 'check security.protocol and the port',
+  advertised:
+    'check that advertised.listeners on that broker names the port of a listener with the security.protocol of this client',
+};
 
 /** What an error's code and message look like, what to say instead, if anything, and the advice. */
-const known: readonly { looks: RegExp; says?: string; advice: string }[] = [
+const known: readonly { looks: RegExp; says?: string; advice: Advice | string }[] = [
   {
     looks: /ENOTFOUND|EAI_AGAIN/,
     says: 'the host name does not resolve',
-    advice: 'check --bootstrap-servers and the DNS',
+    advice: { ...address, given: 'check --bootstrap-servers and the DNS' },
   },
-  { looks: /ECONNREFUSED/, says: 'nothing listens there', advice: checkAddress },
+  { looks: /ECONNREFUSED/, says: 'nothing listens there', advice: address },
+  { looks: /EHOSTUNREACH|ENETUNREACH/, says: 'no route leads there', advice: address },
   {
     looks: /no answer|timeout|ETIMEDOUT/i,
-    advice: 'check --bootstrap-servers, the firewall, and that security.protocol fits the port',
+    advice: {
+      ...address,
+      given: 'check --bootstrap-servers, the firewall, and that security.protocol fits the port',
+    },
   },
+  {
+    looks: /timed out/,
+    says: 'it takes the connection, and does not answer',
+    advice: { ...address, given: `${address.given}, and that security.protocol fits the port` },
+  },
+  { looks: /A response cannot have/, says: 'what answers there is not Kafka', advice: address },
   {
     // Before the next, whose ECONNRESET it also carries.
     looks: /before secure TLS connection|WRONG_VERSION_NUMBER|EPROTO/,
     says: 'the server does not speak TLS there',
-    advice: checkProtocol,
+    advice: protocol,
   },
   {
     looks: /closed connection|connection closed|ECONNRESET|EPIPE/i,
     says: 'the server closed the connection, as it does when it expects TLS or SASL',
-    advice: checkProtocol,
+    advice: protocol,
   },
   {
     looks: /CERT_HAS_EXPIRED/,
@@ -47,14 +71,22 @@ const known: readonly { looks: RegExp; says?: string; advice: string }[] = [
   },
   {
     looks: /ALTNAME_INVALID/,
-    advice:
-      "use a host in --bootstrap-servers that the broker's certificate names, or have the broker's certificate " +
-      'name this one and those of advertised.listeners',
+    advice: {
+      given:
+        "use a host in --bootstrap-servers that the broker's certificate names, or have the broker's certificate " +
+        'name this one and those of advertised.listeners',
+      advertised:
+        'have advertised.listeners on that broker name a host that its certificate names, or the certificate name this one',
+    },
   },
 ];
 
-/** Explains an error of a connection. */
-export function connectionProblem(error: Error): ConnectionProblem {
+/**
+ * Explains an error of a connection.
+ *
+ * @param isAdvertised whether a broker gave the address, not the user
+ */
+export function connectionProblem(error: Error, isAdvertised: boolean): ConnectionProblem {
   const { code = '', message } = error as NodeJS.ErrnoException;
   if (/BAD_CERTIFICATE|CERTIFICATE_REQUIRED/.test(code)) {
     const problem = `the broker asks for a certificate of this client and got none (${reason(message)})`;
@@ -67,10 +99,11 @@ export function connectionProblem(error: Error): ConnectionProblem {
     return { code: 'AUTHENTICATION_FAILED', problem, advice };
   }
   const match = known.find(({ looks }) => looks.test(`${code} ${message}`));
+  const { advice = address, says = reason(message) } = match ?? {};
   return {
     code: 'UNREACHABLE',
-    problem: match?.says ?? reason(message),
-    advice: match?.advice ?? checkAddress,
+    problem: says,
+    advice: typeof advice === 'string' ? advice : advice[isAdvertised ? 'advertised' : 'given'],
   };
 }
 

@@ -105,15 +105,15 @@ async function isAllowed(ask: () => Promise<unknown>): Promise<Permission> {
     await ask();
     return true;
   } catch (error) {
-    const { type = '', name = '' } = rootCause(error) as { type?: string; name?: string };
-    // kafkajs hides the answer to the question for a group's coordinator, which is nearly always that this user may not.
-    if (type.endsWith('AUTHORIZATION_FAILED') || name === 'KafkaJSGroupCoordinatorNotFound') {
+    const { type = '' } = rootCause(error) as { type?: string };
+    if (type.endsWith('AUTHORIZATION_FAILED')) {
       return false;
     }
     if (nothingToDo.has(type)) {
       return true;
     }
-    if (type !== '') {
+    // Without a coordinator there is nothing to be permitted.
+    if (type !== '' && type !== 'GROUP_COORDINATOR_NOT_AVAILABLE') {
       return undefined;
     }
     throw error;

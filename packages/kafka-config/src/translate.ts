@@ -8,7 +8,7 @@ import type { KafkaConfigErrorCode } from './errors.ts';
  * An error of the client in the user's terms, on one line. What is not an error of Kafka passes unchanged, and a bug comes out
  * of what the client wrapped around it, with its own stack.
  *
- * @param servers the addresses that were tried, for messages about the connection
+ * @param servers the user's `bootstrap.servers`: an address that is not among them, a broker gave
  * @param attempt what failed, for messages about a request
  */
 export function translate(
@@ -50,18 +50,28 @@ export function translate(
     return failure('NOT_AUTHORIZED', `${attempt}: ${message}; ${aclAdvice(type)}`);
   }
   if (type !== undefined) {
-    return failure('REFUSED', `${attempt}: ${message}`);
+    const answer = message.includes(type) ? message : `${message} (${type})`;
+    const advice = adviceOn[type];
+    return failure('REFUSED', `${attempt}: ${answer}${advice === undefined ? '' : `; ${advice}`}`);
   }
-  if (name === 'KafkaJSGroupCoordinatorNotFound') {
-    // The client hides the broker's answer, which is nearly always that this user may not.
-    const problem = 'the broker names no coordinator for the group';
-    return failure('NOT_AUTHORIZED', `${attempt}: ${problem}; ${aclAdvice('GROUP')}`);
-  }
-  if (servers.length > 0) {
-    const { code, problem, advice } = connectionProblem(cause);
-    return failure(code, `cannot reach Kafka at ${servers.join(', ')}: ${problem}; ${advice}`);
-  }
-  return error;
+  return name?.startsWith('KafkaJS') === true ? unreachable(cause, servers, failure) : error;
+}
+
+function unreachable(
+  cause: Error & { readonly broker?: string },
+  servers: readonly string[],
+  failure: (code: KafkaConfigErrorCode, message: string) => KafkaConfigError,
+): KafkaConfigError {
+  const { broker = servers.join(', ') } = cause;
+  const isAdvertised = cause.broker !== undefined && !isAmong(servers, broker);
+  const { code, problem, advice } = connectionProblem(cause, isAdvertised);
+  const who = isAdvertised && servers.length > 0 ? `, as a broker of ${servers.join(', ')} calls itself` : '';
+  return failure(code, `cannot reach Kafka at ${broker}${who}: ${problem}; ${advice}`);
+}
+
+/** The client writes an IPv6 address without its brackets. */
+function isAmong(servers: readonly string[], broker: string): boolean {
+  return servers.some((server) => server.replace(/^\[(.+)\]:/, '$1:') === broker);
 }
 
 const programmingErrors = [TypeError, RangeError, ReferenceError, SyntaxError, AssertionError];
@@ -74,6 +84,20 @@ export function isProgrammingError(error: unknown): boolean {
   const cause = rootCause(error);
   return programmingErrors.some((kind) => cause instanceof kind);
 }
+
+/** What to do about an answer, where it does not say so itself. */
+const adviceOn: Readonly<Record<string, string>> = {
+  GROUP_COORDINATOR_NOT_AVAILABLE:
+    'the brokers keep what groups commit in the topic __consumer_offsets, which they cannot create or which has no leader: check ' +
+    'that all brokers run, and that offsets.topic.replication.factor on them, which is 3 unless it is set, is not more than there are brokers',
+  INVALID_SESSION_TIMEOUT:
+    'set session.timeout.ms within those of the broker, which are 6000 and 1800000 unless they are set',
+  INCONSISTENT_GROUP_PROTOCOL:
+    'the group has members that are another kind of program or share out partitions in another way; choose another --group-id',
+  GROUP_MAX_SIZE_REACHED:
+    'end some of its members, raise group.max.size on the brokers, or choose another --group-id',
+  NOT_ENOUGH_REPLICAS: 'check that all brokers run, and min.insync.replicas of the topic',
+};
 
 /** Only the broker's side can mend this; SECURITY.md has the commands. */
 function aclAdvice(type: string): string {

@@ -17,6 +17,8 @@ import { findFreePorts, requireFreePorts } from './ports.ts';
 export interface KafkaCluster {
   /** `127.0.0.1:port`, or three of them separated by commas. */
   readonly bootstrapServers: string;
+  /** Where the other listeners of the first broker are, `127.0.0.1:port` by the names that the options gave them. */
+  readonly listeners: Readonly<Record<string, string>>;
   /** All brokers in the order of their ids, also those that do not run at the moment. */
   readonly brokers: readonly KafkaBroker[];
   /** Ends all brokers and removes their data. Does nothing the second time. */
@@ -51,19 +53,25 @@ export async function startCluster(installation: Installation, options: KafkaOpt
   }
   return {
     bootstrapServers: brokers.map(({ port }) => `127.0.0.1:${port}`).join(','),
+    listeners: Object.fromEntries(
+      Object.entries(ports[0]!.others).map(([name, port]) => [name, `127.0.0.1:${port}`]),
+    ),
     brokers,
     stop,
     [Symbol.asyncDispose]: stop,
   };
 }
 
-async function choosePorts({ brokers = 1, ports }: KafkaOptions) {
+async function choosePorts({ brokers = 1, ports, listeners = {} }: KafkaOptions) {
   await requireFreePorts(ports ?? []);
-  const free = await findFreePorts(3 * brokers);
+  const names = Object.keys(listeners);
+  const free = await findFreePorts(3 * brokers + names.length);
+  const others = Object.fromEntries(names.map((name, index) => [name, free[3 * brokers + index]!]));
   return Array.from({ length: brokers }, (_, index) => ({
     client: ports?.[index] ?? free[3 * index]!,
     internal: free[3 * index + 1]!,
     controller: free[3 * index + 2]!,
+    others: index === 0 ? others : {},
   }));
 }
 

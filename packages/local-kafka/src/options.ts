@@ -17,6 +17,11 @@ export interface KafkaOptions {
   readonly advertisedPorts?: readonly number[];
   /** Where each broker is, its `broker.rack`. Default: nowhere. */
   readonly racks?: readonly string[];
+  /**
+   * More listeners of the first broker, for plaintext clients: the `host:port` by which it calls itself to whoever connects
+   * there, right or wrong, by a name in capitals. The cluster's `listeners` says where they are.
+   */
+  readonly listeners?: Readonly<Record<string, string>>;
   /** How clients connect. Default: `PLAINTEXT`. */
   readonly securityProtocol?: SecurityProtocol;
   /** Required for `SSL` and `SASL_SSL`: what `createCertificates` made. */

@@ -6,6 +6,8 @@ export interface NodePorts {
   readonly client: number;
   readonly internal: number;
   readonly controller: number;
+  /** Of the other listeners, by name. */
+  readonly others: Readonly<Record<string, number>>;
 }
 
 /** The settings of the node with that id among all nodes of the cluster, whose ids are 1, 2, 3. */
@@ -38,18 +40,30 @@ function quorumProperties(
   id: number,
   nodes: readonly NodePorts[],
   dataDirectory: string,
-  { securityProtocol = 'PLAINTEXT', advertisedPorts }: KafkaOptions,
+  { securityProtocol = 'PLAINTEXT', advertisedPorts, listeners = {} }: KafkaOptions,
 ): Record<string, string> {
-  const { client, internal, controller } = nodes[id - 1]!;
+  const { client, internal, controller, others } = nodes[id - 1]!;
   const advertised = advertisedPorts?.[id - 1] ?? client;
   const voters = nodes.map((node, index) => `${index + 1}@127.0.0.1:${node.controller}`);
   return {
     'process.roles': 'broker,controller',
     'node.id': `${id}`,
     'controller.quorum.voters': voters.join(','),
-    listeners: `CLIENT://127.0.0.1:${client},INTERNAL://127.0.0.1:${internal},CONTROLLER://127.0.0.1:${controller}`,
-    'advertised.listeners': `CLIENT://127.0.0.1:${advertised},INTERNAL://127.0.0.1:${internal}`,
-    'listener.security.protocol.map': `CLIENT:${securityProtocol},INTERNAL:PLAINTEXT,CONTROLLER:PLAINTEXT`,
+    listeners: [
+      `CLIENT://127.0.0.1:${client}`,
+      `INTERNAL://127.0.0.1:${internal}`,
+      `CONTROLLER://127.0.0.1:${controller}`,
+      ...Object.entries(others).map(([name, port]) => `${name}://127.0.0.1:${port}`),
+    ].join(','),
+    'advertised.listeners': [
+      `CLIENT://127.0.0.1:${advertised}`,
+      `INTERNAL://127.0.0.1:${internal}`,
+      ...Object.keys(others).map((name) => `${name}://${listeners[name]}`),
+    ].join(','),
+    'listener.security.protocol.map': [
+      `CLIENT:${securityProtocol}`,
+      ...['INTERNAL', 'CONTROLLER', ...Object.keys(listeners)].map((name) => `${name}:PLAINTEXT`),
+    ].join(','),
     'inter.broker.listener.name': 'INTERNAL',
     'controller.listener.names': 'CONTROLLER',
     'log.dirs': dataDirectory,

@@ -70,7 +70,7 @@ async function startBroker(service: Service, report: (message: string) => void):
   const [internal, controller] = await findFreePorts(2);
   const node: KafkaNode = {
     id: 1,
-    ports: { client: service.port, internal: internal!, controller: controller! },
+    ports: { client: service.port, internal: internal!, controller: controller!, others: {} },
     directory: brokerDirectory(service),
   };
   await prepareNode(startJvm, node, [node], await clusterIdOf(node), {});

@@ -63,7 +63,7 @@ describe('the broker', () => {
     const elsewhere = new Set(['listeners', 'advertised.listeners', 'controller.quorum.voters', 'log.dirs']);
     const others = (properties: Record<string, string>) =>
       Object.fromEntries(Object.entries(properties).filter(([name]) => !elsewhere.has(name)));
-    const ports = { client: 29092, internal: 9092, controller: 9093 };
+    const ports = { client: 29092, internal: 9092, controller: 9093, others: {} };
     expect(others(settings)).toEqual(others(serverProperties(1, [ports], '/data', {})));
   });
 

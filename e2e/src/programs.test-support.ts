@@ -6,7 +6,7 @@ import type { Readable } from 'node:stream';
 import { text } from 'node:stream/consumers';
 import { fileURLToPath } from 'node:url';
 import type { Summary } from '@image-stream/program';
-import { inject, onTestFailed } from 'vitest';
+import { expect, inject, onTestFailed, onTestFinished } from 'vitest';
 
 export const bootstrapServers = inject('bootstrapServers');
 
@@ -43,7 +43,10 @@ export function start(
   return run(command!, rest, environment);
 }
 
-/** Starts any command, in the folder where a user would stand. A test that fails shows what it logged. */
+/**
+ * Starts any command, in the folder where a user would stand. A test that fails shows what it logged, and one fails in which Node
+ * warns of something.
+ */
 export function run(
   command: string,
   args: readonly string[],
@@ -67,10 +70,16 @@ export function run(
   child.stderr.on('data', (chunk: Buffer) => (logged += String(chunk)));
   const log = (): string => logged;
   onTestFailed(() => console.error(`What ${[command, ...args].join(' ')} logged:\n${log()}`));
+  onTestFinished(() => expect(warningsIn(log())).toEqual([]));
   const ended = Promise.all([once(child, 'close'), text(child.stdout), text(child.stderr)]).then(
     ([[exitCode], stdout, stderr]) => ({ exitCode: exitCode as number | null, stdout, stderr }),
   );
   return { process: child, log, ended };
+}
+
+/** What Node itself has written among a program's lines. */
+function warningsIn(logged: string): string[] {
+  return logged.split('\n').filter((line) => /^\(node:\d+\) /.test(line));
 }
 
 /** The most memory that a program has had so far, in bytes, as Linux counts it. */

@@ -1,3 +1,4 @@
+import { once } from 'node:events';
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import { abortOnSignals } from './signals.ts';
 
@@ -54,4 +55,11 @@ test('a second one after half a second leaves at once', () => {
   vi.advanceTimersByTime(501);
   send('SIGINT');
   expect(exit).toHaveBeenCalledExactlyOnceWith(130);
+});
+
+test('as many may listen as wait at once, without a warning of Node', async () => {
+  const signal = abortOnSignals(() => {});
+  const waiting = Array.from({ length: 100 }, () => once(signal, 'abort'));
+  send('SIGTERM');
+  expect(await Promise.all(waiting)).toHaveLength(100);
 });

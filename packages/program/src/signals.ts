@@ -1,3 +1,5 @@
+import { setMaxListeners } from 'node:events';
+
 /** A terminal and `timeout` deliver one Ctrl-C as two signals, milliseconds apart. */
 const sameSignalMs = 500;
 
@@ -12,6 +14,8 @@ const interruptedExitCode = 130;
  */
 export function abortOnSignals(onFirst: (name: NodeJS.Signals) => void): AbortSignal {
   const controller = new AbortController();
+  // All that waits, such as each image while the disk is full, listens to it.
+  setMaxListeners(0, controller.signal);
   let first: number | undefined;
   const listen = (name: NodeJS.Signals): void => {
     if (first === undefined) {

@@ -8,10 +8,11 @@ import {
   createTopicReader,
   ensureTopic,
   isProgrammingError,
+  reasonOf,
   translate,
 } from '@image-stream/kafka-config';
 import type { RecordToSend, Sender, SenderOptions } from '@image-stream/kafka-config';
-import { UsageError } from '@image-stream/program';
+import { createOutageLog, UsageError } from '@image-stream/program';
 import type { Logger } from '@image-stream/program';
 import type { Admin, Kafka } from 'kafkajs';
 import { newDeadLetterTopic } from './dead-letter-topic.ts';
@@ -42,7 +43,7 @@ export interface DeadLettersOptions {
   readonly admin: Admin;
   readonly connect: SenderOptions['connect'];
   readonly partitioner: SenderOptions['partitioner'];
-  readonly logger: Pick<Logger, 'warn'>;
+  readonly logger: Pick<Logger, 'info' | 'warn'>;
 }
 
 /** @throws UsageError for options that contradict one another */
@@ -76,7 +77,14 @@ export function createDeadLetters(options: DeadLettersOptions): DeadLetters {
     // What was inflated from a compressed batch may only fit when it is compressed again.
     const compressAbove = sourceLimit;
     return {
-      sender: await createSender({ connect, partitioner, request, deliveryTimeoutMs, compressAbove, logger }),
+      sender: await createSender({
+        connect,
+        partitioner,
+        request,
+        deliveryTimeoutMs,
+        compressAbove,
+        outage: createOutageLog(logger, `records of ${topic} are acknowledged again`),
+      }),
       known: createKnownLetters(isNew ? undefined : () => createTopicReader(kafka, topic)),
     };
   }
@@ -103,7 +111,7 @@ export function createDeadLetters(options: DeadLettersOptions): DeadLetters {
     if (isProgrammingError(failure)) {
       return translate(failure, []);
     }
-    const reason = (failure as Error).message;
+    const reason = reasonOf(failure);
     return new DeadLetterError(`dead-letter topic ${topic} cannot be written: ${reason}`, { cause: failure });
   }
 

@@ -16,7 +16,7 @@ import {
   translate,
 } from '@image-stream/kafka-config';
 import type { Lag, TopicRecord } from '@image-stream/kafka-config';
-import { counted, formatBytes, formatSeconds, listen, timing } from '@image-stream/program';
+import { counted, createOutageLog, formatBytes, formatSeconds, listen, timing } from '@image-stream/program';
 import type { Outcome, RunContext } from '@image-stream/program';
 import kafkajs from 'kafkajs';
 import type { Admin } from 'kafkajs';
@@ -74,6 +74,7 @@ export async function run(context: RunContext<typeof options>): Promise<Outcome>
   const topics = new Map<TopicName, Shown>();
   const count = { images: 0, passedOver: 0, payloadBytes: 0, wireBytes: 0 };
   let problem: string | undefined;
+  const outage = createOutageLog(logger, `records of ${topic} come again`);
 
   const listener: FeedListener = {
     item(item, content) {
@@ -96,10 +97,12 @@ export async function run(context: RunContext<typeof options>): Promise<Outcome>
       count.passedOver += records;
     },
     problem(reason) {
-      if (reason !== undefined && reason !== problem) {
-        logger.warn(`nothing new can be read, and is tried again: ${reason}`);
-      }
       problem = reason;
+      if (reason === undefined) {
+        outage.over();
+      } else {
+        outage.failed(`nothing new can be read, and is tried again: ${reason}`);
+      }
     },
   };
 
@@ -161,7 +164,7 @@ export async function run(context: RunContext<typeof options>): Promise<Outcome>
     const summary = { ...count, ...timing(count.images, performance.now() - started) };
     return { summary, text: textOf(summary), isDone: true };
   } catch (error) {
-    throw translate(error, [], `topic '${topic}' cannot be read`);
+    throw translate(error, properties['bootstrap.servers']!, `topic '${topic}' cannot be read`);
   }
 }
 

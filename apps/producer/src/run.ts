@@ -7,8 +7,9 @@ import {
   openKafka,
   producerConfig,
   topicLimit,
+  translate,
 } from '@image-stream/kafka-config';
-import { createBudget, UsageError } from '@image-stream/program';
+import { createBudget, createOutageLog, UsageError } from '@image-stream/program';
 import type { Logger, Outcome, RunContext, Summary } from '@image-stream/program';
 import kafkajs from 'kafkajs';
 import type { Admin, Kafka } from 'kafkajs';
@@ -69,10 +70,15 @@ export async function run({
   }
 
   const { kafka, admin } = await openKafka(kafkajs, properties, logger);
-  const destination = await prepareTopic(admin, properties['max.request.size']!, values, logger);
+  const inUsersTerms = (error: unknown): never => {
+    throw translate(error, properties['bootstrap.servers']!, `topic '${values.topic}' cannot be used`);
+  };
+  const destination = await prepareTopic(admin, properties['max.request.size']!, values, logger).catch(
+    inUsersTerms,
+  );
   const limit = await learnLimit(values.topic, properties['max.request.size']!, () =>
     askLimit(kafka, values.topic),
-  );
+  ).catch(inUsersTerms);
   const sender = await createSender({
     connect: (createPartitioner) =>
       kafka.producer({ ...producerConfig(properties).producer, createPartitioner }),
@@ -80,8 +86,8 @@ export async function run({
     batchBytes: Math.min(limit.bytes, maxBatchBytes),
     request: { topic: values.topic, ...producerConfig(properties).send },
     deliveryTimeoutMs: properties['delivery.timeout.ms']!,
-    logger,
-  });
+    outage: createOutageLog(logger, 'records are acknowledged again'),
+  }).catch(inUsersTerms);
   const undelivered = new Set<string>();
   process.once('exit', () => nameUndelivered(undelivered, logger));
   const isAsItIs = encoding === 'original' && values.format !== 'python-json' && values.resize === undefined;

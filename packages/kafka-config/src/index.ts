@@ -56,6 +56,6 @@ export type { Lag, PlaceInPartition } from './offsets.ts';
 export { createSender, RecordTooLargeError } from './sender.ts';
 export type { RecordToSend, Sender, SenderOptions } from './sender.ts';
 
-export { isProgrammingError, translate } from './translate.ts';
+export { isProgrammingError, reasonOf, translate } from './translate.ts';
 export { KafkaConfigError } from './errors.ts';
 export type { KafkaConfigErrorCode } from './errors.ts';

@@ -36,7 +36,7 @@ test('records of all sizes arrive as they were sent', async () => {
     deliveryTimeoutMs: 60_000,
     compressAbove: 1_000_000,
     batchBytes: 100_000,
-    logger: { warn: () => {} },
+    outage: { failed() {}, over() {} },
   });
   onTestFinished(() => sender.close());
   const sizes = [0, 1, 500, 60_000, 100_000, 2_000_000];

@@ -33,11 +33,12 @@ async function createTopic(maxMessageBytes: number): Promise<string> {
   return topic;
 }
 
-/** A sender, how many requests it sent, and when it said that it has to send again. */
+/** A sender, how many requests it sent, when it said that it has to send again, and that this is over. */
 async function openSender(
   topic: string,
-): Promise<{ sender: Sender; requests: () => number; warned: Promise<void> }> {
+): Promise<{ sender: Sender; requests: () => number; warned: Promise<void>; isOver: () => boolean }> {
   let requests = 0;
+  let isOver = true;
   let warn = (): void => {};
   const warned = new Promise<void>((resolve) => {
     warn = resolve;
@@ -54,10 +55,18 @@ async function openSender(
     request: { topic, acks: -1 },
     deliveryTimeoutMs: 60_000,
     batchBytes: 100_000,
-    logger: { warn },
+    outage: {
+      failed() {
+        isOver = false;
+        warn();
+      },
+      over() {
+        isOver = true;
+      },
+    },
   });
   onTestFinished(() => sender.close());
-  return { sender, requests: () => requests, warned };
+  return { sender, requests: () => requests, warned, isOver: () => isOver };
 }
 
 /** How many records each partition holds. */
@@ -143,13 +152,15 @@ test('a bug ends the sending of its record at once, with its stack, and of no ot
 
 test('while a broker stands still, what waits behind it is sent again and arrives', async () => {
   const topic = await createTopic(1_000_000);
-  const { sender, warned } = await openSender(topic);
+  const { sender, warned, isOver } = await openSender(topic);
   await sender.send(record(0));
   await cluster.brokers[0]!.pause();
   const sent = Promise.all(Array.from({ length: 200 }, (_, index) => sender.send(record(index + 1))));
   await warned;
+  expect(isOver()).toBe(false);
   cluster.brokers[0]!.resume();
   expect(await sent).toHaveLength(200);
+  expect(isOver()).toBe(true);
   // Some may be there twice: what was not acknowledged in time may have been written.
   expect((await records(topic)).reduce((a, b) => a + b)).toBeGreaterThanOrEqual(201);
 });
@@ -162,7 +173,7 @@ test('a sender whose broker is gone for good can be closed', async () => {
     partitioner: kafkajs.Partitioners.DefaultPartitioner,
     request: { topic: 'pictures', acks: -1 },
     deliveryTimeoutMs: 2000,
-    logger: { warn() {} },
+    outage: { failed() {}, over() {} },
   });
   await ownCluster.stop();
   await expect(sender.send(record(0))).rejects.toThrow();
@@ -185,20 +196,23 @@ test('nothing is given up before its time, whatever stands still and is replaced
   // So short that each of the client's own time limits is passed, too.
   const limits = { requestTimeout: 1000, connectionTimeout: 300, authenticationTimeout: 300 };
   const client = new kafkajs.Kafka({ brokers, logLevel: 0, ...limits });
-  const warnings: string[] = [];
+  let clients = 0;
   const sender = await createSender({
-    connect: (createPartitioner) => client.producer({ createPartitioner, retry: { retries: 0 } }),
+    connect(createPartitioner) {
+      clients += 1;
+      return client.producer({ createPartitioner, retry: { retries: 0 } });
+    },
     partitioner: kafkajs.Partitioners.DefaultPartitioner,
     request: { topic, acks: -1 },
     deliveryTimeoutMs: 120_000,
     batchBytes: 100_000,
-    logger: { warn: (message) => warnings.push(message) },
+    outage: { failed() {}, over() {} },
   });
   onTestFinished(() => sender.close());
   await Promise.all([0, 1, 2].map((partition) => sender.send(record(0), partition)));
 
   await own.brokers[0]!.pause();
-  const isOver = (): boolean => warnings.length >= 8;
+  const isOver = (): boolean => clients > 8;
   const behindIt = Array.from({ length: 20 }, (_, index) => sender.send(record(index, 100_000), 0));
   const besideIt = Array.from({ length: 20 }, async (_, index) => {
     while (!isOver()) {

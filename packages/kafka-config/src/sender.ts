@@ -10,7 +10,7 @@ import type {
 import { createBatches, isTooLarge } from './batches.ts';
 import type { Batches } from './batches.ts';
 import { isRetriable } from './retriable.ts';
-import { translate } from './translate.ts';
+import { reasonOf, translate } from './translate.ts';
 
 const backoffMs = 500;
 
@@ -37,10 +37,12 @@ export interface SenderOptions {
    * one. Default: none do.
    */
   readonly batchBytes?: number;
-  /** Told of each time that records have to be sent again. */
-  readonly logger: {
-    /** Takes one line. */
-    warn(message: string): void;
+  /** Told while records have to be sent again. */
+  readonly outage: {
+    /** A record was not acknowledged, and is sent again; said of each attempt. */
+    failed(reason: string): void;
+    /** A record was acknowledged, and none is being sent again. */
+    over(): void;
   };
 }
 
@@ -75,7 +77,7 @@ export async function createSender({
   deliveryTimeoutMs,
   compressAbove = Number.POSITIVE_INFINITY,
   batchBytes = 0,
-  logger,
+  outage,
 }: SenderOptions): Promise<Sender> {
   const partitionOf = partitioner();
   /** As the client last saw them, which it looks up for every request; undefined before the first. */
@@ -91,11 +93,12 @@ export async function createSender({
   };
   let current = connected();
   await current;
+  /** Records that were not acknowledged at first, and are sent again. */
+  const again = new Set<RecordToSend>();
 
   /** Of many sends that fail together, the first one replaces the client for all. */
-  function replace(broken: Promise<Connection>, error: unknown): void {
+  function replace(broken: Promise<Connection>): void {
     if (current === broken) {
-      logger.warn(`records are not acknowledged, trying again: ${(error as Error).message}`);
       broken.then(({ client }) => client.disconnect()).catch(() => {});
       current = connected();
       // Whoever sends next is told.
@@ -125,13 +128,20 @@ export async function createSender({
           const sent = transmit(await used, message);
           const results = await within(deadline, sent);
           assertAcknowledged(results, request.acks);
+          again.delete(record);
+          if (again.size === 0) {
+            outage.over();
+          }
           return results[0]?.partition ?? partition;
         } catch (error) {
           if (!isRetriable(error) || performance.now() + backoffMs > deadline) {
+            again.delete(record);
             throw explain(error, record, request.topic);
           }
+          again.add(record);
+          outage.failed(`records are not acknowledged, and sent again: ${reasonOf(error)}`);
           await sleep(backoffMs);
-          replace(used, error);
+          replace(used);
         }
       }
     },

@@ -9,7 +9,7 @@ import type { KafkaConfigErrorCode } from './errors.ts';
  * of what the client wrapped around it, with its own stack.
  *
  * @param servers the user's `bootstrap.servers`: an address that is not among them, a broker gave
- * @param attempt what failed, for messages about a request
+ * @param attempt what failed, for messages about a request; empty where the reader knows
  */
 export function translate(
   error: unknown,
@@ -26,6 +26,7 @@ export function translate(
   const failure = (code: KafkaConfigErrorCode, message: string): KafkaConfigError =>
     new KafkaConfigError(code, message.replaceAll(/\s+/g, ' '), { cause: error });
 
+  const refused = attempt === '' ? '' : `${attempt}: `;
   const { name, type, message } = cause as Partial<KafkaJSError> & Error & { type?: string };
   if (type === 'UNSUPPORTED_SASL_MECHANISM') {
     return failure(
@@ -47,14 +48,20 @@ export function translate(
     );
   }
   if (type?.endsWith('AUTHORIZATION_FAILED')) {
-    return failure('NOT_AUTHORIZED', `${attempt}: ${message}; ${aclAdvice(type)}`);
+    return failure('NOT_AUTHORIZED', `${refused}${message}; ${aclAdvice(type)}`);
   }
   if (type !== undefined) {
     const answer = message.includes(type) ? message : `${message} (${type})`;
     const advice = adviceOn[type];
-    return failure('REFUSED', `${attempt}: ${answer}${advice === undefined ? '' : `; ${advice}`}`);
+    return failure('REFUSED', `${refused}${answer}${advice === undefined ? '' : `; ${advice}`}`);
   }
-  return name?.startsWith('KafkaJS') === true ? unreachable(cause, servers, failure) : error;
+  return name.startsWith('KafkaJS') ? unreachable(cause, servers, failure) : error;
+}
+
+/** Why a request failed, in the words of `translate`, for a message about what is tried again. */
+export function reasonOf(error: unknown): string {
+  const translated = translate(error, [], '');
+  return translated instanceof Error ? translated.message : String(translated);
 }
 
 function unreachable(

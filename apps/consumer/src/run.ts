@@ -160,7 +160,11 @@ export async function run({
       ...timing(counts.images, lastCommit === undefined ? 0 : lastCommit - started),
     };
   } catch (error) {
-    throw translate(error, [], `group '${groupId}' cannot read topic '${topic}'`);
+    throw translate(
+      error,
+      properties['bootstrap.servers']!,
+      `group '${groupId}' cannot read topic '${topic}'`,
+    );
   } finally {
     monitor.close();
     await admin.disconnect();

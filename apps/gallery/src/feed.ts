@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { DecodedImage } from '@image-stream/codec';
 import type { RecordDescription } from '@image-stream/image-io';
-import { isProgrammingError } from '@image-stream/kafka-config';
+import { isProgrammingError, reasonOf } from '@image-stream/kafka-config';
 import type { TopicReader, TopicRecord } from '@image-stream/kafka-config';
 import { itemOf } from './items.ts';
 import type { Item, TopicName } from './messages.ts';
@@ -72,7 +72,7 @@ export async function follow(options: FeedOptions): Promise<void> {
         throw error;
       }
       if (!signal.aborted) {
-        listener.problem((error as Error).message);
+        listener.problem(reasonOf(error));
         await sleep(retryMs, undefined, { signal }).catch(() => {});
       }
     }

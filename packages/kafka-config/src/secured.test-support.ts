@@ -27,25 +27,32 @@ export function keystore({ clientKeystore, password }: Certificates): string[] {
   ];
 }
 
+/** A client, and the servers that it was given. */
+interface Client {
+  readonly kafka: Kafka;
+  readonly servers: string;
+}
+
 /** A client with a properties file of these lines. */
-export async function client(folder: string, servers: string, ...lines: string[]): Promise<Kafka> {
+export async function client(folder: string, servers: string, ...lines: string[]): Promise<Client> {
   const file = join(folder, `${randomUUID()}.properties`);
   await writeFile(file, [`bootstrap.servers=${servers}`, ...lines, ''].join('\n'));
-  return new kafkajs.Kafka(await clientConfig(await loadProperties({ file }), { debug: () => {} }));
+  const config = await clientConfig(await loadProperties({ file }), { debug: () => {} });
+  return { kafka: new kafkajs.Kafka(config), servers };
 }
 
 /** Connects, and asks for something. */
-export async function connect(kafka: Kafka): Promise<void> {
+export async function connect({ kafka, servers }: Client): Promise<void> {
   const admin = kafka.admin();
-  await connectAdmin(admin, ['kafka']);
+  await connectAdmin(admin, [servers]);
   expect(await admin.listTopics()).toEqual([]);
   await admin.disconnect();
 }
 
-/** Why it does not connect: one line. */
-export async function failure(kafka: Kafka): Promise<{ code: string; message: string }> {
-  const error: unknown = await connect(kafka).catch((thrown: unknown) => thrown);
+/** Why it does not connect: one line, in which its servers are called kafka. */
+export async function failure(unable: Client): Promise<{ code: string; message: string }> {
+  const error: unknown = await connect(unable).catch((thrown: unknown) => thrown);
   const { code, message } = error as { code: string; message: string };
   expect(message, String(error)).not.toContain('\n');
-  return { code, message };
+  return { code, message: message.replaceAll(unable.servers, 'kafka') };
 }

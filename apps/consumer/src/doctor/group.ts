@@ -1,17 +1,19 @@
-import { checkPermission, ok, problem, warning } from '@image-stream/doctor';
+import { checkPermission, ok, problem, topicExists, warning } from '@image-stream/doctor';
 import type { Check, Finding } from '@image-stream/doctor';
-import { groupPlaces, openTopicClient } from '@image-stream/kafka-config';
-import type { consumerConfig, PlaceInPartition } from '@image-stream/kafka-config';
+import { consumerConfig, groupPlaces, openTopicClient } from '@image-stream/kafka-config';
+import type { PlaceInPartition } from '@image-stream/kafka-config';
 import { counted } from '@image-stream/program';
 
 /** A group: who is in it, and how far it is behind. It is not joined. */
-export function groupCheck(
-  topic: string,
-  { group: { groupId }, read, fromBeginning }: ReturnType<typeof consumerConfig>,
-): Check {
+export function groupCheck(topic: string): Check {
   return {
     name: 'group',
-    async run({ kafka, admin, probe }) {
+    async run({ kafka, admin, probe, properties }) {
+      if (!(await topicExists(admin, topic))) {
+        return [];
+      }
+      const { group, read, fromBeginning } = consumerConfig(properties);
+      const { groupId } = group;
       const permission = checkPermission(
         `read as group ${groupId}`,
         `--operation Read --group ${groupId}`,

@@ -9,7 +9,6 @@ import {
   warning,
 } from '@image-stream/doctor';
 import type { Check } from '@image-stream/doctor';
-import { consumerConfig } from '@image-stream/kafka-config';
 import { usesColor } from '@image-stream/program';
 import type { Outcome, RunContext } from '@image-stream/program';
 import { checkDeadLetterTopic } from '../dead-letter-topic.ts';
@@ -32,6 +31,7 @@ export async function run({
   progress.start(() => `looking at this machine, the brokers and topic ${topic}`, logger);
   const checks = [
     topicCheck(topic),
+    groupCheck(topic),
     ...(values['on-error'] === 'stop' || deadLetterTopic === topic
       ? []
       : [deadLetterCheck(topic, deadLetterTopic)]),
@@ -47,9 +47,7 @@ export async function run({
 function topicCheck(topic: string): Check {
   return {
     name: 'topic',
-    async run(reached) {
-      const { admin, probe, properties } = reached;
-      const config = consumerConfig(properties);
+    async run({ admin, probe }) {
       if (!(await topicExists(admin, topic))) {
         return [
           warning(
@@ -60,15 +58,13 @@ function topicCheck(topic: string): Check {
           await mayCreate(topic, probe),
         ];
       }
-      const [findings, mayRead, group] = await Promise.all([
+      const [findings, mayRead] = await Promise.all([
         checkTopic(admin, topic, undefined),
         probe.mayRead(topic),
-        groupCheck(topic, config).run(reached),
       ]);
       return [
         ...findings,
         checkPermission(`read topic ${topic}`, `--operation Read --topic ${topic}`, mayRead),
-        ...group,
       ];
     },
   };

@@ -47,7 +47,7 @@ export async function run({
       isDone: true,
     };
   } catch (error) {
-    throw translate(error, [], `topic '${topic}' cannot be read`);
+    throw translate(error, properties['bootstrap.servers']!, `topic '${topic}' cannot be read`);
   } finally {
     await reader?.close();
     await admin.disconnect();

@@ -4,6 +4,7 @@ import {
   groupPlaces,
   isRebalance,
   KafkaConfigError,
+  reasonOf,
   untilServed,
 } from '@image-stream/kafka-config';
 import type { CommittedOffset, GroupClient, TopicClient } from '@image-stream/kafka-config';
@@ -117,7 +118,7 @@ export async function rewind(
   try {
     await untilServed(() => group.commit(outside, offsets));
   } catch (error) {
-    const problem = isRebalance(error) ? 'it has members that read' : (error as Error).message;
+    const problem = isRebalance(error) ? 'it has members that read' : reasonOf(error);
     const message = `group '${groupId}' cannot be set back to the beginning: ${problem}; stop its consumers first, or choose another --group-id`;
     throw new KafkaConfigError('REFUSED', message, { cause: error });
   }

@@ -5,6 +5,7 @@ import {
   groupPosition,
   isRebalance,
   isRetriable,
+  reasonOf,
 } from '@image-stream/kafka-config';
 import type {
   FetchedRecord,
@@ -152,7 +153,7 @@ export function createReceiver(options: ReceiverOptions): Receiver {
         if (isRebalance(error) || performance.now() - lastBeat > options.sessionTimeoutMs) {
           ending.abort();
         } else {
-          outages.group.failed(`the group's coordinator does not answer: ${(error as Error).message}`);
+          outages.group.failed(`the group's coordinator does not answer: ${reasonOf(error)}`);
         }
       }
     }
@@ -365,7 +366,7 @@ export function createReceiver(options: ReceiverOptions): Receiver {
     } catch (error) {
       logger.debug({ error }, 'offsets were not committed');
       if (!isRebalance(error)) {
-        outages.commits.failed(`offsets are not committed, and tried again: ${(error as Error).message}`);
+        outages.commits.failed(`offsets are not committed, and tried again: ${reasonOf(error)}`);
       }
       return false;
     }
@@ -396,8 +397,8 @@ export function createReceiver(options: ReceiverOptions): Receiver {
         if (!isRetriable(error)) {
           throw error;
         }
-        monitor.unassigned(`${problem}: ${(error as Error).message}`);
-        outages[kind].failed(`${problem}: ${(error as Error).message}`);
+        monitor.unassigned(`${problem}: ${reasonOf(error)}`);
+        outages[kind].failed(`${problem}: ${reasonOf(error)}`);
         await pause(retryMs, signal);
       }
     }

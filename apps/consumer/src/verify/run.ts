@@ -105,7 +105,7 @@ export async function run({
       isDone: summary.differences === 0,
     };
   } catch (error) {
-    throw translate(error, [], `topic '${topic}' cannot be read`);
+    throw translate(error, properties['bootstrap.servers']!, `topic '${topic}' cannot be read`);
   } finally {
     await rm(folder, { recursive: true, force: true });
     await admin.disconnect();

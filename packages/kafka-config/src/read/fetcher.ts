@@ -1,6 +1,7 @@
 import { setMaxListeners } from 'node:events';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { isRetriable } from '../retriable.ts';
+import { reasonOf } from '../translate.ts';
 import type { FetchedRecord } from './record-batch.ts';
 import type { Fetched, TopicClient, TopicState } from './topic-client.ts';
 
@@ -333,7 +334,7 @@ export async function fetchRecords(options: FetchOptions): Promise<void> {
       if (!isRetriable(error)) {
         fail(error);
       }
-      partitions.forEach((partition) => note(partition, (error as Error).message));
+      partitions.forEach((partition) => note(partition, reasonOf(error)));
       return undefined;
     }
   }

@@ -4,7 +4,7 @@ import kafkajs from 'kafkajs';
 import sharp from 'sharp';
 import { expect, onTestFinished, test } from 'vitest';
 import { filesIn, temporaryFolder } from './files.test-support.ts';
-import { start, succeed } from './programs.test-support.ts';
+import { succeed } from './programs.test-support.ts';
 
 test(
   'a batch that log compaction has emptied is passed over, before a record larger than a fetch',

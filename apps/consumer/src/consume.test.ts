@@ -178,7 +178,7 @@ describe('a bad record', () => {
       // Whatever is asked of it is a TypeError.
       ...{ kafka: undefined as never, admin: undefined as never },
       ...{ connect: undefined as never, partitioner: undefined as never },
-      logger: { warn() {} },
+      logger: { info() {}, warn() {} },
     });
     expect(await consume({ ...options, decode, deadLetters })).toMatchObject({ deadLettered: 0, failed: 1 });
     expect(done).toEqual(['0']);

@@ -57,7 +57,7 @@ export async function learnLimit(
     },
     async refused(limitBytes) {
       // Of many images that are refused at once, one asks.
-      while (current.bytes >= limitBytes && limitBytes > smallestBytes) {
+      if (current.bytes >= limitBytes && limitBytes > smallestBytes) {
         learning ??= learn(limitBytes).finally(() => (learning = undefined));
         await learning;
       }

@@ -25,7 +25,7 @@ export default defineConfig({
           name: folder.split('/').at(-1)!,
           root: here(folder),
           include: ['src/**/*.test.ts'],
-          setupFiles: [here('scripts/warnings.setup.mjs')],
+          setupFiles: [here('scripts/node-warnings.mjs')],
           globalSetup: folder === 'e2e' ? [here('e2e/src/global-setup.ts')] : [],
           // Real brokers start within tests, several at once on two cores.
           testTimeout: 60_000,

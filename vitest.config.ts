@@ -9,6 +9,9 @@ const folders = ['packages', 'apps'].flatMap((parent) =>
   readdirSync(here(parent)).map((name) => `${parent}/${name}`),
 );
 
+/** Those whose tests start brokers, several at once on two cores. */
+const withBrokers = new Set(['packages/kafka-config', 'packages/local-kafka', 'e2e', 'bench']);
+
 // The brokers of tests live for seconds, too short for the JVM's optimizing compiler to pay: half of their processor time.
 process.env['JDK_JAVA_OPTIONS'] ??= '-XX:TieredStopAtLevel=1';
 
@@ -27,8 +30,7 @@ export default defineConfig({
           include: ['src/**/*.test.ts'],
           setupFiles: [here('scripts/node-warnings.mjs')],
           globalSetup: folder === 'e2e' ? [here('e2e/src/global-setup.ts')] : [],
-          // Real brokers start within tests, several at once on two cores.
-          testTimeout: 60_000,
+          testTimeout: withBrokers.has(folder) ? 60_000 : 30_000,
           hookTimeout: 120_000,
         },
       })),

@@ -23,7 +23,7 @@ test.each([
   ['retry.backoff.ms=7', { producer: { retry: { initialRetryTime: 7 } } }],
   ['metadata.max.age.ms=7', { producer: { metadataMaxAge: 7 } }],
   ['group.id=g', { group: { groupId: 'g' } }],
-  ['session.timeout.ms=7', { group: { sessionTimeoutMs: 7 } }],
+  ['session.timeout.ms=70000', { group: { sessionTimeoutMs: 70_000 } }],
   ['heartbeat.interval.ms=7', { heartbeatIntervalMs: 7 }],
   ['max.poll.interval.ms=7', { group: { rebalanceTimeoutMs: 7 } }],
   ['fetch.min.bytes=7', { read: { minBytes: 7 } }],

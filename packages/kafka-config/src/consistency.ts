@@ -31,7 +31,9 @@ export function assertConsistent(properties: KafkaProperties): void {
   assertNotBoth(properties, 'ssl.keystore.location', 'ssl.keystore.key');
   assertNotBoth(properties, 'ssl.truststore.location', 'ssl.truststore.certificates');
   assertLess(properties, 'heartbeat.interval.ms', 'session.timeout.ms');
-  assertLess(properties, 'fetch.max.wait.ms', 'request.timeout.ms');
+  if (properties['fetch.max.wait.ms'] !== undefined) {
+    assertLess(properties, 'fetch.max.wait.ms', 'request.timeout.ms');
+  }
 }
 
 function assertLogin(properties: KafkaProperties, protocol: string): void {
@@ -62,10 +64,24 @@ function assertNotBoth(properties: KafkaProperties, one: PropertyName, other: Pr
   }
 }
 
-function assertLess(properties: KafkaProperties, smaller: PropertyName, larger: PropertyName): void {
-  const [low, high] = [properties[smaller], properties[larger]];
-  if (low !== undefined && high !== undefined && !(low < high)) {
-    throw contradiction(`${smaller}=${String(low)} must be less than ${larger}=${String(high)}`);
+/** Kafka's own defaults of the numbers that are compared, as they are used here. */
+const defaults = {
+  'heartbeat.interval.ms': 3000,
+  'session.timeout.ms': 45_000,
+  'fetch.max.wait.ms': 500,
+  'request.timeout.ms': 30_000,
+} as const satisfies Partial<KafkaProperties>;
+
+/** Of two of which one was set, the other is what it is by default. */
+function assertLess(
+  properties: KafkaProperties,
+  smaller: keyof typeof defaults,
+  larger: keyof typeof defaults,
+): void {
+  const shown = (name: keyof typeof defaults): string =>
+    `${name}=${properties[name] ?? `${defaults[name]} (its default)`}`;
+  if (!((properties[smaller] ?? defaults[smaller]) < (properties[larger] ?? defaults[larger]))) {
+    throw contradiction(`${shown(smaller)} must be less than ${shown(larger)}`);
   }
 }
 

@@ -14,6 +14,13 @@ export class NotAllowed extends Error {}
 
 const text: Parser<string> = (value) => value;
 
+const nonEmpty: Parser<string> = (value) => {
+  if (value === '') {
+    throw new NotAllowed('a name that is not empty');
+  }
+  return value;
+};
+
 const servers: Parser<string[]> = (value) => {
   const items = value.split(',').map((item) => item.trim());
   if (!items.every(isHostAndPort)) {
@@ -85,7 +92,7 @@ const keyStoreType: Parser<'PEM' | 'PKCS12'> = (value) => {
 };
 
 /** The command that makes a key store readable here; it asks for both stores' passwords. */
-function toPkcs12(store: string): string {
+export function toPkcs12(store: string): string {
   return `keytool -importkeystore -srckeystore ${quoted(store)} -destkeystore keystore.p12 -deststoretype PKCS12`;
 }
 
@@ -135,7 +142,7 @@ export const parsers = {
   'max.request.size': integer(1),
   'delivery.timeout.ms': integer(1),
 
-  'group.id': text,
+  'group.id': nonEmpty,
   'auto.offset.reset': oneOf('earliest', 'latest'),
   'enable.auto.commit': boolean,
   'auto.commit.interval.ms': integer(1),

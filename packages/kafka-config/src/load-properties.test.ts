@@ -219,6 +219,18 @@ describe('properties that contradict one another', () => {
       'heartbeat.interval.ms=3000 must be less than session.timeout.ms=3000',
     ],
     [
+      ['heartbeat.interval.ms=60000'],
+      'heartbeat.interval.ms=60000 must be less than session.timeout.ms=45000 (its default)',
+    ],
+    [
+      ['session.timeout.ms=2000'],
+      'heartbeat.interval.ms=3000 (its default) must be less than session.timeout.ms=2000',
+    ],
+    [
+      ['fetch.max.wait.ms=30000'],
+      'fetch.max.wait.ms=30000 must be less than request.timeout.ms=30000 (its default)',
+    ],
+    [
       ['fetch.max.wait.ms=600', 'request.timeout.ms=500'],
       'fetch.max.wait.ms=600 must be less than request.timeout.ms=500',
     ],

@@ -157,6 +157,15 @@ test('a JKS key store is refused with the command that converts it', async () =>
     ],
     { stdio: 'pipe' },
   );
+  // Whatever its type is said to be, or where none is.
+  for (const type of [[], ['ssl.keystore.type=PKCS12', `ssl.keystore.password=${password}`]]) {
+    await expect(tls(`ssl.keystore.location=${jks}`, ...type)).rejects.toMatchObject({
+      code: 'UNREADABLE_FILE',
+      message: expect.stringContaining(
+        `convert it with: keytool -importkeystore -srckeystore '${jks}' -destkeystore keystore.p12`,
+      ) as string,
+    });
+  }
   const error = await tls('ssl.keystore.type=JKS').catch((thrown: unknown) => thrown);
   const [, command] = /to convert a store: (keytool .*)\), not 'JKS'/.exec((error as Error).message) ?? [];
   const input = `${password}\n${password}\n${password}\n`;

@@ -3,7 +3,7 @@ import { createSecureContext } from 'node:tls';
 import type { ConnectionOptions } from 'node:tls';
 import type { KafkaConfig } from 'kafkajs';
 import { KafkaConfigError } from './errors.ts';
-import { toPem } from './known-properties.ts';
+import { toPem, toPkcs12 } from './known-properties.ts';
 import type { KafkaProperties } from './known-properties.ts';
 import { saslOptions } from './sasl.ts';
 
@@ -83,5 +83,15 @@ async function readStore(
       `${name} ${file} is not in PEM, which is the form that is read; convert it with: ${toPem(file)}`,
     );
   }
+  if (name === 'ssl.keystore.location' && javaMagics.has(content.subarray(0, 4).toString('hex'))) {
+    throw new KafkaConfigError(
+      'UNREADABLE_FILE',
+      `${name} ${file} is in Java's own form (JKS), not PEM or PKCS12; convert it with: ${toPkcs12(file)}; ` +
+        'then name keystore.p12 and set ssl.keystore.type=PKCS12',
+    );
+  }
   return content;
 }
+
+/** The first bytes of a store of JKS and of JCEKS, whatever ssl.keystore.type says. */
+const javaMagics = new Set(['feedfeed', 'cececece']);

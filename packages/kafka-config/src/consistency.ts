@@ -1,6 +1,6 @@
 import { KafkaConfigError } from './errors.ts';
-import { toPem } from './known-properties.ts';
 import type { KafkaProperties, PropertyName } from './known-properties.ts';
+import { toPem } from './stores.ts';
 
 /**
  * Checks properties that exclude or need one another.

@@ -1,5 +1,6 @@
 import { isIPv6 } from 'node:net';
 import { fileURLToPath } from 'node:url';
+import { toPem, toPkcs12 } from './stores.ts';
 
 /*
  * The properties of Kafka's Java clients that are understood here, with how each is read.
@@ -79,27 +80,12 @@ const trustStoreType: Parser<'PEM'> = (value) => {
   return 'PEM';
 };
 
-/** The command that makes a trust store readable here; it asks for the store's password. */
-export function toPem(store: string): string {
-  return `keytool -list -rfc -keystore ${quoted(store)} > truststore.pem`;
-}
-
 const keyStoreType: Parser<'PEM' | 'PKCS12'> = (value) => {
-  if (value.toUpperCase() === 'JKS') {
+  if (['JKS', 'JCEKS'].includes(value.toUpperCase())) {
     throw new NotAllowed(`PEM or PKCS12 (to convert a store: ${toPkcs12('STORE')})`);
   }
   return oneOf('PEM', 'PKCS12')(value);
 };
-
-/** The command that makes a key store readable here; it asks for both stores' passwords. */
-export function toPkcs12(store: string): string {
-  return `keytool -importkeystore -srckeystore ${quoted(store)} -destkeystore keystore.p12 -deststoretype PKCS12`;
-}
-
-/** A word that a shell takes as it is. */
-function quoted(word: string): string {
-  return `'${word.replaceAll("'", String.raw`'\''`)}'`;
-}
 
 const tokenFile: Parser<string> = (value) => {
   try {

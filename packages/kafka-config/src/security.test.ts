@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process';
-import { createPrivateKey } from 'node:crypto';
+import { createPrivateKey, X509Certificate } from 'node:crypto';
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -100,20 +100,37 @@ describe('PKCS #12', () => {
     expect({ passphrase, cert, key }).toEqual({ passphrase: certificates.password });
   });
 
-  test.each([
-    ['with a wrong password', [pkcs12, 'ssl.keystore.password=wrong']],
-    ['without its type', []],
-  ])('%s is refused before any connection', async (_case, overrides) => {
-    const attempt = tls(`ssl.keystore.location=${certificates.clientKeystore}`, ...overrides);
-    await expect(attempt).rejects.toMatchObject({
+  test('with a wrong password is refused before any connection, without the password', async () => {
+    const location = `ssl.keystore.location=${certificates.clientKeystore}`;
+    const error = await tls(pkcs12, location, 'ssl.keystore.password=hunter2').catch(
+      (thrown: unknown) => thrown,
+    );
+    expect(error).toMatchObject({
       code: 'INVALID_PROPERTY',
-      message: expect.stringMatching(/check their passwords, and ssl.keystore.type/) as string,
+      message: expect.stringMatching(/cannot be used: .*; check their passwords$/) as string,
     });
-    await expect(attempt).rejects.not.toThrow('wrong;');
+    expect(String(error)).not.toContain('hunter2');
+  });
+
+  test.each([
+    ['PEM', 'PKCS12', () => certificates.clientKeystore],
+    ['PKCS12', 'PEM', () => certificates.ca],
+  ])('set to %s for a file that is %s, its type is said to be wrong', async (type, format, file) => {
+    await expect(
+      tls(`ssl.keystore.location=${file()}`, `ssl.keystore.type=${type}`, 'ssl.keystore.password=changeit'),
+    ).rejects.toMatchObject({
+      code: 'INVALID_PROPERTY',
+      message: `ssl.keystore.type is ${type}, but ssl.keystore.location ${file()} is ${format}; set ssl.keystore.type=${format}`,
+    });
+  });
+
+  test('without its type is refused with the type to set', async () => {
+    const location = `ssl.keystore.location=${certificates.clientKeystore}`;
+    await expect(tls(location)).rejects.toThrow(/is PKCS12; set ssl.keystore.type=PKCS12$/);
   });
 });
 
-describe.each(['JKS', 'PKCS12'])('a %s trust store', (type) => {
+describe.each(['JKS', 'JCEKS', 'PKCS12'])('a %s trust store', (type) => {
   const command = /convert it with: (keytool .* > truststore\.pem)$/;
 
   test('is refused with the command that converts it', async () => {
@@ -146,35 +163,73 @@ describe.each(['JKS', 'PKCS12'])('a %s trust store', (type) => {
   });
 });
 
-test('a JKS key store is refused with the command that converts it', async () => {
-  const { password } = certificates;
-  const jks = join(directory, 'client.jks');
-  execFileSync(
-    'keytool',
-    [
-      ...['-importkeystore', '-srckeystore', certificates.clientKeystore, '-srcstorepass', password],
-      ...['-destkeystore', jks, '-deststoretype', 'JKS', '-deststorepass', password],
-    ],
-    { stdio: 'pipe' },
-  );
-  // Whatever its type is said to be, or where none is.
-  for (const type of [[], ['ssl.keystore.type=PKCS12', `ssl.keystore.password=${password}`]]) {
-    await expect(tls(`ssl.keystore.location=${jks}`, ...type)).rejects.toMatchObject({
+test('a certificate in DER as a trust store is refused with the command that converts it', async () => {
+  const file = join(directory, 'ca.cer');
+  await writeFile(file, new X509Certificate(pem.ca).raw);
+  const error = await tls(`ssl.truststore.location=${file}`).catch((thrown: unknown) => thrown);
+  const [, printed] = /convert it with: (keytool .* > truststore\.pem)$/.exec((error as Error).message) ?? [];
+  execFileSync('sh', ['-c', printed!], { cwd: directory, stdio: 'pipe' });
+  const { ca } = await tls(`ssl.truststore.location=${join(directory, 'truststore.pem')}`);
+  expect(unix(String(ca))).toContain(unix(pem.ca).trim());
+});
+
+test.each(['garbage', ''])('a trust store that holds "%s" is refused', async (content) => {
+  const file = await store('garbage.jks', content);
+  await expect(tls(`ssl.truststore.location=${file}`)).rejects.toMatchObject({ code: 'UNREADABLE_FILE' });
+});
+
+describe.each(['JKS', 'JCEKS'])('a %s key store is refused with the command that converts it,', (type) => {
+  const password = 'changeit';
+  let file: string;
+  beforeAll(() => {
+    file = join(directory, `the client's.${type}`);
+    const [from, to] = [certificates.clientKeystore, file];
+    execFileSync(
+      'keytool',
+      [
+        ...['-importkeystore', '-srckeystore', from, '-srcstorepass', certificates.password],
+        ...[
+          '-destkeystore',
+          to,
+          '-deststoretype',
+          type,
+          '-deststorepass',
+          password,
+          '-destkeypass',
+          password,
+        ],
+      ],
+      { stdio: 'pipe' },
+    );
+  });
+
+  test.each([
+    ['without a type'],
+    ['as PKCS12', 'ssl.keystore.type=PKCS12'],
+    ['as PEM', 'ssl.keystore.type=PEM'],
+  ])('%s', async (_case, ...settings) => {
+    const error = (await tls(`ssl.keystore.location=${file}`, ...settings).catch(
+      (thrown: unknown) => thrown,
+    )) as Error;
+    expect(error).toMatchObject({
       code: 'UNREADABLE_FILE',
-      message: expect.stringContaining(
-        `convert it with: keytool -importkeystore -srckeystore '${jks}' -destkeystore keystore.p12`,
-      ) as string,
+      message: expect.stringContaining(`${file} is a ${type} store; PEM and PKCS12 are read`) as string,
     });
-  }
-  const error = await tls('ssl.keystore.type=JKS').catch((thrown: unknown) => thrown);
-  const [, command] = /to convert a store: (keytool .*)\), not 'JKS'/.exec((error as Error).message) ?? [];
-  const input = `${password}\n${password}\n${password}\n`;
-  const printed = command!.replace('STORE', jks);
-  execFileSync('sh', ['-c', printed], { cwd: directory, input, stdio: 'pipe' });
-  const converted = `ssl.keystore.location=${join(directory, 'keystore.p12')}`;
-  expect(
-    await tls('ssl.keystore.type=PKCS12', converted, `ssl.keystore.password=${password}`),
-  ).toHaveProperty('pfx');
+    const [, printed] = /with ssl\.keystore\.type=PKCS12: (keytool .*)$/.exec(error.message) ?? [];
+    await rm(join(directory, 'keystore.p12'), { force: true });
+    const input = `${password}\n${password}\n${password}\n`;
+    execFileSync('sh', ['-c', printed!], { cwd: directory, input, stdio: 'pipe' });
+    const converted = `ssl.keystore.location=${join(directory, 'keystore.p12')}`;
+    expect(
+      await tls('ssl.keystore.type=PKCS12', converted, `ssl.keystore.password=${password}`),
+    ).toHaveProperty('pfx');
+  });
+
+  test('by the type that is set', async () => {
+    await expect(tls(`ssl.keystore.type=${type}`)).rejects.toThrow(
+      `ssl.keystore.type must be PEM or PKCS12 (to convert a store: keytool -importkeystore -srckeystore 'STORE'`,
+    );
+  });
 });
 
 test.each(['ssl.truststore.location', 'ssl.keystore.location'])('%s that is not there', async (name) => {

@@ -3,9 +3,9 @@ import { createSecureContext } from 'node:tls';
 import type { ConnectionOptions } from 'node:tls';
 import type { KafkaConfig } from 'kafkajs';
 import { KafkaConfigError } from './errors.ts';
-import { toPem, toPkcs12 } from './known-properties.ts';
 import type { KafkaProperties } from './known-properties.ts';
 import { saslOptions } from './sasl.ts';
+import { storeFormat, toPem, toPkcs12 } from './stores.ts';
 
 /** What `security.protocol`, `ssl.*` and `sasl.*` say, as kafkajs takes it. */
 export async function securityConfig(
@@ -19,10 +19,8 @@ export async function securityConfig(
 }
 
 async function tlsOptions(properties: KafkaProperties): Promise<ConnectionOptions> {
-  const ca =
-    pemLines(properties['ssl.truststore.certificates']) ??
-    (await readStore(properties, 'ssl.truststore.location'));
-  const keystore = await readStore(properties, 'ssl.keystore.location');
+  const ca = pemLines(properties['ssl.truststore.certificates']) ?? (await readTrustStore(properties));
+  const keystore = await readKeyStore(properties);
   const isPkcs12 = properties['ssl.keystore.type'] === 'PKCS12';
   // A PEM key store holds the key and its chain in one file.
   const cert = pemLines(properties['ssl.keystore.certificate.chain']) ?? (isPkcs12 ? undefined : keystore);
@@ -44,8 +42,7 @@ async function tlsOptions(properties: KafkaProperties): Promise<ConnectionOption
   } catch (error) {
     throw new KafkaConfigError(
       'INVALID_PROPERTY',
-      `the key and certificates of ssl.keystore.* cannot be used: ${(error as Error).message}; ` +
-        'check their passwords, and ssl.keystore.type, which is PEM unless set to PKCS12',
+      `the key and certificates of ssl.keystore.* cannot be used: ${(error as Error).message}; check their passwords`,
       { cause: error },
     );
   }
@@ -61,37 +58,48 @@ function pemLines(pem: string | undefined): string | undefined {
   );
 }
 
-async function readStore(
-  properties: KafkaProperties,
-  name: 'ssl.truststore.location' | 'ssl.keystore.location',
-): Promise<Buffer | undefined> {
-  const file = properties[name];
-  if (file === undefined) {
-    return undefined;
-  }
-  let content;
-  try {
-    content = await readFile(file);
-  } catch (error) {
-    throw new KafkaConfigError('UNREADABLE_FILE', `cannot read ${name}: ${(error as Error).message}`, {
-      cause: error,
-    });
-  }
-  if (name === 'ssl.truststore.location' && !content.includes('-----BEGIN CERTIFICATE-----')) {
+async function readTrustStore(properties: KafkaProperties): Promise<Buffer | undefined> {
+  const { 'ssl.truststore.location': file } = properties;
+  const content = file === undefined ? undefined : await readStore('ssl.truststore.location', file);
+  if (content !== undefined && !content.includes('-----BEGIN CERTIFICATE-----')) {
     throw new KafkaConfigError(
       'UNREADABLE_FILE',
-      `${name} ${file} is not in PEM, which is the form that is read; convert it with: ${toPem(file)}`,
-    );
-  }
-  if (name === 'ssl.keystore.location' && javaMagics.has(content.subarray(0, 4).toString('hex'))) {
-    throw new KafkaConfigError(
-      'UNREADABLE_FILE',
-      `${name} ${file} is in Java's own form (JKS), not PEM or PKCS12; convert it with: ${toPkcs12(file)}; ` +
-        'then name keystore.p12 and set ssl.keystore.type=PKCS12',
+      `ssl.truststore.location ${file} is not in PEM, which is the form that is read; ` +
+        `convert it with: ${toPem(file!, storeFormat(content))}`,
     );
   }
   return content;
 }
 
-/** The first bytes of a store of JKS and of JCEKS, whatever ssl.keystore.type says. */
-const javaMagics = new Set(['feedfeed', 'cececece']);
+async function readKeyStore(properties: KafkaProperties): Promise<Buffer | undefined> {
+  const { 'ssl.keystore.location': file, 'ssl.keystore.type': type = 'PEM' } = properties;
+  if (file === undefined) {
+    return undefined;
+  }
+  const content = await readStore('ssl.keystore.location', file);
+  const format = storeFormat(content);
+  if (format === 'JKS' || format === 'JCEKS') {
+    throw new KafkaConfigError(
+      'UNREADABLE_FILE',
+      `ssl.keystore.location ${file} is a ${format} store; PEM and PKCS12 are read; convert it, and name the new one with ` +
+        `ssl.keystore.type=PKCS12: ${toPkcs12(file, format)}`,
+    );
+  }
+  if ((format === 'PEM' || format === 'PKCS12') && format !== type) {
+    throw new KafkaConfigError(
+      'INVALID_PROPERTY',
+      `ssl.keystore.type is ${type}, but ssl.keystore.location ${file} is ${format}; set ssl.keystore.type=${format}`,
+    );
+  }
+  return content;
+}
+
+async function readStore(name: string, file: string): Promise<Buffer> {
+  try {
+    return await readFile(file);
+  } catch (error) {
+    throw new KafkaConfigError('UNREADABLE_FILE', `cannot read ${name}: ${(error as Error).message}`, {
+      cause: error,
+    });
+  }
+}

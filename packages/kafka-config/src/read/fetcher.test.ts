@@ -258,6 +258,16 @@ describe('a position that is not in the partition', () => {
   });
 });
 
+test('a topic that was made again with fewer records has lost none', async () => {
+  const client = new Script(log('a', 'b', 'c'));
+  const { taken, jumps } = await reading(client);
+  await expect.poll(() => taken).toHaveLength(3);
+  client.id = 'id-2';
+  client.logs[0]!.records = ['x'];
+  await expect.poll(() => taken.at(-1), patient).toBe('0 x');
+  expect(jumps).toEqual(['0 recreated 3 -> 0']);
+});
+
 test('a topic that was made again is read from its beginning also where its partitions get their leaders later', async () => {
   const client = new Script(log('a', 'b'));
   const { taken, jumps } = await reading(client);

@@ -246,6 +246,11 @@ export async function fetchRecords(options: FetchOptions): Promise<void> {
 
   /** Goes on where the partition begins now, unless the position is within its bounds after all. */
   async function findBounds(partition: number, from: bigint): Promise<void> {
+    await refresh();
+    if (states.get(partition)!.offset !== from) {
+      // It is another topic.
+      return;
+    }
     const bounds = (await client.bounds([partition])).get(partition);
     if (bounds === undefined) {
       // Nobody leads it for now.

@@ -139,6 +139,21 @@ describe('a mistake is one line on standard error', () => {
     },
   );
 
+  test.each(['-X', '-gid'])('a setting of the group that is wrong, with %s', async (option) => {
+    const [value, problem] =
+      option === '-gid'
+        ? ['', "group.id must be a name of 1 to 32767 bytes, not '' (--group-id)"]
+        : [
+            'session.timeout.ms=1800001',
+            'session.timeout.ms=1800001 is refused by the broker; it must be from',
+          ];
+    const args = ['-t', uniqueName(), '-o', temporaryFolder(), option, value];
+    const { exitCode, stderr } = await start('consumer', [...args, '--quiet']).ended;
+    expect(stderr).toContain(`consumer: ${problem}`);
+    expect(stderr.trimEnd().split('\n')).toHaveLength(1);
+    expect(exitCode).toBe(2);
+  });
+
   test('an output directory that is a file', async () => {
     const file = join(temporaryFolder(), 'output');
     writeFileSync(file, '');

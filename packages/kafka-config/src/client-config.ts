@@ -1,4 +1,5 @@
 import type { KafkaConfig, logLevel, ProducerConfig, ProducerRecord } from 'kafkajs';
+import { defaults } from './known-properties.ts';
 import type { KafkaProperties } from './known-properties.ts';
 import type { GroupSettings } from './read/group-client.ts';
 import type { ReadSettings } from './read/topic-client.ts';
@@ -28,7 +29,7 @@ export async function clientConfig(properties: KafkaProperties, logger: ClientLo
     brokers: [...(properties['bootstrap.servers'] ?? [])],
     clientId: properties['client.id'] ?? 'image-stream',
     connectionTimeout: properties['socket.connection.setup.timeout.ms'] ?? 3000,
-    requestTimeout: properties['request.timeout.ms'] ?? 30_000,
+    requestTimeout: properties['request.timeout.ms'] ?? defaults['request.timeout.ms'],
     enforceRequestTimeout: true,
     ...(await securityConfig(properties)),
     // Each connection is tried six times within five seconds; what to do after that, the apps decide.
@@ -54,7 +55,10 @@ export function producerConfig(properties: KafkaProperties): {
       metadataMaxAge: properties['metadata.max.age.ms'] ?? 300_000,
       retry: { initialRetryTime: properties['retry.backoff.ms'] ?? 100, maxRetryTime: 1000, retries: 5 },
     },
-    send: { acks: properties.acks ?? 1, timeout: properties['request.timeout.ms'] ?? 30_000 },
+    send: {
+      acks: properties.acks ?? 1,
+      timeout: properties['request.timeout.ms'] ?? defaults['request.timeout.ms'],
+    },
   };
 }
 
@@ -80,10 +84,10 @@ export function consumerConfig(properties: KafkaProperties): {
     },
     group: {
       groupId: properties['group.id'] ?? '',
-      sessionTimeoutMs: properties['session.timeout.ms'] ?? 45_000,
+      sessionTimeoutMs: properties['session.timeout.ms'] ?? defaults['session.timeout.ms'],
       rebalanceTimeoutMs: properties['max.poll.interval.ms'] ?? 300_000,
     },
-    heartbeatIntervalMs: properties['heartbeat.interval.ms'] ?? 3000,
+    heartbeatIntervalMs: properties['heartbeat.interval.ms'] ?? defaults['heartbeat.interval.ms'],
     fromBeginning: (properties['auto.offset.reset'] ?? 'earliest') === 'earliest',
     commitDelayMs:
       properties['enable.auto.commit'] === true ? (properties['auto.commit.interval.ms'] ?? 5000) : 0,

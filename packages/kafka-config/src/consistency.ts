@@ -1,13 +1,15 @@
 import { KafkaConfigError } from './errors.ts';
+import { defaults } from './known-properties.ts';
 import type { KafkaProperties, PropertyName } from './known-properties.ts';
 import { toPem } from './stores.ts';
 
 /**
  * Checks properties that exclude or need one another.
  *
+ * @param given the names of those that are no defaults of the program
  * @throws KafkaConfigError `CONTRADICTION`
  */
-export function assertConsistent(properties: KafkaProperties): void {
+export function assertConsistent(properties: KafkaProperties, given: ReadonlySet<string>): void {
   const { 'security.protocol': protocol = 'PLAINTEXT' } = properties;
   const set = Object.keys(properties);
   const ssl = set.find((name) => name.startsWith('ssl.'));
@@ -31,9 +33,12 @@ export function assertConsistent(properties: KafkaProperties): void {
   assertNotBoth(properties, 'ssl.keystore.location', 'ssl.keystore.key');
   assertNotBoth(properties, 'ssl.truststore.location', 'ssl.truststore.certificates');
   assertLess(properties, 'heartbeat.interval.ms', 'session.timeout.ms');
-  if (properties['fetch.max.wait.ms'] !== undefined) {
-    assertLess(properties, 'fetch.max.wait.ms', 'request.timeout.ms');
-  }
+  assertLess(properties, 'fetch.max.wait.ms', 'request.timeout.ms');
+  // Each of these has a meaning with any default of the other, so that it contradicts only what the user has said as well.
+  const said = Object.fromEntries(Object.entries(properties).filter(([name]) => given.has(name)));
+  assertAtMost(said, 'request.timeout.ms', 'delivery.timeout.ms');
+  assertAtMost(said, 'session.timeout.ms', 'max.poll.interval.ms');
+  assertAtMost(said, 'fetch.min.bytes', 'fetch.max.bytes');
 }
 
 function assertLogin(properties: KafkaProperties, protocol: string): void {
@@ -64,24 +69,23 @@ function assertNotBoth(properties: KafkaProperties, one: PropertyName, other: Pr
   }
 }
 
-/** Kafka's own defaults of the numbers that are compared, as they are used here. */
-const defaults = {
-  'heartbeat.interval.ms': 3000,
-  'session.timeout.ms': 45_000,
-  'fetch.max.wait.ms': 500,
-  'request.timeout.ms': 30_000,
-} as const satisfies Partial<KafkaProperties>;
+type NumberName = 'fetch.max.wait.ms' | keyof typeof defaults;
 
-/** Of two of which one was set, the other is what it is by default. */
-function assertLess(
-  properties: KafkaProperties,
-  smaller: keyof typeof defaults,
-  larger: keyof typeof defaults,
-): void {
-  const shown = (name: keyof typeof defaults): string =>
-    `${name}=${properties[name] ?? `${defaults[name]} (its default)`}`;
-  if (!((properties[smaller] ?? defaults[smaller]) < (properties[larger] ?? defaults[larger]))) {
+/** One that is not set is compared by its default. */
+function assertLess(properties: KafkaProperties, smaller: NumberName, larger: NumberName): void {
+  const values: Partial<Record<NumberName, number>> = { ...defaults, ...properties };
+  const [low, high] = [values[smaller], values[larger]];
+  if (low !== undefined && high !== undefined && !(low < high)) {
+    const shown = (name: NumberName): string =>
+      `${name}=${values[name]}${properties[name] === undefined ? ' (its default)' : ''}`;
     throw contradiction(`${shown(smaller)} must be less than ${shown(larger)}`);
+  }
+}
+
+function assertAtMost(properties: KafkaProperties, smaller: PropertyName, larger: PropertyName): void {
+  const [low, high] = [properties[smaller], properties[larger]];
+  if (low !== undefined && high !== undefined && low > high) {
+    throw contradiction(`${smaller}=${String(low)} must not be more than ${larger}=${String(high)}`);
   }
 }
 

@@ -15,12 +15,18 @@ export class NotAllowed extends Error {}
 
 const text: Parser<string> = (value) => value;
 
-const nonEmpty: Parser<string> = (value) => {
-  if (value === '') {
-    throw new NotAllowed('a name that is not empty');
-  }
-  return value;
-};
+/** The protocol counts the bytes of a name in 16 bits. */
+const maxNameBytes = 2 ** 15 - 1;
+
+const wireName =
+  (minimum: number): Parser<string> =>
+  (value) => {
+    const bytes = Buffer.byteLength(value);
+    if (bytes < minimum || bytes > maxNameBytes) {
+      throw new NotAllowed(`a name of ${minimum} to ${maxNameBytes} bytes`);
+    }
+    return value;
+  };
 
 const servers: Parser<string[]> = (value) => {
   const items = value.split(',').map((item) => item.trim());
@@ -99,7 +105,7 @@ const oauth = 'org.apache.kafka.common.security.oauthbearer.';
 
 export const parsers = {
   'bootstrap.servers': servers,
-  'client.id': text,
+  'client.id': wireName(0),
   'request.timeout.ms': integer(1),
   'retry.backoff.ms': integer(1),
   'metadata.max.age.ms': integer(1),
@@ -128,7 +134,7 @@ export const parsers = {
   'max.request.size': integer(1),
   'delivery.timeout.ms': integer(1),
 
-  'group.id': nonEmpty,
+  'group.id': wireName(1),
   'auto.offset.reset': oneOf('earliest', 'latest'),
   'enable.auto.commit': boolean,
   'auto.commit.interval.ms': integer(1),
@@ -140,8 +146,15 @@ export const parsers = {
   'max.partition.fetch.bytes': integer(1),
   'fetch.max.wait.ms': integer(1),
   'isolation.level': oneOf('read_uncommitted', 'read_committed'),
-  'client.rack': text,
+  'client.rack': wireName(0),
 } satisfies Record<string, Parser<unknown>>;
+
+/** What holds where these are not set, and is compared with others. */
+export const defaults = {
+  'request.timeout.ms': 30_000,
+  'session.timeout.ms': 45_000,
+  'heartbeat.interval.ms': 3000,
+} as const satisfies KafkaProperties;
 
 /** A property's name, as Kafka spells it. */
 export type PropertyName = keyof typeof parsers;

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { loadProperties } from './index.ts';
 import type { PropertySources } from './index.ts';
+import { isSecret } from './shown.ts';
 
 let directory: string;
 beforeAll(async () => {
@@ -114,6 +115,7 @@ describe('a value is', () => {
     ['enable.auto.commit=false', false],
     ['isolation.level=READ_COMMITTED', 'read_committed'],
     ['group.id=any text, really', 'any text, really'],
+    ['client.id=', ''],
   ])('read: %s', async (setting, value) => {
     const defaults = setting.includes('sasl') ? { 'sasl.mechanism': 'PLAIN', 'sasl.jaas.config': '-' } : {};
     const [name = ''] = setting.split('=');
@@ -151,6 +153,8 @@ describe('a value is', () => {
     ['request.timeout.ms', '1.5', 'a whole number from 1 to 2147483647'],
     ['request.timeout.ms', '1e3', 'a whole number from 1 to 2147483647'],
     ['request.timeout.ms', '', 'a whole number from 1 to 2147483647'],
+    ['group.id', '', 'a name of 1 to 32767 bytes'],
+    ['group.id', ' ', 'a name of 1 to 32767 bytes'],
     ['enable.auto.commit', 'yes', 'true or false'],
     ['acks', '2', 'one of 0, 1, all, -1'],
     ['auto.offset.reset', 'none', 'one of earliest, latest'],
@@ -170,6 +174,15 @@ describe('a value is', () => {
       code: 'INVALID_PROPERTY',
       message: `${name} must be ${allowed}, not '${value}' (-X)`,
     });
+  });
+});
+
+test.each(['group.id', 'client.id', 'client.rack'])('%s fits the protocol', async (name) => {
+  expect(await load([`${name}=${'x'.repeat(32_767)}`])).toHaveProperty([name]);
+  expect(await failure({ overrides: [`${name}=${'ä'.repeat(16_384)}`] })).toMatchObject({
+    message: expect.stringMatching(
+      /must be a name of [01] to 32767 bytes, not 'ä{100}\.\.\.' \(-X\)$/,
+    ) as string,
   });
 });
 
@@ -194,8 +207,10 @@ const sasl = ['security.protocol=SASL_SSL', 'sasl.mechanism=PLAIN', 'sasl.jaas.c
 const token = 'sasl.oauthbearer.token.endpoint.url';
 
 describe('properties that contradict one another', () => {
+  // No command line may hold a secret.
   const sources = (settings: readonly string[]): PropertySources => ({
-    defaults: Object.fromEntries(settings.map((setting) => setting.split(/=(.*)/s, 2))),
+    defaults: Object.fromEntries(settings.filter(isSecret).map((setting) => setting.split(/=(.*)/s, 2))),
+    overrides: settings.filter((setting) => !isSecret(setting)),
   });
 
   test.each([
@@ -234,11 +249,39 @@ describe('properties that contradict one another', () => {
       ['fetch.max.wait.ms=600', 'request.timeout.ms=500'],
       'fetch.max.wait.ms=600 must be less than request.timeout.ms=500',
     ],
+    [
+      ['request.timeout.ms=5001', 'delivery.timeout.ms=5000'],
+      'request.timeout.ms=5001 must not be more than delivery.timeout.ms=5000',
+    ],
+    [
+      ['session.timeout.ms=60001', 'max.poll.interval.ms=60000'],
+      'session.timeout.ms=60001 must not be more than max.poll.interval.ms=60000',
+    ],
+    [
+      ['fetch.min.bytes=1001', 'fetch.max.bytes=1000'],
+      'fetch.min.bytes=1001 must not be more than fetch.max.bytes=1000',
+    ],
   ])('%j', async (settings, message) => {
     expect(await failure(sources(settings))).toEqual({
       code: 'CONTRADICTION',
       message: expect.stringContaining(message) as string,
     });
+  });
+
+  test.each([
+    [['request.timeout.ms=400']],
+    [['request.timeout.ms=5000', 'delivery.timeout.ms=5000']],
+    [['session.timeout.ms=60000', 'max.poll.interval.ms=60000']],
+    [['fetch.min.bytes=1000', 'fetch.max.bytes=1000']],
+    [['session.timeout.ms=2147483647']],
+  ])('and %j is taken', async (settings) => {
+    expect(Object.keys(await loadProperties(sources(settings)))).toHaveLength(settings.length);
+  });
+
+  test('a default of the program contradicts nothing that the user says', async () => {
+    const defaults = { 'request.timeout.ms': '300000', 'fetch.max.bytes': '1000' };
+    const overrides = ['delivery.timeout.ms=1000', 'fetch.min.bytes=2000'];
+    expect(await loadProperties({ defaults, overrides })).toMatchObject({ 'delivery.timeout.ms': 1000 });
   });
 
   test('and those that agree are taken', async () => {

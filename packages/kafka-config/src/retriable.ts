@@ -1,3 +1,4 @@
+import { KafkaConfigError } from './errors.ts';
 import { isProgrammingError, rootCause } from './translate.ts';
 
 /**
@@ -8,6 +9,9 @@ import { isProgrammingError, rootCause } from './translate.ts';
 export function isRetriable(error: unknown): boolean {
   const cause = rootCause(error) as { name?: string; retriable?: boolean };
   if (isProgrammingError(error) || cause.name === 'KafkaJSSASLAuthenticationError') {
+    return false;
+  }
+  if (cause instanceof KafkaConfigError && cause.isUsage) {
     return false;
   }
   const isAnswer = cause.name === 'KafkaJSProtocolError' || cause.name === 'BrokerError';

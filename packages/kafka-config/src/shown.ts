@@ -3,9 +3,13 @@ export function isSecret(name: string): boolean {
   return /password|jaas|ssl\.keystore\.key/i.test(name);
 }
 
-/** A property's value for a message. A secret is never shown, not even a mistyped one. */
+/** How much of a value it takes to know it again. */
+const maxShown = 100;
+
+/** A property's value for a message, cut where it is long. A secret is never shown, not even a mistyped one. */
 export function shownValue(name: string, value: string): string {
-  return isSecret(name) ? 'a value that is not shown' : `'${value}'`;
+  const shown = value.length > maxShown ? `${value.slice(0, maxShown)}...` : value;
+  return isSecret(name) ? 'a value that is not shown' : `'${shown}'`;
 }
 
 /**

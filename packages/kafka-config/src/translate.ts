@@ -97,8 +97,6 @@ const adviceOn: Readonly<Record<string, string>> = {
   GROUP_COORDINATOR_NOT_AVAILABLE:
     'the brokers keep what groups commit in the topic __consumer_offsets, which they cannot create or which has no leader: check ' +
     'that all brokers run, and that offsets.topic.replication.factor on them, which is 3 unless it is set, is not more than there are brokers',
-  INVALID_SESSION_TIMEOUT:
-    'set session.timeout.ms within those of the broker, which are 6000 and 1800000 unless they are set',
   INCONSISTENT_GROUP_PROTOCOL:
     'the group has members that are another kind of program or share out partitions in another way; choose another --group-id',
   GROUP_MAX_SIZE_REACHED:

@@ -1,3 +1,4 @@
+import { KafkaConfigError } from '../errors.ts';
 import { rootCause } from '../translate.ts';
 import {
   assign,
@@ -67,6 +68,15 @@ function typeOf(error: unknown): string {
   return (rootCause(error) as { type?: string }).type ?? '';
 }
 
+function sessionRefused(sessionTimeout: number, cause: unknown): KafkaConfigError {
+  return new KafkaConfigError(
+    'INVALID_PROPERTY',
+    `session.timeout.ms=${sessionTimeout} is refused by the broker; it must be from group.min.session.timeout.ms to ` +
+      'group.max.session.timeout.ms of the brokers, which are 6000 and 1800000 unless they are set there',
+    { cause },
+  );
+}
+
 /** A member of a group that reads the topic of `client`; it shares the connections of that. */
 export function createGroupClient(client: ConnectedTopicClient, settings: GroupSettings): GroupClient {
   const { cluster, topic } = client;
@@ -108,7 +118,9 @@ export function createGroupClient(client: ConnectedTopicClient, settings: GroupS
           memberId,
           groupProtocols: [{ name: protocolName, metadata: encodeSubscription([topic]) }],
         }),
-      );
+      ).catch((error: unknown) => {
+        throw typeOf(error) === 'INVALID_SESSION_TIMEOUT' ? sessionRefused(sessionTimeout, error) : error;
+      });
       ({ memberId } = joined);
       const { generationId, leaderId } = joined;
       const isLeader = leaderId === memberId;

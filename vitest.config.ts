@@ -1,4 +1,4 @@
-import { existsSync, readdirSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { fileURLToPath } from 'node:url';
 import { defineConfig } from 'vitest/config';
@@ -11,6 +11,10 @@ const folders = ['packages', 'apps'].flatMap((parent) =>
 
 /** Those whose tests start brokers, several at once on two cores. */
 const withBrokers = new Set(['packages/kafka-config', 'packages/local-kafka', 'e2e', 'bench']);
+
+/** Whether there are property tests among those of a package. */
+const hasProperties = (folder: string): boolean =>
+  readFileSync(here(`${folder}/package.json`), 'utf8').includes('"fast-check"');
 
 // The brokers of tests live for seconds, too short for the JVM's optimizing compiler to pay: half of their processor time.
 process.env['JDK_JAVA_OPTIONS'] ??= '-XX:TieredStopAtLevel=1';
@@ -28,7 +32,10 @@ export default defineConfig({
           name: folder.split('/').at(-1)!,
           root: here(folder),
           include: ['src/**/*.test.ts'],
-          setupFiles: [here('scripts/node-warnings.mjs')],
+          setupFiles: [
+            here('scripts/node-warnings.mjs'),
+            ...(hasProperties(folder) ? [here('scripts/fixed-seeds.mjs')] : []),
+          ],
           globalSetup: folder === 'e2e' ? [here('e2e/src/global-setup.ts')] : [],
           testTimeout: withBrokers.has(folder) ? 60_000 : 30_000,
           hookTimeout: 120_000,

@@ -86,6 +86,7 @@ describe('a record is described', () => {
       topic: 't',
       partition: 3,
       offset: '7',
+      timestamp: Number(place.timestamp),
       errorClass: 'RangeError',
       message: 'too much',
     });

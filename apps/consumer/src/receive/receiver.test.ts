@@ -268,12 +268,14 @@ test('it waits for a topic that is away, is not ready meanwhile, and says both o
   const topic = scriptedTopic({ 0: ['a'] });
   topic.state.isAway = true;
   const { texts, logged, ready } = receiving(topic, scriptedGroup([[0]]));
-  await expect.poll(() => ready.at(-1)).toBe('topic photos cannot be read: topic photos: it does not exist');
+  await expect
+    .poll(() => ready.at(-1))
+    .toBe('topic photos cannot be read: topic photos: it does not exist (UNKNOWN_TOPIC_OR_PARTITION)');
   topic.state.isAway = false;
   await expect.poll(texts, patient).toEqual(['0 a']);
   expect(ready.at(-1)).toBeUndefined();
   expect(logged).toEqual([
-    'topic photos cannot be read: topic photos: it does not exist',
+    'topic photos cannot be read: topic photos: it does not exist (UNKNOWN_TOPIC_OR_PARTITION)',
     expect.stringMatching(/^records come again/) as string,
   ]);
 });

@@ -24,12 +24,9 @@ export type DeadLetterStage = 'VALUE_CONVERTER' | 'TASK_PUT';
 /** Where a record is. */
 export type RecordPlace = Pick<ReceivedRecord, 'topic' | 'partition' | 'offset'>;
 
-/** What of a record says where it is, and since when. */
-type Dated = RecordPlace & Pick<ReceivedRecord, 'timestamp' | 'headers'>;
-
 /** The headers that a dead letter has in addition to those of its record. */
 export function deadLetterHeaders(
-  record: Dated,
+  record: RecordPlace & Pick<ReceivedRecord, 'timestamp' | 'headers'>,
   stage: DeadLetterStage,
   error: Error & { readonly code?: unknown },
 ): Record<string, string> {

@@ -27,7 +27,10 @@ export function headerText(headers: Headers, name: string): string | undefined {
 }
 
 /** A header's value; undefined where there is none or it is null. Where a name is repeated, the last one counts. */
-export function lastHeaderValue(headers: Headers, name: string): Uint8Array | string | undefined {
+export function lastHeaderValue(
+  headers: NonNullable<ReceivedRecord['headers']>,
+  name: string,
+): Uint8Array | string | undefined {
   const values = Object.hasOwn(headers, name) ? [headers[name]].flat() : [];
   return values.at(-1) ?? undefined;
 }

@@ -1,8 +1,5 @@
-/** What one header holds. Kafka allows a header without a value: that is null, and is read as if it were absent. */
-type OneHeaderValue = Uint8Array | string | null;
-
 /** A header's value: kafkajs gives a Buffer, a string or null, or a list of them where a name is repeated. */
-export type HeaderValue = OneHeaderValue | readonly OneHeaderValue[] | undefined;
+export type HeaderValue = Uint8Array | string | null | readonly (Uint8Array | string | null)[] | undefined;
 
 /** A Kafka record as received. A kafkajs message is one, once topic and partition are added. */
 export interface ReceivedRecord {

@@ -48,7 +48,9 @@ export interface GroupSettings {
 export interface GroupClient {
   /** Joins, or joins again, and waits for this member's share. */
   join(): Promise<Generation>;
+  /** Says that this member is alive. */
   heartbeat(generation: MemberId): Promise<void>;
+  /** Commits offsets of the topic, all or none. */
   commit(generation: MemberId, offsets: readonly OffsetToCommit[]): Promise<void>;
   /** What the group has committed of these partitions, without those where it is nothing. */
   committed(partitions: readonly number[]): Promise<ReadonlyMap<number, CommittedOffset>>;

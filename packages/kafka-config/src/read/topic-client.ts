@@ -90,8 +90,8 @@ export interface TopicClient {
   /**
    * Asks one broker for records, and waits for them for `maxWaitMs`.
    *
-   * @param useRack false where the answer must not send it to a follower. Default: true
-   * @param maxBytes Default: that of the settings
+   * @param options.useRack false where the answer must not send it to a follower. Default: true
+   * @param options.maxBytes Default: that of the settings
    */
   fetch(
     node: number,
@@ -108,6 +108,7 @@ export interface TopicClient {
   partitionsOf(topic: string): Promise<number[]>;
   /** `host:port` of a broker. */
   addressOf(node: number): string;
+  /** Disconnects. */
   close(): Promise<void>;
 }
 
@@ -117,6 +118,7 @@ const [earliest, latest] = [-2, -1];
 
 /** A client with connections of its own, so that a fetch that waits keeps nobody else waiting. */
 export interface ConnectedTopicClient extends TopicClient {
+  /** @hidden */
   readonly cluster: Cluster;
 }
 

@@ -1,3 +1,4 @@
+import { crc32 } from 'node:zlib';
 import { byteSource, encodeNpy } from '@image-stream/codec';
 import fc from 'fast-check';
 import sharp from 'sharp';
@@ -141,6 +142,7 @@ describe('the pixel limit', () => {
     const file = await raw(1, 1, 1).png().toBuffer();
     file.writeUInt32BE(60_000, 16);
     file.writeUInt32BE(60_000, 20);
+    file.writeUInt32BE(crc32(file.subarray(12, 29)), 29);
     return file;
   }
 
@@ -171,6 +173,58 @@ describe('the pixel limit', () => {
       code: 'LIMIT_EXCEEDED',
     });
   });
+});
+
+test('a JPEG with stray and fill bytes between its segments is taken', async () => {
+  const file = await raw(30, 20, 3).jpeg().toBuffer();
+  const stray = Buffer.concat([Buffer.of(0, 1, 0xff, 0, 7), Buffer.alloc(200_000, 0xff)]);
+  const second = 4 + file.readUInt16BE(4);
+  const strayed = Buffer.concat([file.subarray(0, second), stray, file.subarray(second)]);
+  expect(await inspectImage(byteSource(strayed))).toMatchObject({ width: 30, height: 20 });
+});
+
+test.each(['IHDR', 'IDAT', 'IEND'])('a PNG with a wrong CRC of %s is refused', async (type) => {
+  const file = await raw(30, 20, 3).png().toBuffer();
+  const at = file.indexOf(type);
+  const crc = at + 4 + file.readUInt32BE(at - 4);
+  file[crc]! ^= 1;
+  await expect(inspectImage(byteSource(file))).rejects.toThrow(`the CRC of its ${type} chunk`);
+});
+
+test('a GIF with NULs before its trailer is taken', async () => {
+  const file = await animated('gif');
+  const padded = Buffer.concat([file.subarray(0, -1), Buffer.alloc(3), file.subarray(-1)]);
+  expect(await inspectImage(byteSource(padded))).toMatchObject({ frames: 3 });
+});
+
+test('a TIFF whose directories share one table of strips is refused before all of them are read', async () => {
+  const strips = 1000;
+  const pages = 100;
+  const tables = 8;
+  const first = tables + strips * 8;
+  const pageBytes = 2 + 4 * 12 + 4;
+  const file = Buffer.alloc(first + pages * pageBytes);
+  file.write('II*\0', 'latin1');
+  file.writeUInt32LE(first, 4);
+  const entries = [
+    [256, 1, 1],
+    [257, 1, strips],
+    [273, strips, tables],
+    [279, strips, tables + strips * 4],
+  ] as const;
+  for (let page = 0; page < pages; page++) {
+    const start = first + page * pageBytes;
+    file.writeUInt16LE(entries.length, start);
+    for (const [index, [tag, count, value]] of entries.entries()) {
+      const entry = start + 2 + index * 12;
+      file.writeUInt16LE(tag, entry);
+      file.writeUInt16LE(4, entry + 2);
+      file.writeUInt32LE(count, entry + 4);
+      file.writeUInt32LE(value, entry + 8);
+    }
+    file.writeUInt32LE(page + 1 < pages ? start + pageBytes : 0, start + pageBytes - 4);
+  }
+  await expect(inspectImage(byteSource(file))).rejects.toThrow('strips or tiles');
 });
 
 test('bytes after the end of the image are tolerated', async () => {

@@ -14,7 +14,10 @@ export async function inspectGif(reader: Reader): Promise<Structure> {
     if (introducer === 0x3b) {
       break;
     }
-    if (introducer === 0x21) {
+    if (introducer === 0) {
+      // Some writers leave NULs between blocks, which readers pass over.
+      position += 1;
+    } else if (introducer === 0x21) {
       position = await afterSubBlocks(reader, position + 2);
     } else if (introducer === 0x2c) {
       frames += 1;

@@ -14,11 +14,8 @@ export async function inspectJpeg(reader: Reader): Promise<Structure> {
   let hasScan = false;
   for (let position = 2; ;) {
     const [first, marker] = await reader.at(position, 2);
-    if (first !== 0xff) {
-      throw new ImageIoError('INVALID_IMAGE', `JPEG file has no marker at byte ${position}`);
-    }
-    if (marker === 0xff) {
-      position += 1;
+    if (first !== 0xff || marker === 0xff || marker === 0) {
+      position = await nextMarker(reader, position);
       continue;
     }
     position += 2;
@@ -52,6 +49,23 @@ export async function inspectJpeg(reader: Reader): Promise<Structure> {
     throw new ImageIoError('INVALID_IMAGE', 'JPEG file has no pixels: there is no frame or no scan');
   }
   return { ...size, frames: 1 };
+}
+
+/**
+ * Where the next marker is, past fill bytes and past stray bytes that some cameras leave between segments.
+ * Decoders skip both.
+ */
+async function nextMarker(reader: Reader, start: number): Promise<number> {
+  for (let position = start; position + 1 < reader.size;) {
+    const bytes = await reader.upTo(position, stepBytes);
+    for (let index = 0; index + 1 < bytes.length; index++) {
+      if (bytes[index] === 0xff && bytes[index + 1] !== 0 && bytes[index + 1] !== 0xff) {
+        return position + index;
+      }
+    }
+    position += bytes.length - 1;
+  }
+  throw new Truncated();
 }
 
 /** Where the next marker is that ends coded data. */

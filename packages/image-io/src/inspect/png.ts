@@ -1,3 +1,4 @@
+import { crc32 } from 'node:zlib';
 import { ImageIoError } from '../errors.ts';
 import { Truncated } from './reader.ts';
 import type { Reader, Structure } from './reader.ts';
@@ -11,6 +12,7 @@ export async function inspectPng(reader: Reader): Promise<Structure> {
   if (header.readUInt32BE(0) !== 13 || header.toString('latin1', 4, 8) !== 'IHDR') {
     throw new ImageIoError('INVALID_IMAGE', 'PNG file does not begin with its header, IHDR');
   }
+  await assertCrc(reader, 'IHDR', 12, 29);
   let frames = 1;
   let hasPixels = false;
   for (let position = 33; ;) {
@@ -27,6 +29,10 @@ export async function inspectPng(reader: Reader): Promise<Structure> {
     if (position > reader.size) {
       throw new Truncated();
     }
+    // A capital first letter: no decoder may do without the chunk.
+    if (type < 'a') {
+      await assertCrc(reader, type, position - 12 - chunk.readUInt32BE(0) + 4, position - 4);
+    }
     if (type === 'IEND') {
       break;
     }
@@ -35,4 +41,21 @@ export async function inspectPng(reader: Reader): Promise<Structure> {
     throw new ImageIoError('INVALID_IMAGE', 'PNG file has no pixels: there is no IDAT chunk');
   }
   return { width: header.readUInt32BE(8), height: header.readUInt32BE(12), frames };
+}
+
+const stepBytes = 65_536;
+
+/** That the CRC of a chunk, which lies behind it, is that of its type and data. */
+async function assertCrc(reader: Reader, type: string, start: number, end: number): Promise<void> {
+  let actual = 0;
+  for (let position = start; position < end; position += stepBytes) {
+    actual = crc32(await reader.at(position, Math.min(stepBytes, end - position)), actual);
+  }
+  const stored = (await reader.at(end, 4)).readUInt32BE();
+  if (stored !== actual) {
+    throw new ImageIoError(
+      'INVALID_IMAGE',
+      `PNG file is damaged: the CRC of its ${type} chunk at byte ${start} is ${actual.toString(16)}, not ${stored.toString(16)} as stored`,
+    );
+  }
 }

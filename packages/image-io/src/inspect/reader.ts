@@ -1,3 +1,4 @@
+import { setImmediate } from 'node:timers/promises';
 import type { ByteSource } from '@image-stream/codec';
 
 /** What a file's structure says about its image. */
@@ -34,6 +35,8 @@ export function createReader(source: ByteSource): Reader {
       return Buffer.alloc(0);
     }
     if (start < windowStart || end > windowStart + window.length) {
+      // A source in memory never leaves the microtasks: let other events run before the next window.
+      await setImmediate();
       const bytes = await source.read(start, Math.min(Math.max(end, start + windowBytes), source.size));
       window = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
       windowStart = start;

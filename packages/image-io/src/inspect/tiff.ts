@@ -56,6 +56,7 @@ export async function inspectTiff(reader: Reader): Promise<Structure> {
   const seen = new Set<number>();
   let largest = { width: 0, height: 0 };
   let frames = 0;
+  let pieces = 0;
   let position = await numberAt(reader, layout, isBig ? 8 : 4, isBig ? 8 : 4);
   while (position !== 0) {
     if (seen.has(position) || seen.size >= maxDirectories) {
@@ -72,6 +73,14 @@ export async function inspectTiff(reader: Reader): Promise<Structure> {
     }
     // The first bit marks a smaller copy of another page, as in a pyramid.
     frames += (await single(reader, layout, entries.get(254))) & 1 ? 0 : 1;
+    pieces += entries.get(273)?.count ?? entries.get(324)?.count ?? 0;
+    if (pieces > reader.size) {
+      // Each piece takes bytes in a table, so pages must share theirs: reading them all is work without bound.
+      throw new ImageIoError(
+        'INVALID_IMAGE',
+        `TIFF file of ${reader.size} bytes announces ${pieces} or more strips or tiles`,
+      );
+    }
     await assertPieces(reader, layout, entries);
     position = next;
   }
@@ -148,11 +157,8 @@ async function numbers(
   if (!unsigned.has(type)) {
     throw new ImageIoError('INVALID_IMAGE', `TIFF file has a number of type ${type}`);
   }
-  const values = [];
-  for (let index = first; index < first + length; index++) {
-    values.push(await numberAt(reader, layout, start + index * bytes, bytes));
-  }
-  return values;
+  const table = await reader.at(start + first * bytes, length * bytes);
+  return Array.from({ length }, (_one, index) => numberIn(table, layout, index * bytes, bytes));
 }
 
 async function single(reader: Reader, layout: Layout, entry: Entry | undefined): Promise<number> {
@@ -161,13 +167,16 @@ async function single(reader: Reader, layout: Layout, entry: Entry | undefined):
 
 async function numberAt(
   reader: Reader,
-  { isLittle }: Layout,
+  layout: Layout,
   start: number,
   length: number,
 ): Promise<number> {
-  const bytes = await reader.at(start, length);
+  return numberIn(await reader.at(start, length), layout, 0, length);
+}
+
+function numberIn(bytes: Buffer, { isLittle }: Layout, at: number, length: number): number {
   if (length === 8) {
-    return Number(isLittle ? bytes.readBigUInt64LE() : bytes.readBigUInt64BE());
+    return Number(isLittle ? bytes.readBigUInt64LE(at) : bytes.readBigUInt64BE(at));
   }
-  return isLittle ? bytes.readUIntLE(0, length) : bytes.readUIntBE(0, length);
+  return isLittle ? bytes.readUIntLE(at, length) : bytes.readUIntBE(at, length);
 }

@@ -165,12 +165,7 @@ async function single(reader: Reader, layout: Layout, entry: Entry | undefined):
   return entry === undefined ? 0 : (await numbers(reader, layout, entry, 0, 1))[0]!;
 }
 
-async function numberAt(
-  reader: Reader,
-  layout: Layout,
-  start: number,
-  length: number,
-): Promise<number> {
+async function numberAt(reader: Reader, layout: Layout, start: number, length: number): Promise<number> {
   return numberIn(await reader.at(start, length), layout, 0, length);
 }
 

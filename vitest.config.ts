@@ -37,7 +37,7 @@ export default defineConfig({
             ...(hasProperties(folder) ? [here('scripts/fixed-seeds.mjs')] : []),
           ],
           globalSetup: folder === 'e2e' ? [here('e2e/src/global-setup.ts')] : [],
-          testTimeout: withBrokers.has(folder) ? 60_000 : 30_000,
+          testTimeout: withBrokers.has(folder) ? 60_000 : 15_000,
           hookTimeout: 120_000,
         },
       })),

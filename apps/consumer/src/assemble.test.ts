@@ -313,20 +313,25 @@ describe('an image that never completes', () => {
     expect(await readdir(folder)).toEqual([]);
   });
 
-  test('makes room for others where there are too many, however small they are', async () => {
-    const images = assembler();
-    for (let index = 0; index < 4096; index++) {
-      await images.add(chunksOf(`image-${index}`, [1, 1])[0]!, delivery(index));
-    }
-    expect(images.giveUp()).toBeUndefined();
-    await images.add(chunksOf('one too many', [1, 1])[0]!, delivery(4096));
-    expect(images.isCrowded()).toBe(true);
-    const given = images.giveUp()!;
-    expect(given).toMatchObject({ upload: { id: 'image-0' }, error: { code: 'LIMIT_EXCEEDED' } });
-    await given.upload.remove();
-    expect(images.isCrowded()).toBe(false);
-    await images.close();
-  });
+  // Thousands of files.
+  test(
+    'makes room for others where there are too many, however small they are',
+    { timeout: 60_000 },
+    async () => {
+      const images = assembler();
+      for (let index = 0; index < 4096; index++) {
+        await images.add(chunksOf(`image-${index}`, [1, 1])[0]!, delivery(index));
+      }
+      expect(images.giveUp()).toBeUndefined();
+      await images.add(chunksOf('one too many', [1, 1])[0]!, delivery(4096));
+      expect(images.isCrowded()).toBe(true);
+      const given = images.giveUp()!;
+      expect(given).toMatchObject({ upload: { id: 'image-0' }, error: { code: 'LIMIT_EXCEEDED' } });
+      await given.upload.remove();
+      expect(images.isCrowded()).toBe(false);
+      await images.close();
+    },
+  );
 
   test('is forgotten when its partition went to another member', async () => {
     const images = assembler();

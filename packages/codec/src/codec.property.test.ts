@@ -79,8 +79,9 @@ test('the announced size of a record is never too small', async () => {
   );
 });
 
-describe('whatever arrives, only documented errors escape', () => {
-  const runs = Number(process.env['FUZZ_RUNS'] ?? 2_000);
+const runs = Number(process.env['FUZZ_RUNS'] ?? 2_000);
+
+describe('whatever arrives, only documented errors escape', { timeout: 10_000 + 10 * runs }, () => {
   const limits = { maxImageBytes: 1e6, maxImagePixels: 1e6 };
 
   test('random records', async () => {

@@ -71,12 +71,11 @@ test('a large value is sent as it is, without a copy', async () => {
   expect(buffers).toHaveLength(3);
 });
 
-test('headers come back as they were, those without a value too', async () => {
+test('headers are written as they are, those without a value too', async () => {
   const headers = {
     none: null,
     empty: Buffer.alloc(0),
     repeated: [Buffer.from('1'), null, Buffer.from('2'), null],
-    ['__proto__']: [null, null],
   };
   const encodeRecord = require('kafkajs/src/protocol/recordBatch/record/v0') as (record: object) => Encoder;
   const decodeRecord = require('kafkajs/src/protocol/recordBatch/record/v0/decoder') as (
@@ -133,9 +132,12 @@ test('responses are put together however they arrive', () => {
   );
 });
 
-test.each([3, 0, -1])('a response of %i bytes is refused', (size) => {
-  expect(() => readerInto([]).copy(sizeOf(size))).toThrow(`A response cannot have ${size} bytes`);
-});
+test.each([3, 0, -1, Buffer.from('HTTP').readInt32BE(), 0x20000000])(
+  'a response of %i bytes is refused',
+  (size) => {
+    expect(() => readerInto([]).copy(sizeOf(size))).toThrow(`A response cannot have ${size} bytes`);
+  },
+);
 
 test('what a closed connection still receives does not reach the one that replaced it', async () => {
   const sockets: Socket[] = [];
@@ -182,8 +184,8 @@ test('no timer is set for the past, of which Node 24 warns, and none wakes the p
   await reader.close();
 
   const delays = timers.mock.calls.map(([, delay]) => delay ?? 0);
-  // Of how long a request may take, among others.
-  expect(Math.max(...delays)).toBeGreaterThan(1000);
+  // Of how long a connection may take, among others.
+  expect(Math.max(...delays)).toBeGreaterThanOrEqual(1000);
   expect(delays.filter((delay) => delay <= 1)).toEqual([]);
 });
 

@@ -131,14 +131,15 @@ describe('when the group rebalances', () => {
     const group = scriptedGroup([[0]]);
     const { deliveries } = receiving(scriptedTopic({ 0: ['a'] }), group);
     await expect.poll(() => deliveries).toHaveLength(1);
-    group.failures.commit.push(groupError('ILLEGAL_GENERATION'));
+    // At once, and before it joins again.
+    group.failures.commit.push(groupError('ILLEGAL_GENERATION'), groupError('ILLEGAL_GENERATION'));
     group.failures.heartbeat.push(groupError('ILLEGAL_GENERATION'));
     deliveries[0]!.done();
     await expect.poll(() => group.log, patient).toContain('join 2');
     // Nothing was committed, so it comes again.
     await expect.poll(() => deliveries, patient).toHaveLength(2);
     deliveries[1]!.done();
-    await expect.poll(() => group.log).toContain('commit 2 0@1');
+    await expect.poll(() => group.log, patient).toContain('commit 2 0@1');
   });
 
   test('a record that nobody took yet is not lost', async () => {

@@ -278,3 +278,30 @@ describe('the commands of the README', () => {
     expect(await ends(topic)).toBe(images);
   });
 });
+
+test('the largest times and sizes are taken, and the end does not wait for them', async () => {
+  const [topic, largest] = [uniqueName(), 2 ** 31 - 1];
+  const all = (...names: string[]): string[] => names.flatMap((name) => ['-X', `${name}=${largest}`]);
+  const shared = all(
+    'request.timeout.ms',
+    'retry.backoff.ms',
+    'metadata.max.age.ms',
+    'socket.connection.setup.timeout.ms',
+  );
+  await succeed('producer', [
+    ...['-t', topic, '-n', '2', '--width', '8', '--height', '8', ...shared],
+    ...all('delivery.timeout.ms', 'max.request.size'),
+  ]);
+  const consume = [
+    ...['-t', topic, '--exit-at-end', ...shared],
+    ...all('max.poll.interval.ms', 'fetch.max.bytes', 'max.partition.fetch.bytes', 'auto.commit.interval.ms'),
+    ...['-eac', 'true', '-X', `fetch.max.wait.ms=${largest - 1}`],
+  ];
+  for (const part of [
+    ['-gid', topic],
+    ['--since', '1h'],
+  ]) {
+    const args = [...consume, '-o', temporaryFolder(), ...part];
+    expect(await succeed('consumer', args)).toMatchObject({ images: 2, failed: 0 });
+  }
+});

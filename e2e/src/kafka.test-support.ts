@@ -163,12 +163,11 @@ export async function setTopicLimit(topic: string, value: string): Promise<void>
 export async function recreateTopic(topic: string): Promise<void> {
   await withAdmin(async (admin) => {
     await admin.deleteTopics({ topics: [topic] });
-    // Until the brokers have forgotten it, they refuse.
-    await expect
-      .poll(() => admin.createTopics({ topics: [{ topic, numPartitions: 1 }] }).catch(() => false), {
-        timeout: 10_000,
-      })
-      .toBe(true);
+    const create = (): Promise<boolean> =>
+      admin.createTopics({ topics: [{ topic, numPartitions: 1 }], waitForLeaders: false });
+    // Until the brokers have forgotten it, they refuse; and then it takes a moment until they know it again.
+    await expect.poll(() => create().catch(() => false), { timeout: 10_000 }).toBe(true);
+    await untilServed(() => admin.fetchTopicOffsets(topic));
   });
 }
 

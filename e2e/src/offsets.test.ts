@@ -7,6 +7,7 @@ import {
   commitOffset,
   committed,
   createTopic,
+  ends,
   recreateTopic,
   removeBefore,
   send,
@@ -22,6 +23,8 @@ import type { Running } from './programs.test-support.ts';
 const png = await sharp({ create: { width: 2, height: 2, channels: 3, background: 'red' } })
   .png()
   .toBuffer();
+
+const patient = { timeout: 30_000 };
 
 /** Images as other programs send them; their ids end in partition and offset. */
 function images(count: number, name = 'image'): Message[] {
@@ -40,14 +43,17 @@ function names(from: number, to: number, name = 'image'): string[] {
   return Array.from({ length: to - from }, (_one, index) => `${name}-0-${from + index}`);
 }
 
+/** A transaction has ended only when its mark is in the topic, which comes after the answer. */
+async function endsAt(topic: string, offset: number): Promise<void> {
+  await expect.poll(() => ends(topic), patient).toBe(offset);
+}
+
 /** A consumer that runs until the test ends. */
 function follow(...args: string[]): Running {
   const consumer = start('consumer', args);
   onTestFinished(() => void consumer.process.kill('SIGKILL'));
   return consumer;
 }
-
-const patient = { timeout: 30_000 };
 
 test.each([
   ['more records than before', 12],
@@ -137,13 +143,16 @@ test('what an aborted transaction has written is no image, and a key of four zer
   const zeros = { key: Buffer.alloc(4), value: png };
   await send(topic, ...images(1));
   await (await beginTransaction(topic, zeros, ...images(2, 'aborted'))).abort();
+  await endsAt(topic, 5);
   await (await beginTransaction(topic, ...images(1, 'kept'))).commit();
+  await endsAt(topic, 7);
   // Two that are aborted at the same time.
   const one = await beginTransaction(topic, ...images(1, 'aborted'));
   const other = await beginTransaction(topic, zeros, ...images(1, 'aborted'));
   await send(topic, ...images(1));
   await other.abort();
   await one.abort();
+  await endsAt(topic, 13);
 
   const args = ['-t', topic, '-gid', topic, '-o', output, '--exit-at-end'];
   expect(await succeed('consumer', args)).toMatchObject({ images: 3, deadLettered: 0 });
@@ -189,6 +198,7 @@ test('a transaction that is open is where the topic ends, unless what it has wri
   expect(verified.stdout).toContain('agree');
 
   await transaction.commit();
+  await endsAt(topic, 6);
   expect(await succeed('consumer', args)).toMatchObject({ images: 3 });
 });
 

@@ -206,6 +206,22 @@ describe('where reading does not go on record by record', () => {
     expect(logged[0]).toContain('topic photos was deleted and created anew');
   });
 
+  test('nothing is committed for a topic that was made again, before that is noticed', async () => {
+    const group = scriptedGroup([[0]]);
+    const topic = scriptedTopic({ 0: ['a', 'b'] });
+    const { texts, deliveries } = receiving(topic, group);
+    await expect.poll(texts).toEqual(['0 a', '0 b']);
+    topic.state.id = 'topic-2';
+    topic.partitions[0] = ['x', 'y', 'z'];
+    // At the old place there is a record of the new topic.
+    await expect.poll(() => deliveries).toHaveLength(3);
+    deliveries.forEach(({ done }) => done());
+    await expect.poll(() => texts().slice(3), patient).toEqual(['0 x', '0 y', '0 z']);
+    expect(group.log).not.toContain('commit 1 0@3');
+    deliveries.slice(3).forEach(({ done }) => done());
+    await expect.poll(() => group.committed[0]).toEqual({ offset: 3n, metadata: 'topic=topic-2 epoch=7' });
+  });
+
   test('a topic that is made again meanwhile gets a new tracker, and its offsets its id', async () => {
     const group = scriptedGroup([[0]]);
     const topic = scriptedTopic({ 0: ['a', 'b'] });

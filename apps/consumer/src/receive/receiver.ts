@@ -355,6 +355,10 @@ export function createReceiver(options: ReceiverOptions): Receiver {
     }
     const { generation, topic: state } = share;
     try {
+      // Of a topic that has taken the place of this one, nothing has been read yet. That will be noticed; until then, nothing is committed.
+      if (state.id !== undefined && (await client.describe()).id !== state.id) {
+        return false;
+      }
       await group.commit(
         generation,
         positions.map(({ partition, offset, epoch }) => ({

@@ -1,5 +1,5 @@
 import type { OutgoingRecord } from '@image-stream/codec';
-import { RecordTooLargeError } from '@image-stream/kafka-config';
+import { KafkaConfigError } from '@image-stream/kafka-config';
 import { createBudget } from '@image-stream/program';
 import { describe, expect, test } from 'vitest';
 import { produce } from './produce.ts';
@@ -146,7 +146,7 @@ test('an image that is refused as too large is sent again within a lower limit, 
     },
     send: async ({ key, value }) => {
       if (value.length > 6) {
-        throw new RecordTooLargeError('too large');
+        throw new KafkaConfigError('RECORD_TOO_LARGE', 'too large');
       }
       sent.push(key);
       return 0;
@@ -169,7 +169,7 @@ test('an image that is refused as too large is sent again within a lower limit, 
 test('an image that is refused within every limit fails, with what the broker said', async () => {
   const { errors, options } = parts(1);
   const send = async (): Promise<never> => {
-    throw new RecordTooLargeError('the broker refuses a record of 3 bytes');
+    throw new KafkaConfigError('RECORD_TOO_LARGE', 'the broker refuses a record of 3 bytes');
   };
   expect(await produce({ ...options, send })).toMatchObject({ images: 0, failed: 1 });
   expect(errors).toEqual(['image image-0 was not sent: the broker refuses a record of 3 bytes']);

@@ -1,6 +1,6 @@
 import { bytesOf, isPixelArray } from '@image-stream/codec';
 import type { Image, OutgoingRecord } from '@image-stream/codec';
-import { isProgrammingError, RecordTooLargeError } from '@image-stream/kafka-config';
+import { isProgrammingError, KafkaConfigError } from '@image-stream/kafka-config';
 import { counted, createPool, describePace, timing } from '@image-stream/program';
 import type { ByteBudget, Logger, Progress, Summary } from '@image-stream/program';
 import type { LearnedLimit } from './record-limit.ts';
@@ -70,7 +70,8 @@ export async function produce({
     try {
       return await sendRecords(image);
     } catch (error) {
-      if (!(error instanceof RecordTooLargeError) || !(await limit.refused(bytes))) {
+      const isTooLarge = error instanceof KafkaConfigError && error.code === 'RECORD_TOO_LARGE';
+      if (!isTooLarge || !(await limit.refused(bytes))) {
         throw error;
       }
       return sendWithinLimit(image);

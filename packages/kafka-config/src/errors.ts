@@ -5,6 +5,7 @@
  * - `INVALID_TOPIC`: a name that Kafka does not allow.
  * - `UNREACHABLE`: no broker answered.
  * - `AUTHENTICATION_FAILED`, `NOT_AUTHORIZED`: the broker answered and refused.
+ * - `RECORD_TOO_LARGE`: a record is larger than its topic takes, its `max.message.bytes`.
  * - `REFUSED`: the cluster answered with another error.
  */
 export type KafkaConfigErrorCode =
@@ -16,7 +17,17 @@ export type KafkaConfigErrorCode =
   | 'UNREACHABLE'
   | 'AUTHENTICATION_FAILED'
   | 'NOT_AUTHORIZED'
+  | 'RECORD_TOO_LARGE'
   | 'REFUSED';
+
+/** What the cluster has to say, rather than the configuration. */
+const answers: ReadonlySet<KafkaConfigErrorCode> = new Set([
+  'UNREACHABLE',
+  'AUTHENTICATION_FAILED',
+  'NOT_AUTHORIZED',
+  'RECORD_TOO_LARGE',
+  'REFUSED',
+]);
 
 /** What this package throws; the message says what to change. */
 export class KafkaConfigError extends Error {
@@ -31,6 +42,6 @@ export class KafkaConfigError extends Error {
 
   /** True where the user's input, not the cluster, is at fault. */
   get isUsage(): boolean {
-    return !['UNREACHABLE', 'AUTHENTICATION_FAILED', 'NOT_AUTHORIZED', 'REFUSED'].includes(this.code);
+    return !answers.has(this.code);
   }
 }

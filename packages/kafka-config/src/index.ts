@@ -53,7 +53,7 @@ export { committedOffsets, createLagReader, groupPlaces } from './offsets.ts';
 export type { Lag, PlaceInPartition } from './offsets.ts';
 
 // What a program sends.
-export { createSender, RecordTooLargeError } from './sender.ts';
+export { createSender } from './sender.ts';
 export type { RecordToSend, Sender, SenderOptions } from './sender.ts';
 
 export { isProgrammingError, reasonOf, translate } from './translate.ts';

@@ -9,6 +9,7 @@ import type {
 } from 'kafkajs';
 import { createBatches, isTooLarge } from './batches.ts';
 import type { Batches } from './batches.ts';
+import { KafkaConfigError } from './errors.ts';
 import { isRetriable } from './retriable.ts';
 import { reasonOf, translate } from './translate.ts';
 
@@ -56,8 +57,8 @@ export interface Sender {
    *
    * @param partition where to; default: what the record's key gives
    * @returns where it is; undefined where nobody acknowledges
-   * @throws RecordTooLargeError where the topic does not take so large a record; Error where it was refused otherwise, or not
-   * acknowledged in time
+   * @throws KafkaConfigError `RECORD_TOO_LARGE` where the topic does not take so large a record; Error where it was refused
+   * otherwise, or not acknowledged in time
    */
   send(record: RecordToSend, partition?: number): Promise<number | undefined>;
   /** Disconnects. */
@@ -153,11 +154,6 @@ export async function createSender({
   };
 }
 
-/** A record is larger than its topic takes: its `max.message.bytes`. */
-export class RecordTooLargeError extends Error {
-  override readonly name = 'RecordTooLargeError';
-}
-
 interface Connection {
   readonly client: Producer;
   readonly batches: Batches;
@@ -186,12 +182,22 @@ function assertAcknowledged(results: readonly RecordMetadata[], acks: number | u
   }
 }
 
-function explain(error: unknown, { value }: RecordToSend, topic: string): unknown {
+function explain(error: unknown, record: RecordToSend, topic: string): unknown {
   if (isTooLarge(error)) {
-    return new RecordTooLargeError(
-      `the broker refuses a record of ${value?.length ?? 0} bytes; raise max.message.bytes of topic ${topic}`,
+    return new KafkaConfigError(
+      'RECORD_TOO_LARGE',
+      `the broker refuses a record of ${sizeOf(record)} bytes; raise max.message.bytes of topic ${topic}`,
       { cause: error },
     );
   }
   return translate(error, [], 'the broker refused the record');
+}
+
+/** Bytes of key, value and headers. */
+function sizeOf({ key, value, headers = {} }: RecordToSend): number {
+  const parts = Object.entries(headers).flatMap(([name, values]) => [
+    name,
+    ...(Array.isArray(values) ? values : [values]),
+  ]);
+  return [key, value, ...parts].reduce((total, part) => total + Buffer.byteLength(part ?? ''), 0);
 }

@@ -1,4 +1,5 @@
 import { resolve } from 'node:path';
+import { inspect } from 'node:util';
 import { parseArguments } from './arguments.ts';
 import type { CommandLine, OptionDefinitions, OptionValues } from './arguments.ts';
 import { splitCommand } from './commands.ts';
@@ -223,8 +224,8 @@ function report(
     return 2;
   }
   const known = knownErrors.some((errorClass) => error instanceof errorClass);
-  const text = error instanceof Error ? (known ? error.message : error.stack) : String(error);
-  write(String(text));
+  // With its stack, and what caused it.
+  write(known ? (error as Error).message : inspect(error, { depth: 10 }));
   return known && (error as { isUsage?: boolean }).isUsage === true ? 2 : 1;
 }
 

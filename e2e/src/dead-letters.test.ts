@@ -109,7 +109,7 @@ test('bad records of every kind are put aside as they came, and the images among
     expect.stringMatching(/^CodecError.CORRUPT_PAYLOAD: payload has SHA-256/),
     expect.stringMatching(/^CodecError\.\w+: /),
     expect.stringMatching(/^ImageIoError.INVALID_IMAGE: PNG file is cut off/),
-    expect.stringMatching(/^ImageIoError.CONFLICT: .*already holds another image/),
+    expect.stringMatching(/^StorageError.CONFLICT: .*already holds another image/),
   ]);
   expect(byOffset[0]).toMatchObject({
     headers: {

@@ -1,7 +1,7 @@
 import { spawnSync } from 'node:child_process';
 import { readdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
-import { expect, onTestFinished, test } from 'vitest';
+import { describe, expect, onTestFinished, test } from 'vitest';
 import { committed, receive } from './kafka.test-support.ts';
 import {
   consumerArgs,
@@ -16,7 +16,7 @@ import {
   watchFiles,
 } from './ledger.test-support.ts';
 import type { Ledger } from './ledger.test-support.ts';
-import { commandOf, run, start, succeed } from './programs.test-support.ts';
+import { commandOf, fileFaults, run, start, succeed, summaryOf } from './programs.test-support.ts';
 import type { Running } from './programs.test-support.ts';
 
 const patience = { timeout: 30_000, interval: 50 };
@@ -129,6 +129,79 @@ test.skipIf(!hasLimits)('without a file descriptor the consumer pauses until the
   consumer.process.kill('SIGTERM');
   expect(await consumer.ended).toMatchObject({ exitCode: 0 });
   await expectLedger(ledger);
+});
+
+describe('an error of the disk', () => {
+  async function consumeWith(errorName: string) {
+    const ledger = await openLedger();
+    await paintFiles(ledger.folder, 5);
+    await sendFiles(ledger);
+    const args = [...consumerArgs(ledger), '--exit-at-end', '--json'];
+    const faults = fileFaults(ledger.output, { FAULT_LINK_ERROR: errorName });
+    return { ledger, ...(await start('consumer', args, faults).ended) };
+  }
+
+  // Node.js has no name for either.
+  test.each(['EDQUOT', 'ESTALE'])('%s pauses the consumer, which goes on by itself', async (name) => {
+    const { ledger, stderr, exitCode } = await consumeWith(name);
+    expect(stderr).toContain('paused, nothing is skipped');
+    expect(stderr).toContain('goes on after a pause');
+    expect(exitCode).toBe(0);
+    await expectLedger(ledger);
+  });
+
+  test('that nobody can wait out ends it with a line, and nothing is committed that is not saved', async () => {
+    const { ledger, stderr, exitCode } = await consumeWith('ENOTDIR');
+    expect(exitCode).toBe(1);
+    expect(stderr).toMatch(/ERROR: record \S+ is not saved: ENOTDIR: .*Put that right and start again/);
+    expect(stderr).not.toContain('paused');
+    expect(stderr).not.toContain('    at ');
+    await expectNothingSkipped(ledger, ledger.output);
+    await succeed('consumer', [...consumerArgs(ledger), '--exit-at-end']);
+    await expectLedger(ledger);
+  });
+
+  test('that is about one image makes that one a dead letter', async () => {
+    const { ledger, stdout, exitCode } = await consumeWith('ENAMETOOLONG');
+    expect(exitCode).toBe(0);
+    expect(summaryOf(stdout)).toMatchObject({ images: 3, deadLettered: 2, failed: 0 });
+    const [letter] = await receive(`${ledger.topic}.dead-letter`, 1);
+    const name = letter!.headers['__connect.errors.exception.class.name'];
+    expect(String(name as Buffer)).toBe('Error.ENAMETOOLONG');
+  });
+});
+
+describe('what is removed while the consumer runs', () => {
+  async function runningConsumer() {
+    const ledger = await openLedger();
+    const consumer = start('consumer', consumerArgs(ledger));
+    onTestFinished(() => void consumer.process.kill('SIGKILL'));
+    await paintFiles(ledger.folder, 3);
+    await sendFiles(ledger);
+    await expect.poll(() => lag(ledger), patience).toBe(0);
+    await paintFiles(ledger.folder, 3);
+    return { ledger, consumer };
+  }
+
+  test('the folder of unfinished files is made again', async () => {
+    const { ledger, consumer } = await runningConsumer();
+    rmSync(join(ledger.output, '.tmp'), { recursive: true });
+    await sendFiles(ledger);
+    await expect.poll(() => lag(ledger), patience).toBe(0);
+    consumer.process.kill('SIGTERM');
+    expect(await consumer.ended).toMatchObject({ exitCode: 0 });
+    await expectLedger(ledger);
+  });
+
+  test('the output directory is not: the consumer ends, and says so', async () => {
+    const { ledger, consumer } = await runningConsumer();
+    rmSync(ledger.output, { recursive: true });
+    await sendFiles(ledger);
+    const { exitCode, stderr } = await consumer.ended;
+    expect(exitCode).toBe(1);
+    expect(stderr).toContain(`${ledger.output} was removed while images were saved there; start again`);
+    expect(await lag(ledger)).toBe(6);
+  });
 });
 
 function setDescriptorLimit({ process: { pid } }: Running, count: number): void {

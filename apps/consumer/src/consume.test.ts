@@ -7,20 +7,27 @@ import { CodecError, decodeRecord, encodeImage } from '@image-stream/codec';
 import type { DecodedImage, ReceivedRecord } from '@image-stream/codec';
 import { createBudget } from '@image-stream/program';
 import { describe, expect, onTestFinished, test } from 'vitest';
-import { createAssembler } from './assemble.ts';
+import { createAssembler } from './chunks/assembler.ts';
+import type { Assembler } from './chunks/assembler.ts';
+import { createChunkCollector } from './chunks/collector.ts';
 import { consume } from './consume.ts';
 import type { ConsumeOptions } from './consume.ts';
-import { createDeadLetters } from './dead-letters.ts';
+import { createDeadLetters, DeadLetterError } from './dead-letters.ts';
 import type { DeadLetters } from './dead-letters.ts';
-import { createPatience, DeadLetterError } from './fault.ts';
-import type { PatienceOptions } from './fault.ts';
+import { classifyFor, createFailures } from './failures.ts';
+import type { FailuresOptions } from './failures.ts';
 import { createChannel } from './receive/channel.ts';
 import type { Delivery } from './receive/delivery.ts';
+import { createRetry } from './retry.ts';
+import type { Retry } from './retry.ts';
+import type { SavedImage } from './save.ts';
+import { createStatistics } from './statistics.ts';
+import type { StatisticsOptions } from './statistics.ts';
 
 describe('every image', () => {
   test('is done once it is saved, and is counted', async () => {
     const { done, errors, told, options } = parts(records(3));
-    const result = await consume({
+    const result = await run({
       ...options,
       save: async ({ id }) => (id === 'image-1' ? 'exists' : 'written'),
     });
@@ -36,7 +43,7 @@ describe('every image', () => {
   test('is not done while it is being saved', async () => {
     const { done, options } = parts(records(1));
     const gate = new EventEmitter();
-    const running = consume({
+    const running = run({
       ...options,
       save: async () => {
         gate.emit('saving');
@@ -56,14 +63,14 @@ describe('several at once', () => {
   test('as many as there are slots', async () => {
     const { options } = parts(records(9));
     const load = gauge();
-    await consume({ ...options, budget: createBudget(1_000_000, 3), save: load.save });
+    await run({ ...options, budget: createBudget(1_000_000, 3), save: load.save });
     expect(load.most()).toBe(3);
   });
 
   test('as many as there are bytes', async () => {
     const { options } = parts(records(9));
     const load = gauge();
-    await consume({ ...options, budget: createBudget(7, 100), save: load.save });
+    await run({ ...options, budget: createBudget(7, 100), save: load.save });
     expect(load.most()).toBe(2);
   });
 });
@@ -72,7 +79,7 @@ describe('an error that nobody foresaw', () => {
   test('is never done, is explained, and ends the run even when nothing follows', async () => {
     const deliveries = createChannel<Delivery>();
     const { done, errors, told, options } = parts(deliveries);
-    const running = consume({
+    const running = run({
       ...options,
       stop: () => deliveries.close(),
       decode: async (record) => {
@@ -99,7 +106,7 @@ describe('an error that nobody foresaw', () => {
     const [record] = records(1);
     const deliveries = createChannel<Delivery>();
     const { errors, options } = parts(deliveries);
-    const running = consume({ ...options, stop: () => deliveries.close() });
+    const running = run({ ...options, stop: () => deliveries.close() });
     const done = (): never => {
       throw new Error('no such offset');
     };
@@ -110,7 +117,7 @@ describe('an error that nobody foresaw', () => {
 
   test('lets what has begun come to its end', async () => {
     const { done, options } = parts(records(3));
-    const result = await consume({
+    const result = await run({
       ...options,
       save: async ({ id }) => {
         if (id === 'image-0') {
@@ -138,7 +145,7 @@ describe('a bad record', () => {
   test('is done once it is a dead letter, and the others are saved', async () => {
     const { done, errors, told, options } = parts(records(5));
     const { letters, deadLetters } = collectedDeadLetters();
-    const result = await consume({ ...options, decode, deadLetters });
+    const result = await run({ ...options, decode, deadLetters });
     expect(result).toMatchObject({ images: 3, deadLettered: 2, failed: 0 });
     expect(letters).toEqual(['1 no image in it', '3 no image in it']);
     expect(told.filter((one) => one === 'dead letter UNRECOGNIZED_FORMAT')).toHaveLength(2);
@@ -148,7 +155,7 @@ describe('a bad record', () => {
 
   test('ends the run where it may not be put aside', async () => {
     const { done, errors, options } = parts(records(2));
-    expect(await consume({ ...options, decode })).toMatchObject({ images: 1, deadLettered: 0, failed: 1 });
+    expect(await run({ ...options, decode })).toMatchObject({ images: 1, deadLettered: 0, failed: 1 });
     expect(done).toEqual(['0']);
     expect(errors[0]).toMatch(/^record data\[0\]@1 cannot be saved: no image in it\. .*--to-offset 2$/);
   });
@@ -161,11 +168,11 @@ describe('a bad record', () => {
       attempts += 1;
       expect(done).not.toContain('1');
       if (attempts === 1) {
-        throw new DeadLetterError('no broker');
+        throw new DeadLetterError('no broker', false);
       }
       return deadLetters.send(...letter);
     };
-    const result = await consume({ ...options, decode, deadLetters: { ...deadLetters, send } });
+    const result = await run({ ...options, decode, deadLetters: { ...deadLetters, send } });
     expect(result).toMatchObject({ images: 1, deadLettered: 1, failed: 0 });
     expect([attempts, letters.length, done.length]).toEqual([2, 1, 2]);
     expect(errors[0]).toMatch(/^paused, nothing is skipped or committed meanwhile: no broker/);
@@ -180,7 +187,7 @@ describe('a bad record', () => {
       ...{ connect: undefined as never, partitioner: undefined as never },
       logger: { info() {}, warn() {} },
     });
-    expect(await consume({ ...options, decode, deadLetters })).toMatchObject({ deadLettered: 0, failed: 1 });
+    expect(await run({ ...options, decode, deadLetters })).toMatchObject({ deadLettered: 0, failed: 1 });
     expect(done).toEqual(['0']);
     expect(errors).toEqual([expect.stringMatching(/cannot be saved: TypeError: .*\n +at /)]);
   });
@@ -195,7 +202,7 @@ describe('a bad record', () => {
       throw new CodecError('UNRECOGNIZED_FORMAT', 'no image in it');
     };
     const budget = createBudget(1_000_000, 1);
-    const result = await consume({ ...options, decode: allBad, deadLetters, maxBadRecords, budget });
+    const result = await run({ ...options, decode: allBad, deadLetters, maxBadRecords, budget });
     expect(result).toMatchObject(expected);
     expect(errors.filter((error) => error.includes('the first 3 records are all bad'))).toHaveLength(ends);
   });
@@ -203,7 +210,7 @@ describe('a bad record', () => {
   test('after a good one never ends the run', async () => {
     const { options } = parts(records(5));
     const { deadLetters } = collectedDeadLetters();
-    const result = await consume({ ...options, decode, deadLetters, maxBadRecords: 1 });
+    const result = await run({ ...options, decode, deadLetters, maxBadRecords: 1 });
     expect(result).toMatchObject({ images: 3, deadLettered: 2, failed: 0 });
   });
 });
@@ -215,7 +222,7 @@ describe('a fault of the environment', () => {
     const { done, errors, told, options } = parts(records(3));
     const { letters, deadLetters } = collectedDeadLetters();
     let isFull = true;
-    const result = await consume({
+    const result = await run({
       ...options,
       deadLetters,
       save: async ({ id }) => {
@@ -236,18 +243,18 @@ describe('a fault of the environment', () => {
   test('that lasts is not held against an image whose chunks are held up by it', async () => {
     const { done, options } = parts(await chunkRecords());
     const { letters, deadLetters } = collectedDeadLetters();
-    const { patience } = options;
+    const { retry } = options;
     const folder = mkdtempSync(join(tmpdir(), 'consume-'));
     onTestFinished(() => rmSync(folder, { recursive: true }));
     const assembler = createAssembler({
-      temporaryFile: () => join(folder, randomUUID()),
-      now: () => performance.now() - patience.pausedMs(),
+      workspace: workspaceIn(folder),
+      now: () => performance.now() - retry.pausedMs(),
       isSaved: async () => false,
       maxBytes: 1_000_000,
       timeoutMs: 400,
     });
     let attempts = 0;
-    const result = await consume({
+    const result = await run({
       ...options,
       decode: (record) => decodeRecord(record),
       assembler: {
@@ -271,9 +278,9 @@ describe('a fault of the environment', () => {
   test('that lasts does not keep a run from ending: what waits stays uncommitted', async () => {
     const { done, errors, monitor, options } = parts(records(2));
     const controller = new AbortController();
-    const result = await consume({
+    const result = await run({
       ...options,
-      patience: createPatience({ signal: controller.signal, logger: options.logger, monitor }),
+      retry: retryUntil(controller.signal, options.logger, monitor),
       save: async ({ id }) => {
         if (id === 'image-1') {
           setImmediate(() => controller.abort());
@@ -290,7 +297,7 @@ describe('a fault of the environment', () => {
 
 test('a limit ends the run after so many, and leaves the rest', async () => {
   const { done, options } = parts(records(5));
-  expect(await consume({ ...options, limit: 2 })).toMatchObject({ images: 2 });
+  expect(await run({ ...options, limit: 2 })).toMatchObject({ images: 2 });
   expect(done).toEqual(['0', '1']);
 });
 
@@ -329,7 +336,63 @@ function* deliveriesOf(all: readonly ReceivedRecord[], done: string[]): Generato
   }
 }
 
-/** What `consume` needs, with everything that it did. */
+/** What `run` makes the parts of `consume` from. */
+interface TestOptions
+  extends
+    Pick<ConsumeOptions, 'deliveries' | 'decode' | 'budget' | 'limit' | 'isAtEnd'>,
+    Pick<FailuresOptions, 'deadLetters' | 'maxBadRecords' | 'retry' | 'stop'>,
+    Pick<StatisticsOptions, 'progress'> {
+  readonly assembler: Assembler;
+  /** How an image is saved; it is durable at once. */
+  readonly save: (...image: Parameters<ConsumeOptions['save']>) => Promise<SavedImage['how']>;
+  readonly logger: FailuresOptions['logger'] & StatisticsOptions['logger'];
+  readonly monitor: FailuresOptions['monitor'] &
+    StatisticsOptions['monitor'] &
+    Parameters<typeof createRetry>[0]['monitor'];
+}
+
+const classify = classifyFor({ classify: () => undefined });
+
+async function run({ save, assembler, ...options }: TestOptions) {
+  const { decode, logger } = options;
+  const statistics = createStatistics(options);
+  const failures = createFailures({
+    ...options,
+    classify,
+    hasGoodRecord: () => statistics.count.images + statistics.count.skipped > 0,
+  });
+  const chunks = createChunkCollector({
+    assembler,
+    failures,
+    decode,
+    isWanted: () => true,
+    statistics,
+    logger,
+  });
+  await consume({
+    ...options,
+    chunks,
+    failures,
+    statistics,
+    flush: async () => {},
+    save: async (saved) => ({ how: await save(saved), durable: async () => {} }),
+  });
+  return { ...statistics.count, ...failures.count };
+}
+
+function retryUntil(
+  signal: AbortSignal,
+  logger: TestOptions['logger'],
+  monitor: TestOptions['monitor'],
+): Retry {
+  return createRetry({ isTransient: (error) => classify(error) === 'transient', signal, logger, monitor });
+}
+
+function workspaceIn(folder: string) {
+  return { newFile: () => join(folder, randomUUID()), restore: async () => false };
+}
+
+/** What `run` needs, with everything that it did. */
 function parts(source: ReceivedRecord[] | AsyncIterable<Delivery>) {
   const done: string[] = [];
   const errors: string[] = [];
@@ -344,7 +407,7 @@ function parts(source: ReceivedRecord[] | AsyncIterable<Delivery>) {
     warn: () => {},
     error: (message: unknown) => void errors.push(String(message)),
   };
-  const monitor: ConsumeOptions['monitor'] & PatienceOptions['monitor'] = {
+  const monitor: TestOptions['monitor'] = {
     received: (bytes) => void told.push(`received ${bytes}`),
     saved: (...what) => void told.push(`saved ${what.join(' ')}`),
     deleted: () => void told.push('deleted'),
@@ -353,12 +416,12 @@ function parts(source: ReceivedRecord[] | AsyncIterable<Delivery>) {
     stalled: (reason) => void told.push(`stalled ${reason}`),
     resumed: () => void told.push('resumed'),
   };
-  const options: ConsumeOptions = {
+  const options: TestOptions = {
     deliveries,
     stop: () => {},
     decode: async (record) => ({ kind: 'image', image: image(record) }),
     assembler: createAssembler({
-      temporaryFile: () => '/nonexistent',
+      workspace: workspaceIn('/nonexistent'),
       now: () => 0,
       isSaved: async () => false,
       maxBytes: 0,
@@ -367,7 +430,7 @@ function parts(source: ReceivedRecord[] | AsyncIterable<Delivery>) {
     isAtEnd: () => true,
     deadLetters: undefined,
     maxBadRecords: undefined,
-    patience: createPatience({ signal: new AbortController().signal, logger, monitor }),
+    retry: retryUntil(new AbortController().signal, logger, monitor),
     save: async () => 'written',
     limit: undefined,
     budget: createBudget(1_000_000, 100),

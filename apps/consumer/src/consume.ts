@@ -1,134 +1,159 @@
 import { bytesOf, isChunk, isPixelArray } from '@image-stream/codec';
 import type { Decoded, DecodedImage, ImageAttributes, ReceivedRecord } from '@image-stream/codec';
-import type { Saved } from '@image-stream/image-io';
 import { createPool } from '@image-stream/program';
-import type { ByteBudget, Logger, Summary } from '@image-stream/program';
-import type { Assembler } from './assemble.ts';
-import type { Monitor } from './monitor/monitor.ts';
+import type { ByteBudget } from '@image-stream/program';
+import type { AssembledImage } from './chunks/chunked-image.ts';
+import type { ChunkCollector } from './chunks/collector.ts';
+import type { Failures, Work } from './failures.ts';
 import type { Delivery } from './receive/delivery.ts';
 import type { Selection } from './receive/select.ts';
-import { createSettlement, workOf, workOfUpload } from './settle.ts';
-import type { SettlementOptions, Work } from './settle.ts';
-import { createTally } from './tally.ts';
-import type { TallyOptions } from './tally.ts';
-import type { AssembledImage } from './upload.ts';
-import { createUploads } from './uploads.ts';
+import type { SavedImage } from './save.ts';
+import { wireBytesOf } from './statistics.ts';
+import type { Statistics } from './statistics.ts';
 
 /** What the flow needs; none of it has to be Kafka or a disk. */
-export interface ConsumeOptions extends TallyOptions, Omit<SettlementOptions, 'hasGoodRecord'> {
+export interface ConsumeOptions {
   /** Records in the order of their partitions. */
   readonly deliveries: AsyncIterable<Delivery>;
   /** Which part of the records and images to take; undefined takes all of them. */
   readonly selection?: Selection | undefined;
   readonly decode: (record: ReceivedRecord) => Promise<Decoded>;
-  readonly assembler: Assembler;
-  /** Resolves once the image is durably on disk. */
-  readonly save: (image: DecodedImage | AssembledImage) => Promise<Saved>;
+  /** Puts together the images that come in chunks. */
+  readonly chunks: ChunkCollector;
+  /** Resolves once the sink has accepted the image. */
+  readonly save: (image: DecodedImage | AssembledImage) => Promise<SavedImage>;
+  /** Makes durable what the sink has accepted. */
+  readonly flush: () => Promise<void>;
+  readonly failures: Failures;
+  readonly statistics: Statistics;
+  readonly budget: ByteBudget;
+  /** How many images to take; undefined takes them until the deliveries end. */
+  readonly limit: number | undefined;
   /** Called when the deliveries have ended: whether that was at the ends of all partitions. */
   readonly isAtEnd: () => boolean;
-  readonly budget: ByteBudget;
-  readonly logger: Pick<Logger, 'info' | 'warn' | 'error'>;
-  readonly monitor: Pick<Monitor, 'received' | 'saved' | 'deleted' | 'failed' | 'deadLettered'>;
+}
+
+/** An image that is on its way in. */
+export interface IncomingImage extends Work {
+  /** What it takes of the budget. */
+  readonly bytes: number;
+  /** Bytes of key and value, where they were not counted when they came. */
+  readonly wireBytes: number;
+  /** In milliseconds since 1970; of its last record. */
+  readonly timestamp: string;
+  /** @returns undefined where the record holds none that is wanted */
+  load(): Promise<DecodedImage | AssembledImage | undefined>;
 }
 
 /** How often to look for images that wait too long for their next chunk. */
 const giveUpIntervalMs = 1000;
 
 /**
- * Saves every image: several at once, within the budget, and a record is done only when its image is on
- * disk. Chunks are put together first, one after the other. A bad record becomes a dead letter, and a fault of the
- * environment is waited out. Any other error ends it, once what has begun is finished; the records after it come again.
+ * Saves every image: several at once, within the budget. A record is done only when its image is durable, which may be some time after
+ * the sink has accepted it; meanwhile others take its place in the budget. Chunks are put together first, one after the other. What
+ * becomes of an error, `failures` decides. What ends the run lets what has begun come to its end; the records after it come again.
  */
-export async function consume(
-  options: ConsumeOptions,
-): Promise<Omit<Summary, 'removed' | 'seconds' | 'imagesPerSecond'> & { started: number }> {
-  const { deliveries, selection, decode, assembler, save, limit, budget } = options;
-  const tally = createTally(options);
-  const { count } = tally;
-  const settlement = createSettlement({ ...options, hasGoodRecord: () => count.images + count.skipped > 0 });
-  const isWanted = (image: ImageAttributes): boolean => selection?.isWanted(image) !== false;
-  const uploads = createUploads({ ...options, settlement, isWanted, tally });
-  const fail = (error: Error): void => settlement.fail(error);
-  const pool = createPool(budget);
+export async function consume(options: ConsumeOptions): Promise<void> {
+  const { deliveries, selection, decode, chunks, save, failures, statistics, budget, limit } = options;
+  const fail = (error: Error): void => failures.fail(error);
+  const saving = createPool(budget);
+  const confirming = createPool(budget);
   let taken = 0;
-  const giveUpTimer = setInterval(() => pool.add(uploads.giveUpLate().catch(fail)), giveUpIntervalMs);
+  const giveUpTimer = setInterval(() => saving.add(chunks.giveUpLate().catch(fail)), giveUpIntervalMs);
 
   try {
     for await (const delivery of deliveries) {
-      tally.came();
+      statistics.came();
       if (selection?.isSelected(delivery.record) === false) {
         delivery.done();
         continue;
       }
-      await (isChunk(delivery.record) ? takeChunk(delivery) : takeImage(delivery));
-      await uploads.makeRoom();
+      const image = isChunk(delivery.record) ? await chunks.take(delivery) : imageIn(delivery);
+      if (image === 'saved before') {
+        taken += 1;
+        statistics.skipped();
+      } else if (image !== undefined) {
+        await saving.begin(image.bytes, () => handle(image).catch(fail));
+      }
+      await chunks.makeRoom();
       if (taken === limit) {
         // One of those in work may turn out to be none of those that are wanted.
-        await pool.drain();
+        await saving.drain();
       }
-      if (settlement.count.failed > 0 || taken === limit) {
+      if (failures.count.failed > 0 || taken === limit) {
         break;
       }
     }
     clearInterval(giveUpTimer);
-    await pool.drain();
-    await uploads.finish(options.isAtEnd());
+    await saving.drain();
+    await options.flush();
+    await confirming.drain();
+    await chunks.finish(options.isAtEnd());
   } finally {
     clearInterval(giveUpTimer);
-    await assembler.close();
+    await chunks.close();
   }
-  return { ...count, ...settlement.count, started: tally.started ?? performance.now() };
 
-  async function takeImage(delivery: Delivery): Promise<void> {
-    const { record } = delivery;
-    await begin(record.value?.length ?? 0, workOf(delivery), async () => {
-      const decoded = await decode(record);
-      if (decoded.kind === 'tombstone') {
-        tally.deleted();
-        return false;
+  async function handle(incoming: IncomingImage): Promise<void> {
+    if (failures.count.failed > 0) {
+      return;
+    }
+    taken += 1;
+    const outcome = await failures.attempt(incoming, async () => {
+      const image = await incoming.load();
+      return image === undefined ? 'none' : { bytes: sizeOf(image), ...(await save(image)) };
+    });
+    if (outcome === undefined || outcome === 'none') {
+      taken -= 1;
+      if (outcome === 'none') {
+        await incoming.done(true);
       }
-      if (decoded.kind !== 'image' || !isWanted(decoded.image)) {
-        return false;
-      }
-      tally.saved(await save(decoded.image), sizeOf(decoded.image), record.timestamp);
-      tally.received(record);
+      return;
+    }
+    confirming.add(confirm(incoming, outcome).catch(fail));
+  }
+
+  async function confirm(incoming: IncomingImage, saved: SavedImage & { bytes: number }): Promise<void> {
+    const isDurable = await failures.attempt(incoming, async () => {
+      await saved.durable();
       return true;
     });
-  }
-
-  /** Not several at once, so that the chunks of an image stay in their order. */
-  async function takeChunk(delivery: Delivery): Promise<void> {
-    const upload = await uploads.take(delivery);
-    if (upload === 'on disk') {
-      taken += 1;
-      tally.skipped();
-    } else if (upload !== undefined) {
-      await begin(upload.size, workOfUpload(upload, assembler), async () => {
-        tally.saved(await save(await upload.image()), upload.size, delivery.record.timestamp);
-        return true;
-      });
+    if (isDurable === true) {
+      statistics.saved(saved.how, saved.bytes, incoming);
+      await incoming.done(true);
     }
   }
 
-  /** Starts work as soon as the budget allows it. @param run resolves to whether there was an image that is wanted */
-  async function begin(bytes: number, work: Work, run: () => Promise<boolean>): Promise<void> {
-    await pool.begin(bytes, async () => {
-      if (settlement.count.failed === 0) {
-        taken += 1;
-        await finish(work, run).catch(fail);
-      }
-    });
+  /** An image that is in one record. */
+  function imageIn({ record, done }: Delivery): IncomingImage {
+    return {
+      first: record,
+      newest: record,
+      bytes: record.value?.length ?? 0,
+      wireBytes: wireBytesOf(record),
+      timestamp: record.timestamp,
+      async *records() {
+        yield record;
+      },
+      async load() {
+        const decoded = await decode(record);
+        if (decoded.kind === 'tombstone') {
+          statistics.deleted();
+        }
+        return decoded.kind === 'image' && isWanted(decoded.image) ? decoded.image : undefined;
+      },
+      done: async () => done(),
+    };
   }
 
-  async function finish(work: Work, run: () => Promise<boolean>): Promise<void> {
-    const isTaken = await settlement.attempt(work, run);
-    taken -= isTaken === true ? 0 : 1;
-    if (isTaken !== undefined) {
-      await work.done(true);
-    }
+  function isWanted(image: ImageAttributes): boolean {
+    return selection?.isWanted(image) !== false;
   }
 }
 
-function sizeOf({ content }: DecodedImage): number {
-  return isPixelArray(content) ? bytesOf(content).length : content.bytes.length;
+function sizeOf(image: DecodedImage | AssembledImage): number {
+  if ('file' in image) {
+    return image.size;
+  }
+  return isPixelArray(image.content) ? bytesOf(image.content).length : image.content.bytes.length;
 }

@@ -1,6 +1,5 @@
 import { deadLetterHeaders } from '@image-stream/codec';
-import type { CodecError, ReceivedRecord } from '@image-stream/codec';
-import type { ImageIoError } from '@image-stream/image-io';
+import type { ReceivedRecord } from '@image-stream/codec';
 import {
   assertTopicName,
   BrokerError,
@@ -17,10 +16,24 @@ import type { Logger } from '@image-stream/program';
 import type { Admin, Kafka } from 'kafkajs';
 import { newDeadLetterTopic } from './dead-letter-topic.ts';
 import type { SourceTopic } from './dead-letter-topic.ts';
-import { DeadLetterError } from './fault.ts';
 import { createKnownLetters } from './known-letters.ts';
 import type { KnownLetters } from './known-letters.ts';
 import type { ConsumerOptions } from './options.ts';
+
+/** Why a record is put aside; the code is stable, for programs. */
+export type BadRecordError = Error & { readonly code: string };
+
+/** A dead letter cannot be written; the record waits, or the run ends. */
+export class DeadLetterError extends Error {
+  override readonly name = 'DeadLetterError';
+  /** True where Kafka will never take it, whatever an operator does. */
+  readonly isPermanent: boolean;
+
+  constructor(message: string, isPermanent: boolean, options?: ErrorOptions) {
+    super(message, options);
+    this.isPermanent = isPermanent;
+  }
+}
 
 /** The place for records that cannot become images. */
 export interface DeadLetters {
@@ -32,7 +45,7 @@ export interface DeadLetters {
    * @returns whether they were put there now; false where they all were there already
    * @throws DeadLetterError
    */
-  send(records: AsyncIterable<ReceivedRecord>, error: CodecError | ImageIoError): Promise<boolean>;
+  send(records: AsyncIterable<ReceivedRecord>, error: BadRecordError): Promise<boolean>;
   close(): Promise<void>;
 }
 
@@ -112,7 +125,8 @@ export function createDeadLetters(options: DeadLettersOptions): DeadLetters {
       return translate(failure, []);
     }
     const reason = reasonOf(failure);
-    return new DeadLetterError(`dead-letter topic ${topic} cannot be written: ${reason}`, { cause: failure });
+    const message = `dead-letter topic ${topic} cannot be written: ${reason}`;
+    return new DeadLetterError(message, isNeverTaken(failure), { cause: failure });
   }
 
   return {
@@ -152,8 +166,21 @@ export const stayingDeadLetters: DeadLetters = {
   close: async () => {},
 };
 
+/** What Kafka says to a topic or a record that nobody can make it take. */
+const neverTaken = new Set([
+  'INVALID_TOPIC_EXCEPTION',
+  'UNSUPPORTED_VERSION',
+  'UNSUPPORTED_FOR_MESSAGE_FORMAT',
+  'UNSUPPORTED_COMPRESSION_TYPE',
+]);
+
+function isNeverTaken(failure: unknown): boolean {
+  const { code, type = '', cause } = failure as { code?: string; type?: string; cause?: unknown };
+  return code === 'INVALID_TOPIC' || neverTaken.has(type) || (cause instanceof Error && isNeverTaken(cause));
+}
+
 /** The record as it came, but for its timestamp: retention is to count from now. And why it is there. */
-function deadLetterOf(record: ReceivedRecord, error: CodecError | ImageIoError): RecordToSend {
+function deadLetterOf(record: ReceivedRecord, error: BadRecordError): RecordToSend {
   const { key, value, headers } = record;
   const stage = error.name === 'CodecError' ? 'VALUE_CONVERTER' : 'TASK_PUT';
   return {

@@ -1,7 +1,7 @@
-import { ImageIoError } from '@image-stream/image-io';
 import { KafkaConfigError } from '@image-stream/kafka-config';
 import { ListenError, runProgram } from '@image-stream/program';
 import type { Command } from '@image-stream/program';
+import { StorageError } from '@image-stream/storage';
 import packageJson from '../package.json' with { type: 'json' };
 import { doctorOptions } from './doctor/options.ts';
 import { options } from './options.ts';
@@ -53,7 +53,7 @@ await runProgram({
   ],
   verb: 'saved',
   commands: { verify, peek, doctor },
-  knownErrors: [KafkaConfigError, ImageIoError, ListenError, VerifyError],
+  knownErrors: [KafkaConfigError, StorageError, ListenError, VerifyError],
   // The client is loaded when it is needed, so that --help and wrong usage answer at once.
   run: async (context) => (await import('./run.ts')).run(context),
 });

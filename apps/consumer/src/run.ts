@@ -1,34 +1,32 @@
 import { availableParallelism } from 'node:os';
 import { deadLetterTopicOf, decodeRecord } from '@image-stream/codec';
-import { openImageStore } from '@image-stream/image-io';
+import type { ImageAttributes, ReceivedRecord } from '@image-stream/codec';
 import {
   consumerConfig,
-  createGroupClient,
-  createLagReader,
   ensureTopic,
   loadProperties,
   openKafka,
-  openTopicClient,
   producerConfig,
   translate,
 } from '@image-stream/kafka-config';
-import { createBudget, createOutageLog, timing, UsageError } from '@image-stream/program';
+import { createBudget, timing, UsageError } from '@image-stream/program';
 import type { RunContext, Summary } from '@image-stream/program';
+import { openDirectory } from '@image-stream/storage';
 import kafkajs from 'kafkajs';
-import { createAssembler } from './assemble.ts';
+import { createAssembler } from './chunks/assembler.ts';
+import { createChunkCollector } from './chunks/collector.ts';
 import { consume } from './consume.ts';
 import { assertDeadLetterTopic } from './dead-letter-topic.ts';
 import { assertDeadLetters, createDeadLetters, stayingDeadLetters } from './dead-letters.ts';
-import { createPatience } from './fault.ts';
+import { classifyFor, createFailures } from './failures.ts';
 import { startMonitor } from './monitor/monitor.ts';
-import type { options } from './options.ts';
-import { createEnds, findEnds, rewind } from './receive/ends.ts';
-import { createJumps } from './receive/jumps.ts';
-import { createPartReceiver } from './receive/part-receiver.ts';
-import { createReceiver } from './receive/receiver.ts';
-import { assertSelection, isSelection, selectPart } from './receive/select.ts';
+import type { ConsumerOptions, options } from './options.ts';
+import { openReceiver } from './receive/open-receiver.ts';
+import { assertSelection, isSelection } from './receive/select.ts';
+import { createRetry } from './retry.ts';
 import { isSaved, saveImage } from './save.ts';
 import { defaultMaxInFlightBytes, limitsOf, sourcesOf } from './settings.ts';
+import { createStatistics } from './statistics.ts';
 
 /** `max.message.bytes` of a topic that does not exist yet: what the producer creates by default. */
 const maxMessageBytes = 13_772_512;
@@ -37,39 +35,37 @@ const defaultMaxIncompleteBytes = 16 * 1024 ** 3;
 const defaultChunkTimeoutMs = 600_000;
 const defaultMaxBadRecords = 100;
 
-/** Makes the parts that `consume` needs from the command line, and runs it. */
-export async function run({
-  values,
-  logger,
-  progress,
-  signal,
-  path,
-  configOf,
-}: RunContext<typeof options>): Promise<Summary> {
-  const { topic, 'save-as': saveAs, resize, 'time-zone': timeZone, overwrite = false } = values;
+/**
+ * Makes the parts that `consume` needs from the command line, runs it, and closes them whatever happens.
+ *
+ * @param openSink what keeps images, by what `--output-directory` says
+ */
+export async function run(
+  { values, logger, progress, signal, path, configOf }: RunContext<typeof options>,
+  openSink: typeof openDirectory = openDirectory,
+): Promise<Summary> {
+  const { topic } = values;
   const limits = limitsOf(values);
-  assertSelection(values);
-  assertDeadLetters(values);
-  if (values['metrics-host'] !== undefined && values['metrics-port'] === undefined) {
-    throw new UsageError('--metrics-host has no effect without --metrics-port, such as --metrics-port 9464');
-  }
+  assertConsistent(values);
   const properties = await loadProperties(sourcesOf(values, { path, configOf }));
-  const { read, group: groupSettings, fromBeginning, ...settings } = consumerConfig(properties);
-  const { groupId } = groupSettings;
-  const store = await openImageStore(path(values['output-directory']));
-
-  const budget = createBudget(
-    values['max-in-flight-bytes'] ?? defaultMaxInFlightBytes,
-    values.concurrency ?? 2 * availableParallelism(),
-  );
-  const monitor = await startMonitor({
-    host: values['metrics-host'] ?? '127.0.0.1',
-    port: values['metrics-port'],
-    budget,
-    logger,
-  });
-  const { kafka, admin } = await openKafka(kafkajs, properties, logger);
+  const config = consumerConfig(properties);
+  const { sink, workspace } = await openSink(path(values['output-directory']));
+  const closing: (() => Promise<unknown>)[] = [() => workspace.close(), () => sink.close()];
   try {
+    const budget = createBudget(
+      values['max-in-flight-bytes'] ?? defaultMaxInFlightBytes,
+      values.concurrency ?? 2 * availableParallelism(),
+    );
+    const monitor = await startMonitor({
+      host: values['metrics-host'] ?? '127.0.0.1',
+      port: values['metrics-port'],
+      budget,
+      logger,
+    });
+    closing.push(async () => monitor.close());
+    const { kafka, admin } = await openKafka(kafkajs, properties, logger);
+    closing.push(() => admin.disconnect());
+
     if (await ensureTopic(admin, topic, { maxMessageBytes }, (message) => logger.warn(message))) {
       logger.info(`created topic ${topic} with max.message.bytes=${maxMessageBytes}`);
     }
@@ -79,94 +75,114 @@ export async function run({
     if (!staysThere && values['on-error'] !== 'stop') {
       await assertDeadLetterTopic({ kafka, admin }, topic, deadLetterTopic, logger);
     }
-    const client = await openTopicClient(kafka, topic, read);
-    const group = createGroupClient(client, groupSettings);
-    if (values['from-beginning'] === true) {
-      await rewind(client, group, groupId);
-    }
-    const selection = isSelection(values) ? await selectPart(client, values, fromBeginning) : undefined;
-    const isBounded = values['exit-at-end'] === true || values.until !== undefined;
-    const ends = !isBounded
-      ? undefined
-      : selection
-        ? createEnds(selection.starts, selection.ends)
-        : await findEnds(client, admin, groupId, fromBeginning);
-    const saveOptions = { store, saveAs, resize, timeZone, overwrite, ...limits };
-    // The edges of a selection may cut an image off; that is no fault of the topic.
-    const chunkTimeoutMs = selection
-      ? Number.POSITIVE_INFINITY
-      : (values['chunk-timeout'] ?? defaultChunkTimeoutMs);
-    const jumps = createJumps({ topic, logger, monitor });
-    const recordsOutage = createOutageLog(logger, `records of ${topic} come again`);
-    const reading = { client, jumps, ends, signal, logger, monitor };
-    const receiver = selection
-      ? createPartReceiver({ ...reading, ...selection, ends, outage: recordsOutage })
-      : createReceiver({
-          ...reading,
-          ...settings,
-          group,
-          groupId,
-          sessionTimeoutMs: groupSettings.sessionTimeoutMs,
-          fromBeginning,
-          outages: {
-            group: createOutageLog(logger, `a member of group ${groupId} again`),
-            records: recordsOutage,
-            commits: createOutageLog(logger, 'offsets are committed again'),
-          },
-        });
-    if (selection === undefined) {
-      monitor.followLag(createLagReader(client, admin, groupId, fromBeginning));
-    }
-
-    const connect = (createPartitioner: kafkajs.ICustomPartitioner): kafkajs.Producer =>
-      kafka.producer({ ...producerConfig(properties).producer, createPartitioner });
-    const partitioner = kafkajs.Partitioners.DefaultPartitioner;
-    const source = { topic, maxMessageBytes };
-    const deadLetters = staysThere
-      ? stayingDeadLetters
-      : createDeadLetters({ topic: deadLetterTopic, source, kafka, admin, connect, partitioner, logger });
-
-    const patience = createPatience({ signal, logger, monitor });
-    const { started, ...counts } = await consume({
-      deliveries: receiver,
-      stop: () => receiver.stop(),
-      selection,
-      decode: monitor.timed('decode', (record) => decodeRecord(record, limits)),
-      assembler: createAssembler({
-        temporaryFile: () => store.temporaryFile(),
-        // While the disk is full, no image is to blame for chunks that are held up.
-        now: () => performance.now() - patience.pausedMs(),
-        isSaved: (chunk) => isSaved(chunk, saveOptions),
-        maxBytes: values['max-incomplete-bytes'] ?? defaultMaxIncompleteBytes,
-        timeoutMs: chunkTimeoutMs,
-      }),
-      save: monitor.timed('save', (image) => saveImage(image, saveOptions)),
-      deadLetters: values['on-error'] === 'stop' ? undefined : deadLetters,
-      maxBadRecords: (values['max-bad-records'] ?? defaultMaxBadRecords) || undefined,
-      patience,
-      isAtEnd: () => ends?.isReached() ?? false,
-      limit: values['num-messages'],
-      records: ends?.records,
-      budget,
+    const { receiver, selection, ends, jumps } = await openReceiver({
+      values,
+      config,
+      kafka,
+      admin,
+      flush: () => sink.flush(),
+      signal,
       logger,
-      progress,
       monitor,
     });
-    const lastCommit = await receiver.close();
-    await deadLetters.close();
+    const deadLetters = staysThere
+      ? stayingDeadLetters
+      : createDeadLetters({
+          topic: deadLetterTopic,
+          source: { topic, maxMessageBytes },
+          kafka,
+          admin,
+          connect: (createPartitioner) =>
+            kafka.producer({ ...producerConfig(properties).producer, createPartitioner }),
+          partitioner: kafkajs.Partitioners.DefaultPartitioner,
+          logger,
+        });
+    closing.push(() => deadLetters.close());
+
+    const saveOptions = {
+      sink,
+      workspace,
+      saveAs: values['save-as'],
+      resize: values.resize,
+      timeZone: values['time-zone'],
+      overwrite: values.overwrite === true,
+      ...limits,
+    };
+    const decode = monitor.timed('decode', (record: ReceivedRecord) => decodeRecord(record, limits));
+    const classify = classifyFor(sink);
+    const retry = createRetry({
+      isTransient: (error) => classify(error) === 'transient',
+      signal,
+      logger,
+      monitor,
+    });
+    const limit = values['num-messages'];
+    const statistics = createStatistics({ limit, records: ends?.records, logger, progress, monitor });
+    const failures = createFailures({
+      deadLetters: values['on-error'] === 'stop' ? undefined : deadLetters,
+      maxBadRecords: (values['max-bad-records'] ?? defaultMaxBadRecords) || undefined,
+      hasGoodRecord: () => statistics.count.images + statistics.count.skipped > 0,
+      stop: () => receiver.stop(),
+      classify,
+      retry,
+      logger,
+      monitor,
+    });
+    const assembler = createAssembler({
+      workspace,
+      // While the disk is full, no image is to blame for chunks that are held up.
+      now: () => performance.now() - retry.pausedMs(),
+      isSaved: (chunk) => isSaved(chunk, saveOptions),
+      maxBytes: values['max-incomplete-bytes'] ?? defaultMaxIncompleteBytes,
+      // The edges of a selection may cut an image off; that is no fault of the topic.
+      timeoutMs: selection ? Number.POSITIVE_INFINITY : (values['chunk-timeout'] ?? defaultChunkTimeoutMs),
+    });
+    const isWanted = (image: ImageAttributes): boolean => selection?.isWanted(image) !== false;
+    const chunks = createChunkCollector({ assembler, failures, decode, isWanted, statistics, logger });
+
+    let lastCommit: number | undefined;
+    try {
+      await consume({
+        deliveries: receiver,
+        selection,
+        decode,
+        chunks,
+        save: monitor.timed('save', (image) => saveImage(image, saveOptions)),
+        flush: () => sink.flush(),
+        failures,
+        statistics,
+        budget,
+        limit,
+        isAtEnd: () => ends?.isReached() ?? false,
+      });
+    } finally {
+      lastCommit = await receiver.close();
+    }
+    const { count, started = 0 } = statistics;
     return {
-      ...counts,
+      ...count,
+      ...failures.count,
       removed: jumps.removed,
-      ...timing(counts.images, lastCommit === undefined ? 0 : lastCommit - started),
+      ...timing(count.images, lastCommit === undefined ? 0 : lastCommit - started),
     };
   } catch (error) {
     throw translate(
       error,
       properties['bootstrap.servers']!,
-      `group '${groupId}' cannot read topic '${topic}'`,
+      `group '${config.group.groupId}' cannot read topic '${topic}'`,
     );
   } finally {
-    monitor.close();
-    await admin.disconnect();
+    for (const close of closing.toReversed()) {
+      await close().catch((error: unknown) => logger.debug({ error }, 'cannot be closed'));
+    }
+  }
+}
+
+/** @throws UsageError for options that contradict one another */
+function assertConsistent(values: ConsumerOptions): void {
+  assertSelection(values);
+  assertDeadLetters(values);
+  if (values['metrics-host'] !== undefined && values['metrics-port'] === undefined) {
+    throw new UsageError('--metrics-host has no effect without --metrics-port, such as --metrics-port 9464');
   }
 }

@@ -1,8 +1,8 @@
 import { rm } from 'node:fs/promises';
 import {
   byteSource,
+  CodecError,
   decodePayload,
-  extensionOf,
   isPixelArray,
   npyHeadBytes,
   npyMediaType,
@@ -10,6 +10,7 @@ import {
   sniffMediaType,
 } from '@image-stream/codec';
 import type {
+  ByteSource,
   DecodedImage,
   EncodedImage,
   ImageAttributes,
@@ -18,79 +19,156 @@ import type {
   StoredImage,
 } from '@image-stream/codec';
 import {
+  addSource,
   encodingNeeded,
   fileSource,
-  imagePath,
   ImageIoError,
   inspectImage,
   isLossless,
+  readSource,
   sameBytes,
   samePixels,
   sha256Of,
+  sourceSha256,
   transcode,
   transcodeToFile,
+  withSource,
 } from '@image-stream/image-io';
-import type { Encoding, ImageStore, SameContent, Saved, Size } from '@image-stream/image-io';
-import type { AssembledImage } from './upload.ts';
+import type { Encoding, Size } from '@image-stream/image-io';
+import { extensionToSave, imageKey, StorageError } from '@image-stream/storage';
+import type { Accepted, KeyRule, Sink, Workspace } from '@image-stream/storage';
+import type { AssembledImage } from './chunks/chunked-image.ts';
 
-/** What decides on the path and the encoding of a file. */
-export interface FileOptions extends Limits {
-  /** `original`: encoded images as received, pixels as png. */
-  readonly saveAs: 'original' | Encoding;
+/** What decides on the key of an image, and on what is kept under it. */
+export interface FileOptions extends Limits, KeyRule {
   /** Shrinks what is larger to fit inside; undefined keeps every pixel. */
   readonly resize: Size | undefined;
-  readonly timeZone: string;
 }
 
 export interface SaveOptions extends FileOptions {
-  readonly store: ImageStore;
+  readonly sink: Sink;
+  readonly workspace: Pick<Workspace, 'newFile'>;
+  /** Puts another image of the same key in the place of the one that is there. */
   readonly overwrite: boolean;
 }
 
-/** Saves an image under the path that its ids and date give, in the encoding that was asked for. */
-export async function saveImage(image: DecodedImage | AssembledImage, options: SaveOptions): Promise<Saved> {
-  if ('file' in image) {
-    return saveAssembled(image, options);
-  }
-  const { store, overwrite } = options;
+/** What became of an image: it is new, was there, or took the place of another; and when it is safe. */
+export interface SavedImage extends Accepted {
+  readonly how: 'written' | 'exists' | 'replaced';
+}
+
+/** Whether what is kept holds the same image. */
+type SameContent = (existing: ByteSource) => boolean | Promise<boolean>;
+
+/** Saves an image under the key that its ids and date give, in the encoding that was asked for. */
+export async function saveImage(
+  image: DecodedImage | AssembledImage,
+  options: SaveOptions,
+): Promise<SavedImage> {
+  return 'file' in image ? saveAssembled(image, options) : saveDecoded(image, options);
+}
+
+async function saveDecoded(image: DecodedImage, options: SaveOptions): Promise<SavedImage> {
   const { content } = image;
   if (!isPixelArray(content)) {
     await inspectImage(byteSource(content.bytes), options);
   }
+  const key = imageKey(image, isPixelArray(content) ? npyMediaType : content.mediaType, options);
   const encoding = await encodingToSave(content, options);
-  const file =
-    encoding === undefined ? (content as EncodedImage) : await transcode(content, encoding, options);
-  const path = pathOf(image, file.mediaType, options);
-  return store.save(path, file.bytes, sameAs(file, encoding), overwrite);
+  if (encoding === undefined) {
+    return keep(
+      key,
+      byteSource((content as EncodedImage).bytes),
+      sameBytesAs(content as EncodedImage),
+      options,
+    );
+  }
+  const made = await transcode(content, encoding, options);
+  if (isLossless(encoding)) {
+    return keep(key, byteSource(made.bytes), samePixelsAs(made), options);
+  }
+  const sha256 = await sourceSha256(content);
+  const file = withSource(made, sha256);
+  return keep(key, byteSource(file.bytes), sameSourceAs(file, sha256), options);
 }
 
 /** An image file takes no memory, whatever its size; pixels do. */
-async function saveAssembled(image: AssembledImage, options: SaveOptions): Promise<Saved> {
-  const { store, overwrite } = options;
-  const { file, contentEncoding, size } = image;
-  const source = await fileSource(file);
+async function saveAssembled(image: AssembledImage, options: SaveOptions): Promise<SavedImage> {
+  const { id, customerId, createdAt, contentEncoding, size } = image;
+  const source = await fileSource(image.file);
   const mediaType = sniffMediaType(await source.read(0, Math.min(size, npyHeadBytes)));
   if (contentEncoding !== undefined || mediaType === npyMediaType || mediaType === undefined) {
     const content = await decodePayload(await source.read(0, size), contentEncoding, resolveLimits(options));
-    return saveImage({ ...attributesOf(image), content }, options);
+    return saveDecoded({ id, customerId, createdAt, content }, options);
   }
   await inspectImage(source, options);
   const content = { mediaType, source };
+  const key = imageKey(image, mediaType, options);
   const encoding = await encodingToSave(content, options);
   if (encoding === undefined) {
-    return store.saveFile(pathOf(image, mediaType, options), file, sameAs(content, encoding), overwrite);
+    return keep(key, source, sameBytesAs(content), options);
   }
-  const recoded = store.temporaryFile();
+  const path = options.workspace.newFile();
   try {
-    const made = await transcodeToFile(content, encoding, recoded, options);
-    const isSame = sameAs({ ...made, source: await fileSource(recoded) }, encoding);
-    return await store.saveFile(pathOf(image, made.mediaType, options), recoded, isSame, overwrite);
+    const made = await transcodeToFile(content, encoding, path, options);
+    if (!isLossless(encoding)) {
+      await addSource(path, made.mediaType, image.sha256);
+    }
+    const file = { ...made, source: await fileSource(path) };
+    const isSame = isLossless(encoding) ? samePixelsAs(file) : sameSourceAs(file, image.sha256);
+    return await keep(key, file.source, isSame, options);
   } finally {
-    await rm(recoded, { force: true });
+    await rm(path, { force: true }).catch(() => {});
   }
 }
 
-/** Whether an image that is saved as received is on disk already, judged without having received it. */
+/**
+ * Puts an image under its key, where no other is.
+ *
+ * @throws StorageError `CONFLICT` when the key is taken by another image, unless it may be replaced
+ */
+async function keep(
+  key: string,
+  content: ByteSource,
+  isSame: SameContent,
+  { sink, overwrite }: Pick<SaveOptions, 'sink' | 'overwrite'>,
+): Promise<SavedImage> {
+  for (;;) {
+    const created = await sink.put(key, content, 'create');
+    if (created !== undefined) {
+      return { how: 'written', durable: () => created.durable() };
+    }
+    const existing = await sink.find(key);
+    if (existing === undefined) {
+      // Somebody has removed it in between.
+      continue;
+    }
+    let isThere;
+    try {
+      isThere = await isSame(existing.content);
+    } catch (error) {
+      if ((await sink.find(key)) === undefined) {
+        continue;
+      }
+      throw error;
+    }
+    if (isThere) {
+      return { how: 'exists', durable: () => existing.durable() };
+    }
+    if (!overwrite) {
+      throw new StorageError(
+        'CONFLICT',
+        `${key} in ${sink.location} already holds another image; the first one stays`,
+      );
+    }
+    const replaced = await sink.put(key, content, 'replace');
+    return { how: 'replaced', durable: async () => replaced?.durable() };
+  }
+}
+
+/**
+ * Whether an image that is saved as received is there already, judged without having received it. It is durable then.
+ */
 export async function isSaved(
   image: ImageAttributes & {
     readonly size: number;
@@ -101,24 +179,15 @@ export async function isSaved(
 ): Promise<boolean> {
   const { mediaType, size, sha256 } = image;
   const isReceived = options.saveAs === 'original' && options.resize === undefined;
-  if (!isReceived || mediaType === undefined || extensionOf(mediaType) === undefined) {
+  if (!isReceived || mediaType === undefined || extensionToSave(mediaType, options) === undefined) {
     return false;
   }
-  const existing = await options.store.existing(pathOf(image, mediaType, options));
-  return existing?.size === size && (await sha256Of(existing)) === sha256;
-}
-
-/** Where the file of an image belongs. @throws ImageIoError `UNSUPPORTED` for a media type that is none of images */
-export function pathOf(image: ImageAttributes, mediaType: string, { timeZone }: FileOptions): string {
-  const extension = extensionOf(mediaType);
-  if (extension === undefined) {
-    throw new ImageIoError('UNSUPPORTED', `images of type ${mediaType} cannot be saved`);
+  const existing = await options.sink.find(imageKey(image, mediaType, options));
+  if (existing?.content.size !== size || (await sha256Of(existing.content)) !== sha256) {
+    return false;
   }
-  return imagePath(image, extension, timeZone);
-}
-
-function attributesOf({ id, customerId, createdAt }: ImageAttributes): ImageAttributes {
-  return { id, customerId, createdAt };
+  await existing.durable();
+  return true;
 }
 
 /** What to encode in; undefined for an image that is saved as received. Pixels are no file yet. */
@@ -132,21 +201,35 @@ export async function encodingToSave(
   return encodingNeeded(content, saveAs, options);
 }
 
-/**
- * When a file that is there already holds the same image: the same bytes where none were
- * re-encoded, the same pixels where that was lossless (another release of the library may compress
- * them differently), and any where it was not.
- */
-function sameAs(file: EncodedImage | StoredImage, encoding: Encoding | undefined): SameContent {
-  const source = 'source' in file ? file.source : byteSource(file.bytes);
+function sameBytesAs(file: EncodedImage | StoredImage): SameContent {
+  return (existing) => sameBytes(existing, sourceOf(file));
+}
+
+/** Of what was re-encoded without loss: another release of the library may compress the same pixels differently. */
+function samePixelsAs(file: EncodedImage | StoredImage): SameContent {
+  return async (existing) =>
+    (await sameBytes(existing, sourceOf(file))) ||
+    (await samePixels({ mediaType: file.mediaType, source: existing }, file).catch(falseForBadImage));
+}
+
+/** Of what was re-encoded with loss: the file says what it was made from. @param sha256 of what this one was made from */
+function sameSourceAs(file: EncodedImage | StoredImage, sha256: string): SameContent {
   return async (existing) => {
-    if (encoding !== undefined && !isLossless(encoding)) {
+    if (await sameBytes(existing, sourceOf(file))) {
       return true;
     }
-    return (
-      (await sameBytes(existing, source)) ||
-      (encoding !== undefined &&
-        (await samePixels({ mediaType: file.mediaType, source: existing }, file).catch(() => false)))
-    );
+    const made = await readSource(existing);
+    return made?.sha256 === sha256 && made.isIntact;
   };
+}
+
+function sourceOf(file: EncodedImage | StoredImage): ByteSource {
+  return 'source' in file ? file.source : byteSource(file.bytes);
+}
+
+function falseForBadImage(error: unknown): false {
+  if (error instanceof ImageIoError || error instanceof CodecError) {
+    return false;
+  }
+  throw error;
 }

@@ -1,5 +1,6 @@
+import { encodings } from '@image-stream/image-io';
 import { connectionOptions } from '@image-stream/kafka-config';
-import { integer, nonEmpty, outputOptions } from '@image-stream/program';
+import { integer, nonEmpty, outputOptions, timeZone } from '@image-stream/program';
 import type { OptionDefinitions } from '@image-stream/program';
 
 const text = { type: 'string', requiresArg: true } as const;
@@ -41,6 +42,19 @@ export const options = {
     coerce: nonEmpty('--output-directory'),
     describe: 'Where the consumer saves images, to link to their files',
     default: 'output',
+    group: 'Files:',
+  },
+  'save-as': {
+    choices: ['original', ...encodings] as const,
+    default: 'original',
+    describe: 'Encoding that the consumer was given',
+    group: 'Files:',
+  },
+  'time-zone': {
+    ...text,
+    coerce: timeZone('--time-zone'),
+    describe: 'Time zone that the consumer was given',
+    default: 'UTC',
     group: 'Files:',
   },
   'max-image-pixels': {

@@ -1,4 +1,3 @@
-import { join } from 'node:path';
 import {
   byteSource,
   decodePayload,
@@ -13,18 +12,11 @@ import {
 } from '@image-stream/codec';
 import type { ByteSource, Chunk, DecodedImage, Limits } from '@image-stream/codec';
 import { chunkKey } from '@image-stream/codec';
-import {
-  describeRecord,
-  imagePath,
-  inspectImage,
-  pieces,
-  plainFile,
-  previewOf,
-  safeName,
-  thumbnailOf,
-} from '@image-stream/image-io';
+import { describeRecord, inspectImage, pieces, previewOf, thumbnailOf } from '@image-stream/image-io';
 import type { TopicReader, TopicRecord } from '@image-stream/kafka-config';
 import { counted } from '@image-stream/program';
+import { imageKey, safeName } from '@image-stream/storage';
+import type { KeyRule, SinkReader } from '@image-stream/storage';
 import { itemOf, short } from './items.ts';
 import type { Details, TopicName } from './messages.ts';
 
@@ -60,8 +52,9 @@ export class NoPictureError extends Error {
 export interface PicturesOptions {
   readonly topic: TopicName;
   readonly reader: Pick<TopicReader, 'offsets' | 'at' | 'range'>;
-  /** Where the consumer saves. */
-  readonly directory: string;
+  /** Where the consumer saves, and under which keys. */
+  readonly saved: Pick<SinkReader, 'find'>;
+  readonly keyRule: KeyRule;
   readonly limits: Limits;
 }
 
@@ -80,7 +73,7 @@ const shownByBrowsers = new Set(['image/png', 'image/jpeg', 'image/webp', 'image
 /** Of a header. */
 const maxShownBytes = 4096;
 
-export function createPictures({ topic, reader, directory, limits }: PicturesOptions): Pictures {
+export function createPictures({ topic, reader, saved, keyRule, limits }: PicturesOptions): Pictures {
   /** @throws NoPictureError */
   async function contentAt(partition: number, offset: bigint) {
     const record = await reader.at(partition, offset);
@@ -179,17 +172,14 @@ export function createPictures({ topic, reader, directory, limits }: PicturesOpt
     readonly createdAt?: string;
     readonly type?: string;
   }): Promise<{ path?: string; source?: ByteSource }> {
-    const extension = type === undefined ? undefined : (extensionOf(type) ?? 'png');
-    if (id === undefined || customerId === undefined || createdAt === undefined || extension === undefined) {
+    if (id === undefined || customerId === undefined || createdAt === undefined || type === undefined) {
       return {};
     }
-    const path = imagePath(
-      { id, customerId, createdAt: new Date(createdAt) },
-      extension === 'npy' ? 'png' : extension,
-      'UTC',
-    );
-    const source = await plainFile(join(directory, path)).catch(() => undefined);
-    return source === undefined ? {} : { path, source };
+    // What is no type of image files are pixels.
+    const mediaType = extensionOf(type) === undefined ? npyMediaType : type;
+    const path = imageKey({ id, customerId, createdAt: new Date(createdAt) }, mediaType, keyRule);
+    const found = await saved.find(path).catch(() => undefined);
+    return found === undefined ? {} : { path, source: found.content };
   }
 
   return {

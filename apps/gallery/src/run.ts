@@ -18,6 +18,7 @@ import {
 import type { Lag, TopicRecord } from '@image-stream/kafka-config';
 import { counted, createOutageLog, formatBytes, formatSeconds, listen, timing } from '@image-stream/program';
 import type { Outcome, RunContext } from '@image-stream/program';
+import { readDirectory } from '@image-stream/storage';
 import kafkajs from 'kafkajs';
 import type { Admin } from 'kafkajs';
 import { follow } from './feed.ts';
@@ -116,7 +117,8 @@ export async function run(context: RunContext<typeof options>): Promise<Outcome>
       pictures: createPictures({
         topic: name,
         reader,
-        directory: path(values['output-directory']),
+        saved: readDirectory(path(values['output-directory'])),
+        keyRule: { saveAs: values['save-as'], timeZone: values['time-zone'] },
         limits,
       }),
       part: (place) => readPart(place, { topic: name, kafkaTopic, reader, limits }),

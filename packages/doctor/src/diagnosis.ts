@@ -1,6 +1,6 @@
 import { counted } from '@image-stream/program';
 import type { Outcome } from '@image-stream/program';
-import type { Finding } from './finding.ts';
+import type { Finding } from '@image-stream/program';
 
 /** What a doctor prints with `--json`. */
 export interface Diagnosis {

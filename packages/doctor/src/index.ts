@@ -1,6 +1,6 @@
 // What was found, and what it comes to.
-export { ok, problem, warning } from './finding.ts';
-export type { Finding } from './finding.ts';
+export { ok, problem, warning } from '@image-stream/program';
+export type { Finding } from '@image-stream/program';
 export { diagnosis } from './diagnosis.ts';
 export type { Diagnosis } from './diagnosis.ts';
 

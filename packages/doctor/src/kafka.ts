@@ -12,8 +12,8 @@ import { counted } from '@image-stream/program';
 import type { Logger } from '@image-stream/program';
 import kafkajs from 'kafkajs';
 import type { Admin, Kafka } from 'kafkajs';
-import { ok, problem, warning } from './finding.ts';
-import type { Finding } from './finding.ts';
+import { ok, problem, warning } from '@image-stream/program';
+import type { Finding } from '@image-stream/program';
 
 /** A cluster that answers, and what asks it. */
 export interface Reached {

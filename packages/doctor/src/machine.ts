@@ -1,6 +1,6 @@
 import { decodePixels, encodings, generateImage, transcode } from '@image-stream/image-io';
-import { ok, problem } from './finding.ts';
-import type { Finding } from './finding.ts';
+import { ok, problem } from '@image-stream/program';
+import type { Finding } from '@image-stream/program';
 
 const minimumNode = [20, 19] as const;
 

@@ -1,6 +1,6 @@
 import type { Permission } from '@image-stream/kafka-config';
-import { ok, problem, warning } from './finding.ts';
-import type { Finding } from './finding.ts';
+import { ok, problem, warning } from '@image-stream/program';
+import type { Finding } from '@image-stream/program';
 
 /**
  * @param act what the program has to do, such as `write to topic data-stream`

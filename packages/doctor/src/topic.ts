@@ -1,8 +1,8 @@
 import { assertTopicName, topicSettings, untilServed } from '@image-stream/kafka-config';
 import { counted, formatBytes, formatSeconds } from '@image-stream/program';
 import type { Admin, ITopicMetadata } from 'kafkajs';
-import { ok, problem, warning } from './finding.ts';
-import type { Finding } from './finding.ts';
+import { ok, problem, warning } from '@image-stream/program';
+import type { Finding } from '@image-stream/program';
 
 /** @throws KafkaConfigError `INVALID_TOPIC` */
 export async function topicExists(admin: Admin, topic: string): Promise<boolean> {

@@ -7,7 +7,7 @@ export type { GenerateOptions, Pattern } from './generate.ts';
 export { inspectImage } from './inspect.ts';
 export type { ImageInfo } from './inspect.ts';
 export { splitFrames } from './frames.ts';
-export { fileSource, pieces, readFully, sameBytes, sha256Of } from './file-source.ts';
+export { fileSource, isFileSource, pieces, readFully, sameBytes, sha256Of } from './file-source.ts';
 export type { FileSource } from './file-source.ts';
 
 // From one encoding to another.
@@ -22,10 +22,9 @@ export type { RecordDescription } from './describe.ts';
 export { previewOf, thumbnailOf } from './preview.ts';
 export type { PreviewOptions } from './preview.ts';
 
-// Images out.
-export { imagePath, safeName } from './path.ts';
-export { openImageStore, plainFile } from './store.ts';
-export type { ImageStore, SameContent, Saved } from './store.ts';
+// What an image file was made from.
+export { addSource, readSource, sha256OfPixels, sourceSha256, withSource } from './made-from.ts';
+export type { MadeFrom } from './made-from.ts';
 
 export { ImageIoError } from './errors.ts';
 export type { ImageIoErrorCode } from './errors.ts';

@@ -29,4 +29,6 @@ export type { Summary } from './summary.ts';
 export type { Logger } from './log.ts';
 export { createOutageLog } from './outage.ts';
 export type { OutageLog } from './outage.ts';
+export { ok, problem, warning } from './finding.ts';
+export type { Finding } from './finding.ts';
 export type { Progress } from './progress.ts';

@@ -11,10 +11,10 @@ import {
 import type { Check } from '@image-stream/doctor';
 import { usesColor } from '@image-stream/program';
 import type { Outcome, RunContext } from '@image-stream/program';
+import { readDirectory } from '@image-stream/storage';
 import { checkDeadLetterTopic } from '../dead-letter-topic.ts';
 import { assertDeadLetters } from '../dead-letters.ts';
 import { sourcesOf } from '../settings.ts';
-import { checkDirectory } from './directory.ts';
 import { groupCheck } from './group.ts';
 import type { doctorOptions } from './options.ts';
 
@@ -38,7 +38,7 @@ export async function run({
   ];
   const findings = await Promise.all([
     checkMachine(),
-    checkDirectory(path(values['output-directory'])),
+    readDirectory(path(values['output-directory'])).probe(),
     checkKafka(sourcesOf(values, { path, configOf }), checks, logger),
   ]);
   return diagnosis(findings.flat(), usesColor(process.stdout));

@@ -1,7 +1,7 @@
-import type { Saved } from '@image-stream/image-io';
 import type { Lag } from '@image-stream/kafka-config';
 import type { ByteBudget, Logger } from '@image-stream/program';
 import { serveHealth } from './health.ts';
+import type { SavedImage } from '../save.ts';
 import { followLag } from './lag.ts';
 
 /** What a consumer tells about itself while it runs. Nothing here throws or makes it wait. */
@@ -13,7 +13,7 @@ export interface Monitor {
    *
    * @param timestamp of its record, of its last chunk where it has several; in milliseconds since 1970
    */
-  saved(how: Saved, payloadBytes: number, timestamp: number): void;
+  saved(how: SavedImage['how'], payloadBytes: number, timestamp: number): void;
   /** A record said that what was sent under its key is deleted. */
   deleted(): void;
   /** A record cannot be saved. */

@@ -31,6 +31,7 @@ function receiving(
     commitDelayMs: 0,
     jumps,
     ends: undefined,
+    flush: async () => {},
     signal: new AbortController().signal,
     logger,
     outages: {
@@ -110,6 +111,18 @@ describe('when the group rebalances', () => {
     expect(deliveries).toHaveLength(2);
   });
 
+  test('what waits to be made durable is, before the partitions are given away', async () => {
+    const group = scriptedGroup([[0, 1], [0]]);
+    const topic = scriptedTopic({ 0: ['a'], 1: ['x'] });
+    let accepted: Delivery[] = [];
+    const flush = async (): Promise<void> => accepted.forEach(({ done }) => done());
+    const { deliveries } = receiving(topic, group, { flush });
+    await expect.poll(() => deliveries).toHaveLength(2);
+    accepted = deliveries;
+    group.failures.heartbeat.push(groupError('REBALANCE_IN_PROGRESS'));
+    await expect.poll(() => group.log).toContain('commit 1 0@1 1@1');
+  });
+
   test('what is not finished in time comes again, and its late word moves nothing', async () => {
     const group = scriptedGroup([[0, 1], [0]]);
     const topic = scriptedTopic({ 0: ['a'], 1: ['x'] });
@@ -171,6 +184,7 @@ function receivingSlowly(
     ...{ client: topic.client, group, groupId: 'archive', heartbeatIntervalMs: 10, sessionTimeoutMs: 200 },
     ...{ fromBeginning: true, commitDelayMs: 0, ends: undefined, logger: silent, monitor: silentMonitor },
     jumps: { report() {} },
+    flush: async () => {},
     signal: new AbortController().signal,
     outages: { group: outage, records: outage, commits: outage },
   });

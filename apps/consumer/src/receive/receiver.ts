@@ -47,6 +47,8 @@ export interface ReceiverOptions {
   readonly jumps: Pick<Jumps, 'report'>;
   /** Where to end the iteration; undefined goes on for ever. */
   readonly ends: Ends | undefined;
+  /** Makes durable what has been accepted; called before partitions are given away, and not waited for. */
+  readonly flush: () => Promise<void>;
   /** Stops it. */
   readonly signal: AbortSignal;
   readonly logger: Pick<Logger, 'debug' | 'warn'>;
@@ -304,6 +306,7 @@ export function createReceiver(options: ReceiverOptions): Receiver {
   async function drain(current: Share): Promise<void> {
     const inWork = (): number => [...current.trackers.values()].reduce((sum, one) => sum + one.inWork(), 0);
     const deadline = performance.now() + options.sessionTimeoutMs / 2;
+    void options.flush();
     while (inWork() > 0 && performance.now() < deadline && !closing.signal.aborted) {
       await pause(20, closing.signal);
     }

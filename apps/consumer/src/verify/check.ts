@@ -1,8 +1,15 @@
-import { join } from 'node:path';
 import { CodecError } from '@image-stream/codec';
 import type { Limits } from '@image-stream/codec';
-import { decodePixels, ImageIoError, inspectImage, plainFile, sha256Of } from '@image-stream/image-io';
-import { digestOfPixels } from './expect.ts';
+import {
+  decodePixels,
+  ImageIoError,
+  inspectImage,
+  readSource,
+  sha256Of,
+  sha256OfPixels,
+} from '@image-stream/image-io';
+import { StorageError } from '@image-stream/storage';
+import type { SinkReader } from '@image-stream/storage';
 import type { ExpectedFile } from './rows.ts';
 
 /** What is on disk where an image belongs: that image, something else, or nothing. */
@@ -14,7 +21,7 @@ export type Found = 'same' | 'other' | 'nothing';
  * @param onProblem told why a file cannot be read
  */
 export async function checkFile(
-  directory: string,
+  images: Pick<SinkReader, 'find'>,
   path: string,
   expected: Pick<ExpectedFile, 'check' | 'digest' | 'size'>,
   limits: Limits,
@@ -22,10 +29,11 @@ export async function checkFile(
 ): Promise<Found> {
   const { check, digest, size } = expected;
   try {
-    const source = await plainFile(join(directory, path));
-    if (source === undefined) {
+    const found = await images.find(path);
+    if (found === undefined) {
       return 'nothing';
     }
+    const source = found.content;
     if (check === 'bytes') {
       return source.size === size && (await sha256Of(source)) === digest ? 'same' : 'other';
     }
@@ -33,10 +41,17 @@ export async function checkFile(
     if (check === 'existence') {
       return 'same';
     }
-    return digestOfPixels(await decodePixels({ mediaType, source }, limits)) === digest ? 'same' : 'other';
+    if (check === 'source') {
+      const made = await readSource(source);
+      return made?.sha256 === digest && made.isIntact ? 'same' : 'other';
+    }
+    return sha256OfPixels(await decodePixels({ mediaType, source }, limits)) === digest ? 'same' : 'other';
   } catch (error) {
     const isOfFile =
-      error instanceof ImageIoError || error instanceof CodecError || 'syscall' in (error as object);
+      error instanceof ImageIoError ||
+      error instanceof CodecError ||
+      error instanceof StorageError ||
+      'syscall' in (error as object);
     if (!isOfFile) {
       throw error;
     }

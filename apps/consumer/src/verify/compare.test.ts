@@ -6,7 +6,7 @@ import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { createBuckets } from './buckets.ts';
 import { compare } from './compare.ts';
-import { createPlaces } from './places.ts';
+import { createRecordSet } from './record-set.ts';
 import { createReport } from './report.ts';
 import { keyOf } from './rows.ts';
 import type { ChunkRow, Row } from './rows.ts';
@@ -63,7 +63,7 @@ test('each image, record and file is counted once, as what it is', async () => {
 function createWorld() {
   const rows: Row[] = [];
   const disk = new Map<string, string>();
-  const deadLetters = createPlaces();
+  const deadLetters = createRecordSet();
   let offset = 0;
 
   function place(isDeadLetter: boolean): { partition: number; offset: string } {

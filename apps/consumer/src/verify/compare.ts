@@ -1,6 +1,6 @@
 import type { Pool } from '@image-stream/program';
 import type { Found } from './check.ts';
-import type { Places } from './places.ts';
+import type { RecordSet } from './record-set.ts';
 import type { Report } from './report.ts';
 import type { ChunkRow, Row, UnreadableRow } from './rows.ts';
 
@@ -14,7 +14,7 @@ export interface TopicImage extends Pick<ChunkRow, 'check' | 'digest' | 'size' |
 }
 
 export interface CompareOptions {
-  readonly deadLetters: Pick<Places, 'has'>;
+  readonly deadLetters: Pick<RecordSet, 'has'>;
   readonly check: (image: TopicImage) => Promise<Found>;
   readonly report: Pick<Report, 'onDisk' | 'add'>;
   readonly pool: Pick<Pool, 'begin'>;

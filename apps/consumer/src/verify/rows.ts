@@ -1,5 +1,5 @@
-/** How a file shows that it holds its image: the same bytes, the same pixels, or being an image at all. */
-type Check = 'bytes' | 'pixels' | 'existence';
+/** How a file shows that it holds its image: the same bytes, the same pixels, made from the same, or being an image at all. */
+type Check = 'bytes' | 'pixels' | 'source' | 'existence';
 
 /** What is to be on disk for an image. */
 export interface ExpectedFile {
@@ -8,9 +8,9 @@ export interface ExpectedFile {
   /** Undefined where a chunk of the image does not tell what the whole is. */
   readonly extension: string | undefined;
   readonly check: Check;
-  /** SHA-256 of the bytes or pixels, in hex; empty for existence. */
+  /** SHA-256 of the bytes, the pixels, or what it was made from, in hex; empty for existence. */
   readonly digest: string;
-  /** Bytes of the file or its pixels; 0 for existence. */
+  /** Bytes of the file or its pixels; else 0. */
   readonly size: number;
 }
 

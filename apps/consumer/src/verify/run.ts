@@ -12,6 +12,8 @@ import {
 } from '@image-stream/kafka-config';
 import { createBudget, timing } from '@image-stream/program';
 import type { Outcome, RunContext } from '@image-stream/program';
+import { readDirectory } from '@image-stream/storage';
+import type { SinkReader } from '@image-stream/storage';
 import kafkajs from 'kafkajs';
 import type { Admin } from 'kafkajs';
 import { assertSelection, isSelection } from '../receive/select.ts';
@@ -26,7 +28,7 @@ import { readTopic } from './read-topic.ts';
 import { createReport, differenceKinds } from './report.ts';
 import type { Row } from './rows.ts';
 import { verify } from './verify.ts';
-import { assertFolder, imageFiles } from './walk.ts';
+import { VerifyError } from './verify-error.ts';
 
 /** Makes the parts that `verify` needs from the command line, and runs it. */
 export async function run({
@@ -43,8 +45,8 @@ export async function run({
   assertTopicName(topic);
   const properties = await loadProperties(sourcesOf(values, { path, configOf }));
   const { read } = consumerConfig(properties);
-  const directory = path(values['output-directory']);
-  await assertFolder(directory);
+  const images = readDirectory(path(values['output-directory']));
+  await assertExists(images);
 
   const { kafka, admin } = await openKafka(kafkajs, properties, logger);
   const folder = await mkdtemp(join(tmpdir(), 'image-stream-verify-'));
@@ -67,7 +69,7 @@ export async function run({
     }
     const report = createReport(topic);
     const records = await verify({
-      files: isWhole ? imageFiles(directory) : [],
+      files: isWhole ? keysOf(images) : [],
       readTopic: (take) => readTopic(topic, values, reading, take),
       readDeadLetters: async (take) => {
         // It begins to exist with its first record, perhaps while the topic is read.
@@ -79,7 +81,7 @@ export async function run({
       isWanted: ({ customerId }) => values.customer === undefined || customerId === values.customer,
       expect: (decoded) => expectFile(decoded, fileOptions),
       check: (image) =>
-        checkFile(directory, image.path, image, limits, (reason) => logger.warn(`cannot be read: ${reason}`)),
+        checkFile(images, image.path, image, limits, (reason) => logger.warn(`cannot be read: ${reason}`)),
       buckets: createBuckets<Row>(folder),
       report,
       budget: createBudget(
@@ -101,7 +103,7 @@ export async function run({
     };
     return {
       summary,
-      text: describeVerification(topic, directory, summary),
+      text: describeVerification(topic, images.location, summary),
       isDone: summary.differences === 0,
     };
   } catch (error) {
@@ -109,6 +111,28 @@ export async function run({
   } finally {
     await rm(folder, { recursive: true, force: true });
     await admin.disconnect();
+  }
+}
+
+/** @throws VerifyError where there is no such directory: everything would be missing, and nothing is proven by that */
+async function assertExists(images: SinkReader): Promise<void> {
+  const keys = keysOf(images);
+  await keys.next();
+  await keys.return(undefined);
+}
+
+/** @throws VerifyError where they cannot be listed */
+async function* keysOf(images: SinkReader): AsyncGenerator<string> {
+  try {
+    yield* images.list();
+  } catch (error) {
+    const { code, path, message } = error as NodeJS.ErrnoException;
+    if (path === images.location && (code === 'ENOENT' || code === 'ENOTDIR')) {
+      throw new VerifyError(
+        `there is no folder ${images.location}; name the one of the consumer with --output-directory`,
+      );
+    }
+    throw new VerifyError(`cannot list the files of ${images.location}: ${message}`, { cause: error });
   }
 }
 

@@ -8,7 +8,7 @@ import type { Found } from './check.ts';
 import { compare } from './compare.ts';
 import type { TopicImage } from './compare.ts';
 import type { expectFile } from './expect.ts';
-import { createPlaces } from './places.ts';
+import { createRecordSet } from './record-set.ts';
 import type { Report } from './report.ts';
 import { keyOf } from './rows.ts';
 import type { Row } from './rows.ts';
@@ -45,7 +45,7 @@ export interface VerifyOptions {
 export async function verify(options: VerifyOptions): Promise<number> {
   const { files, buckets, report, budget, logger, progress } = options;
   const pool = createPool(budget);
-  const deadLetters = createPlaces();
+  const deadLetters = createRecordSet();
   let step = 'listing files';
   let records = 0;
   let compared = 0;

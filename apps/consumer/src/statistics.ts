@@ -1,10 +1,10 @@
 import type { ReceivedRecord } from '@image-stream/codec';
-import type { Saved } from '@image-stream/image-io';
 import { counted, describePace } from '@image-stream/program';
 import type { Logger, Progress } from '@image-stream/program';
 import type { Monitor } from './monitor/monitor.ts';
+import type { SavedImage } from './save.ts';
 
-export interface TallyOptions {
+export interface StatisticsOptions {
   /** How many images to take; undefined takes them until the deliveries end. */
   readonly limit: number | undefined;
   /** How many records there are to receive, for the progress line; undefined where there is no end. */
@@ -15,7 +15,7 @@ export interface TallyOptions {
 }
 
 /** What has come and what became of it: for the summary, the progress line and the monitor. */
-export interface Tally {
+export interface Statistics {
   readonly count: {
     readonly images: number;
     readonly skipped: number;
@@ -28,16 +28,26 @@ export interface Tally {
   /** A record came, whatever it holds. */
   came(): void;
   /** A record was of use. */
-  received(record: ReceivedRecord): void;
-  /** @param timestamp of the record, or of the last chunk */
-  saved(saved: Saved, payloadBytes: number, timestamp: string): void;
+  received(wireBytes: number): void;
+  /** An image is durable. */
+  saved(
+    how: SavedImage['how'],
+    payloadBytes: number,
+    of: { readonly wireBytes: number; readonly timestamp: string },
+  ): void;
   /** An image was there before all of it had come. */
   skipped(): void;
   /** A record said that what was sent under its key is deleted. */
   deleted(): void;
 }
 
-export function createTally({ limit, records, logger, progress, monitor }: TallyOptions): Tally {
+export function createStatistics({
+  limit,
+  records,
+  logger,
+  progress,
+  monitor,
+}: StatisticsOptions): Statistics {
   const count = { images: 0, skipped: 0, tombstones: 0, payloadBytes: 0, wireBytes: 0 };
   let started: number | undefined;
   let came = 0;
@@ -51,6 +61,11 @@ export function createTally({ limit, records, logger, progress, monitor }: Tally
     return `saved ${saved}${existing}, ${describePace(count.images, done(), total, elapsedMs)}`;
   }, logger);
 
+  function received(wireBytes: number): void {
+    count.wireBytes += wireBytes;
+    monitor.received(wireBytes);
+  }
+
   return {
     count,
     get started() {
@@ -60,15 +75,14 @@ export function createTally({ limit, records, logger, progress, monitor }: Tally
       started ??= performance.now();
       came += 1;
     },
-    received({ key, value }) {
-      const bytes = (key?.length ?? 0) + (value?.length ?? 0);
-      count.wireBytes += bytes;
-      monitor.received(bytes);
-    },
-    saved(saved, payloadBytes, timestamp) {
-      count[saved === 'exists' ? 'skipped' : 'images'] += 1;
+    received,
+    saved(how, payloadBytes, { wireBytes, timestamp }) {
+      count[how === 'exists' ? 'skipped' : 'images'] += 1;
       count.payloadBytes += payloadBytes;
-      monitor.saved(saved, payloadBytes, Number(timestamp));
+      if (wireBytes > 0) {
+        received(wireBytes);
+      }
+      monitor.saved(how, payloadBytes, Number(timestamp));
     },
     skipped() {
       count.skipped += 1;
@@ -78,4 +92,9 @@ export function createTally({ limit, records, logger, progress, monitor }: Tally
       monitor.deleted();
     },
   };
+}
+
+/** Bytes of a record's key and value. */
+export function wireBytesOf({ key, value }: ReceivedRecord): number {
+  return (key?.length ?? 0) + (value?.length ?? 0);
 }

@@ -1,5 +1,5 @@
 /** Where records are in a topic, as many of them as there may be. */
-export interface Places {
+export interface RecordSet {
   add(partition: number, offset: string): void;
   has(partition: number, offset: string): boolean;
 }
@@ -8,7 +8,7 @@ export interface Places {
 const blockSize = 1024n;
 
 /** A set that takes a bit for each offset of the ranges in which there is any: 12 MB for a hundred million in a row. */
-export function createPlaces(): Places {
+export function createRecordSet(): RecordSet {
   const blocks = new Map<string, Uint8Array>();
 
   return {

@@ -5,10 +5,10 @@ import { join } from 'node:path';
 import type { Chunk } from '@image-stream/codec';
 import fc from 'fast-check';
 import { beforeEach, describe, expect, test } from 'vitest';
-import { createAssembler } from './assemble.ts';
-import type { Assembler, AssemblerOptions } from './assemble.ts';
-import type { Delivery } from './receive/delivery.ts';
-import type { Upload } from './upload.ts';
+import { createAssembler } from './assembler.ts';
+import type { Assembler, AssemblerOptions } from './assembler.ts';
+import type { Delivery } from '../receive/delivery.ts';
+import type { ChunkedImage } from './chunked-image.ts';
 
 let folder: string;
 let done: string[];
@@ -22,7 +22,7 @@ beforeEach(async () => {
 
 function assembler(changed: Partial<AssemblerOptions> = {}): Assembler {
   return createAssembler({
-    temporaryFile: () => join(folder, randomUUID()),
+    workspace: { newFile: () => join(folder, randomUUID()), restore: async () => false },
     now: () => now,
     isSaved: async () => false,
     maxBytes: 1_000_000,
@@ -76,14 +76,14 @@ test('any images, cut anywhere, in any order, mixed and repeated', async () => {
         const images = assembler();
         const complete: string[] = [];
         for (const [offset, { chunk }] of mixed.entries()) {
-          const upload = await images.add(chunk, delivery(offset, { key: String(chunk.index) }));
-          if (upload !== undefined && upload !== 'on disk') {
-            const { file, sha256 } = await upload.image();
+          const image = await images.add(chunk, delivery(offset, { key: String(chunk.index) }));
+          if (image !== undefined && image !== 'saved before') {
+            const { file, sha256 } = await image.image();
             expect(sha256Of(await readFile(file))).toBe(sha256);
-            expect(sha256Of(Buffer.concat(await payloadsOf(upload)))).toBe(sha256);
-            complete.push(upload.id);
-            await upload.done();
-            images.settle(upload, true);
+            expect(sha256Of(Buffer.concat(await payloadsOf(image)))).toBe(sha256);
+            complete.push(image.id);
+            await image.done();
+            images.settle(image, true);
           }
         }
         expect(new Set(complete)).toEqual(new Set(wanted.map((_one, index) => `image-${index}`)));
@@ -102,34 +102,40 @@ function sha256Of(bytes: Buffer): string {
   return createHash('sha256').update(bytes).digest('hex');
 }
 
-/** The values of an upload's records, in the order of the chunks. */
-async function payloadsOf(upload: Upload): Promise<Uint8Array[]> {
+/** The values of an image's records, in the order of the chunks. */
+async function payloadsOf(image: ChunkedImage): Promise<Uint8Array[]> {
   const payloads: Uint8Array[] = [];
-  for await (const { key, value } of upload.records()) {
+  for await (const { key, value } of image.records()) {
     payloads[Number(key)] = value!;
   }
   return payloads;
 }
 
-async function ended(images: Assembler, chunk: Chunk, offset: number): Promise<Upload> {
-  const upload = await images.add(chunk, delivery(offset));
-  if (upload === undefined || upload === 'on disk') {
-    throw new Error(`has not ended but is ${upload}`);
+/** What becomes of an image that was given up, in the end. */
+async function remove(images: Assembler, given: ReturnType<Assembler['giveUp']>): Promise<void> {
+  await given!.image.remove();
+  images.release(given!.image);
+}
+
+async function ended(images: Assembler, chunk: Chunk, offset: number): Promise<ChunkedImage> {
+  const image = await images.add(chunk, delivery(offset));
+  if (image === undefined || image === 'saved before') {
+    throw new Error(`has not ended but is ${image}`);
   }
-  return upload;
+  return image;
 }
 
 test('no record is done before its image is saved', async () => {
   const [first, second] = chunksOf('image', [10, 10]);
   const images = assembler();
   expect(await images.add(first!, delivery(0))).toBeUndefined();
-  const upload = await ended(images, second!, 1);
+  const image = await ended(images, second!, 1);
   expect(await images.add(first!, delivery(2))).toBeUndefined();
   expect(done).toEqual([]);
-  await upload.done();
-  images.settle(upload, true);
+  await image.done();
+  images.settle(image, true);
   expect(done).toEqual(['0', '1', '2']);
-  expect(await images.add(second!, delivery(3))).toBe('on disk');
+  expect(await images.add(second!, delivery(3))).toBe('saved before');
   expect(done).toEqual(['0', '1', '2', '3']);
   await images.close();
 });
@@ -150,12 +156,12 @@ test('records come back from the disk as they were', async () => {
     },
   };
   const images = assembler();
-  const upload = await images.add(chunk!, { ...delivery(0), record });
-  expect(upload).toBeDefined();
-  for await (const again of (upload as Upload).records()) {
+  const image = await images.add(chunk!, { ...delivery(0), record });
+  expect(image).toBeDefined();
+  for await (const again of (image as ChunkedImage).records()) {
     expect(again).toEqual(record);
   }
-  await (upload as Upload).remove();
+  await (image as ChunkedImage).remove();
 });
 
 test('a chunk that could not be written can be given again', async () => {
@@ -171,9 +177,9 @@ test('a chunk that could not be written can be given again', async () => {
   });
   await rm(path!, { recursive: true });
   await rename(parked, path!);
-  const upload = await ended(images, second!, 1);
-  expect(sha256Of(await readFile((await upload.image()).file))).toBe(first!.sha256);
-  await upload.done();
+  const image = await ended(images, second!, 1);
+  expect(sha256Of(await readFile((await image.image()).file))).toBe(first!.sha256);
+  await image.done();
   expect(done).toEqual(['0', '1']);
 });
 
@@ -188,30 +194,30 @@ describe('refused', () => {
     const [first, second] = chunksOf('image', [10, 10]);
     const images = assembler();
     await images.add(first!, delivery(0));
-    const upload = await ended(images, { ...second!, bytes: Buffer.alloc(10) }, 1);
-    await expect(upload.image()).rejects.toMatchObject({ code: 'INVALID_IMAGE' });
+    const image = await ended(images, { ...second!, bytes: Buffer.alloc(10) }, 1);
+    await expect(image.image()).rejects.toMatchObject({ code: 'INVALID_IMAGE' });
     expect(done).toEqual([]);
-    await upload.remove();
+    await image.remove();
   });
 
   test('more bytes than were announced', async () => {
     const [first] = chunksOf('image', [10, 10]);
-    const upload = await ended(assembler(), { ...first!, bytes: Buffer.alloc(21) }, 0);
-    await expect(upload.image()).rejects.toMatchObject({
+    const image = await ended(assembler(), { ...first!, bytes: Buffer.alloc(21) }, 0);
+    await expect(image.image()).rejects.toMatchObject({
       message: `1 of 2 chunks of image image made 21 bytes, but announced 20 bytes with ${first!.sha256}`,
     });
-    await upload.remove();
+    await image.remove();
   });
 
   test('a chunk of an image that has too many bytes already', async () => {
     const [first, second] = chunksOf('image', [10, 10]);
     const images = assembler();
-    const upload = await ended(images, { ...first!, bytes: Buffer.alloc(21) }, 0);
+    const image = await ended(images, { ...first!, bytes: Buffer.alloc(21) }, 0);
     await expect(images.add(second!, delivery(1))).rejects.toMatchObject({
       code: 'INVALID_IMAGE',
       message: 'chunk 1 of image image comes on top of chunks that have more bytes than they announce',
     });
-    await upload.done();
+    await image.done();
     expect(done).toEqual(['0']);
   });
 
@@ -238,7 +244,7 @@ describe('an image that never completes', () => {
     await adding;
     now = 140_000;
     const given = images.giveUp();
-    await given?.upload.done();
+    await given?.image.done();
     expect(done).toEqual(['0']);
   });
 
@@ -249,9 +255,9 @@ describe('an image that never completes', () => {
     now = 70_000;
     const given = images.giveUp();
     await images.add(chunk!, delivery(1));
-    images.settle(given!.upload, false);
+    images.settle(given!.image, false);
     expect(images.incomplete()).toMatchObject([{ first: { offset: '1' } }]);
-    await given!.upload.remove();
+    await remove(images, given);
     await images.close();
   });
 
@@ -262,10 +268,10 @@ describe('an image that never completes', () => {
     expect(images.giveUp()).toBeUndefined();
     await images.add(chunksOf('new', [10, 10])[0]!, delivery(2, { timestamp: 61_001 }));
     const given = images.giveUp();
-    expect(given?.upload).toMatchObject({ id: 'old', have: 1, count: 2, first: { offset: '0' } });
+    expect(given?.image).toMatchObject({ id: 'old', have: 1, count: 2, first: { offset: '0' } });
     expect(given?.error.message).toBe('only 1 of the 2 chunks of image old came within --chunk-timeout');
     expect(images.giveUp()).toBeUndefined();
-    await given?.upload.remove();
+    await remove(images, given);
     await images.close();
   });
 
@@ -276,8 +282,8 @@ describe('an image that never completes', () => {
     expect(images.giveUp()).toBeUndefined();
     await adding;
     const given = images.giveUp();
-    expect(given?.upload).toMatchObject({ id: 'old', have: 1 });
-    await given?.upload.remove();
+    expect(given?.image).toMatchObject({ id: 'old', have: 1 });
+    await remove(images, given);
     await images.close();
   });
 
@@ -288,8 +294,8 @@ describe('an image that never completes', () => {
     expect(images.giveUp()).toBeUndefined();
     now = 70_000;
     const given = images.giveUp();
-    expect(given?.upload.id).toBe('old');
-    await given?.upload.remove();
+    expect(given?.image.id).toBe('old');
+    await remove(images, given);
   });
 
   test('makes room for others, the oldest first', async () => {
@@ -299,8 +305,8 @@ describe('an image that never completes', () => {
       await images.add(chunksOf(`image-${index}`, [100, 100])[0]!, delivery(index));
       for (let given = images.giveUp(); given !== undefined; given = images.giveUp()) {
         expect(given.error.code).toBe('LIMIT_EXCEEDED');
-        gone.push(given.upload.id);
-        await given.upload.remove();
+        gone.push(given.image.id);
+        await remove(images, given);
       }
     }
     const left = images.incomplete();
@@ -326,12 +332,25 @@ describe('an image that never completes', () => {
       await images.add(chunksOf('one too many', [1, 1])[0]!, delivery(4096));
       expect(images.isCrowded()).toBe(true);
       const given = images.giveUp()!;
-      expect(given).toMatchObject({ upload: { id: 'image-0' }, error: { code: 'LIMIT_EXCEEDED' } });
-      await given.upload.remove();
+      expect(given).toMatchObject({ image: { id: 'image-0' }, error: { code: 'LIMIT_EXCEEDED' } });
+      await remove(images, given);
       expect(images.isCrowded()).toBe(false);
       await images.close();
     },
   );
+
+  test('counts until its files are gone, and no other one has to go for it', async () => {
+    const images = assembler({ maxBytes: 1000 });
+    for (let index = 0; !images.isCrowded(); index++) {
+      await images.add(chunksOf(`image-${index}`, [100, 100])[0]!, delivery(index));
+    }
+    const given = images.giveUp();
+    expect(images.giveUp()).toBeUndefined();
+    expect(images.isCrowded()).toBe(true);
+    await remove(images, given);
+    expect(images.isCrowded()).toBe(false);
+    await images.close();
+  });
 
   test('is forgotten when its partition went to another member', async () => {
     const images = assembler();

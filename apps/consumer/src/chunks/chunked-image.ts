@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import { appendFile, open, rm } from 'node:fs/promises';
+import { dirname } from 'node:path';
 import { chunkKey } from '@image-stream/codec';
 import type {
   Chunk,
@@ -11,8 +12,10 @@ import type {
 } from '@image-stream/codec';
 import { fileSource, ImageIoError } from '@image-stream/image-io';
 import { counted } from '@image-stream/program';
-import { jsonLines } from './json-lines.ts';
-import type { Delivery } from './receive/delivery.ts';
+import { StorageError } from '@image-stream/storage';
+import type { Workspace } from '@image-stream/storage';
+import { jsonLines } from '../json-lines.ts';
+import type { Delivery } from '../receive/delivery.ts';
 
 /** An image whose chunks have all come: its payload is in a file. */
 export interface AssembledImage extends ImageAttributes {
@@ -24,8 +27,8 @@ export interface AssembledImage extends ImageAttributes {
   readonly sha256: string;
 }
 
-/** The chunks of one image, on disk. */
-export interface Upload {
+/** An image of which chunks have come, on disk. */
+export interface ChunkedImage {
   /** What tells it from all others. */
   readonly key: string;
   readonly id: string;
@@ -66,9 +69,8 @@ export interface Upload {
   remove(): Promise<void>;
 }
 
-export interface UploadOptions {
-  /** The path of a file that does not exist yet. */
-  readonly temporaryFile: () => string;
+export interface ChunkedImageOptions {
+  readonly workspace: Pick<Workspace, 'newFile' | 'restore'>;
   /** A clock, in milliseconds; it stands still while records are held up. */
   readonly now: () => number;
 }
@@ -90,15 +92,15 @@ interface Envelope {
 }
 
 /**
- * Begins an upload. Each chunk is written to the end of its file as it comes: chunks mostly come in their order, and then
+ * Begins an image. Each chunk is written to the end of its file as it comes: chunks mostly come in their order, and then
  * the file is right; otherwise it is put in order at the end. What else its records hold goes to a second file, from
  * which they can be put together again as dead letters.
  */
-export function createUpload(
+export function createChunkedImage(
   first: Chunk,
   { record }: Delivery,
-  { temporaryFile, now }: UploadOptions,
-): Upload {
+  { workspace, now }: ChunkedImageOptions,
+): ChunkedImage {
   const {
     id,
     size,
@@ -112,8 +114,8 @@ export function createUpload(
   const parts = new Map<number, Part>();
   const waiting: Pick<Delivery, 'done' | 'isCurrent'>[] = [];
   const hash = createHash('sha256');
-  const envelopes = temporaryFile();
-  let file = temporaryFile();
+  const envelopes = workspace.newFile();
+  let file = workspace.newFile();
   let isInOrder = true;
   let payloadBytes = 0;
   let envelopeBytes = 0;
@@ -122,7 +124,7 @@ export function createUpload(
   let receivedAt = now();
   let assembled: AssembledImage | undefined;
 
-  const upload: Upload = {
+  const chunked: ChunkedImage = {
     key: chunkKey(first),
     id,
     size,
@@ -152,10 +154,9 @@ export function createUpload(
     has: (index) => parts.has(index),
     isCurrent: () => waiting.length === 0 || waiting.some((one) => one.isCurrent()),
     async add(chunk, delivery) {
-      if (!upload.hasEnded && !parts.has(chunk.index)) {
+      if (!chunked.hasEnded && !parts.has(chunk.index)) {
         const envelope = envelopeOf(chunk, delivery.record);
-        await writeAt(file, chunk.bytes, payloadBytes);
-        await writeAt(envelopes, envelope, envelopeBytes);
+        await write(chunk.bytes, envelope);
         isInOrder &&= chunk.index === parts.size;
         if (isInOrder) {
           hash.update(chunk.bytes);
@@ -188,16 +189,40 @@ export function createUpload(
       }
     },
     async done() {
-      await upload.remove();
+      await chunked.remove();
       for (const { done } of waiting) {
         done();
       }
     },
     async remove() {
-      await Promise.all([rm(file, { force: true }), rm(envelopes, { force: true })]);
+      // What cannot be removed now goes with the workspace.
+      await Promise.allSettled([rm(file, { force: true }), rm(envelopes, { force: true })]);
     },
   };
-  return upload;
+  return chunked;
+
+  async function write(bytes: Uint8Array, envelope: Uint8Array): Promise<void> {
+    try {
+      await writeAt(file, bytes, payloadBytes);
+      await writeAt(envelopes, envelope, envelopeBytes);
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== 'ENOENT') {
+        throw error;
+      }
+      if (parts.size > 0) {
+        throw new StorageError(
+          'GONE',
+          `the chunks of image ${id} that had come were removed from ${dirname(file)}; all of them come again`,
+          { cause: error },
+        );
+      }
+      if (await workspace.restore()) {
+        await write(bytes, envelope);
+        return;
+      }
+      throw error;
+    }
+  }
 
   async function assemble(): Promise<AssembledImage> {
     const isWhole = parts.size === count && payloadBytes === size;
@@ -217,7 +242,7 @@ export function createUpload(
     if (isInOrder) {
       return hash.copy().digest('hex');
     }
-    const ordered = temporaryFile();
+    const ordered = workspace.newFile();
     const source = await fileSource(file);
     const orderedParts = new Map<number, Part>();
     const orderedHash = createHash('sha256');

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { createPlaces } from './places.ts';
+import { createRecordSet } from './record-set.ts';
 
 const place = fc.record({
   partition: fc.nat(2),
@@ -10,14 +10,14 @@ const place = fc.record({
 test('exactly what was added is there', () => {
   fc.assert(
     fc.property(fc.array(place), fc.array(place), (added, asked) => {
-      const places = createPlaces();
+      const set = createRecordSet();
       const model = new Set<string>();
       for (const { partition, offset } of added) {
-        places.add(partition, offset);
+        set.add(partition, offset);
         model.add(`${partition} ${offset}`);
       }
       for (const { partition, offset } of [...added, ...asked]) {
-        expect(places.has(partition, offset)).toBe(model.has(`${partition} ${offset}`));
+        expect(set.has(partition, offset)).toBe(model.has(`${partition} ${offset}`));
       }
     }),
   );

@@ -1,11 +1,10 @@
 import { link, mkdtemp, open, rm, stat, statfs } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import { ok, problem, warning } from '@image-stream/doctor';
-import type { Finding } from '@image-stream/doctor';
-import { formatBytes } from '@image-stream/program';
+import { formatBytes, ok, problem, warning } from '@image-stream/program';
+import type { Finding } from '@image-stream/program';
 
 /** Whether images can be saved in a directory, and how fast. What is written for that is removed again. */
-export async function checkDirectory(directory: string): Promise<Finding[]> {
+export async function probeDirectory(directory: string): Promise<Finding[]> {
   const { folder, missing } = await existingFolder(directory);
   let trial;
   try {

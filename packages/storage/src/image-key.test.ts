@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { imagePath, safeName } from './index.ts';
+import { extensionToSave, imageKey, imageStem, safeName } from './index.ts';
 
 const image = { id: 'a-1', customerId: 'lab', createdAt: new Date('2026-01-01T23:30:00Z') };
 
@@ -10,13 +10,32 @@ describe('the date is that of the zone', () => {
     ['Europe/Berlin', 'customer=lab/date=2026-01-02/a-1.png'],
     ['America/New_York', 'customer=lab/date=2026-01-01/a-1.png'],
   ])('%s', (timeZone, path) => {
-    expect(imagePath(image, 'png', timeZone)).toBe(path);
+    expect(imageKey(image, 'image/png', { saveAs: 'original', timeZone })).toBe(path);
   });
 
   test('early years have four digits', () => {
     const early = { ...image, createdAt: new Date('0099-05-06T12:00:00Z') };
-    expect(imagePath(early, 'png', 'UTC')).toContain('date=0099-05-06');
-    expect(imagePath(early, 'png', 'Asia/Tokyo')).toContain('date=0099-05-06');
+    expect(imageStem(early, { timeZone: 'UTC' })).toContain('date=0099-05-06');
+    expect(imageStem(early, { timeZone: 'Asia/Tokyo' })).toContain('date=0099-05-06');
+  });
+});
+
+describe('the extension is that of what is saved', () => {
+  test.each([
+    ['image/jpeg', 'original', 'jpg'],
+    ['image/jpeg', 'png', 'png'],
+    ['application/x-npy', 'original', 'png'],
+    ['application/x-npy', 'npy', 'npy'],
+    ['image/png', 'avif', 'avif'],
+    ['text/plain', 'original', undefined],
+  ] as const)('%s, saved as %s: %s', (mediaType, saveAs, extension) => {
+    expect(extensionToSave(mediaType, { saveAs })).toBe(extension);
+  });
+
+  test('what is no image has no key', () => {
+    expect(() => imageKey(image, 'text/plain', { saveAs: 'original', timeZone: 'UTC' })).toThrow(
+      'images of type text/plain cannot be saved',
+    );
   });
 });
 

@@ -1,28 +1,31 @@
+import { CodecError } from '@image-stream/codec';
 import type { ReceivedRecord, RecordPlace } from '@image-stream/codec';
+import { ImageIoError } from '@image-stream/image-io';
 import type { Logger } from '@image-stream/program';
-import type { Assembler } from './assemble.ts';
-import type { DeadLetters } from './dead-letters.ts';
-import { isBadRecord, isFault } from './fault.ts';
-import type { Patience } from './fault.ts';
+import { classOfSystemError, systemErrorName } from '@image-stream/storage';
+import type { ErrorClass, Sink } from '@image-stream/storage';
+import { DeadLetterError } from './dead-letters.ts';
+import type { BadRecordError, DeadLetters } from './dead-letters.ts';
 import type { Monitor } from './monitor/monitor.ts';
-import type { Delivery } from './receive/delivery.ts';
-import type { Upload } from './upload.ts';
+import type { Retry } from './retry.ts';
 
-/** One record, or all those of an upload: what is saved, put aside and done as one. */
+/** The records of one image: what is saved, put aside and done as one. */
 export interface Work {
   readonly first: RecordPlace;
   readonly newest: RecordPlace;
-  readonly records: () => AsyncIterable<ReceivedRecord>;
-  /** Says that the image is on disk, or that its records are dead letters. */
-  readonly done: (isSaved: boolean) => Promise<void>;
+  /** As they came. */
+  records(): AsyncIterable<ReceivedRecord>;
+  /** Says that the image is durable, or that its records are dead letters. */
+  done(isSaved: boolean): Promise<void>;
 }
 
-export interface SettlementOptions {
+export interface FailuresOptions {
   /** Where bad records go; undefined stops at the first one. */
   readonly deadLetters: DeadLetters | undefined;
   /** How many bad records before the first good one are too many; undefined takes any number. */
   readonly maxBadRecords: number | undefined;
-  readonly patience: Patience;
+  readonly retry: Retry;
+  readonly classify: (error: unknown) => Answer;
   /** Whether any image has been saved, or was there. */
   readonly hasGoodRecord: () => boolean;
   /** Ends the deliveries, and with them the run. */
@@ -31,8 +34,8 @@ export interface SettlementOptions {
   readonly monitor: Pick<Monitor, 'failed' | 'deadLettered'>;
 }
 
-/** What becomes of work that does not succeed: it is waited for, put aside, or ends the run. */
-export interface Settlement {
+/** What becomes of work that does not succeed: it is tried again, put aside, or ends the run. */
+export interface Failures {
   /** How many pieces of work failed and stay uncommitted, and how many were put aside. */
   readonly count: { readonly failed: number; readonly deadLettered: number };
   /** What `run` gives; undefined where the records were bad and have been put aside, or where it failed. */
@@ -43,27 +46,47 @@ export interface Settlement {
   fail(error: Error): void;
 }
 
-export function createSettlement(options: SettlementOptions): Settlement {
-  const { deadLetters, maxBadRecords, patience, hasGoodRecord, stop, logger, monitor } = options;
+/**
+ * What an error asks for: a dead letter for the record, another attempt, or the end, with one line where somebody can do something about
+ * it and with the stack where it is a bug. The table is in docs/OPERATIONS.md.
+ */
+export type Answer = ErrorClass | 'bug';
+
+/** The one place that decides about errors. @param sink knows its own */
+export function classifyFor(sink: Pick<Sink, 'classify'>): (error: unknown) => Answer {
+  return (error) => {
+    if (error instanceof CodecError || error instanceof ImageIoError) {
+      return 'record';
+    }
+    if (error instanceof DeadLetterError) {
+      return error.isPermanent ? 'permanent' : 'transient';
+    }
+    return sink.classify(error) ?? classOfSystemError(error) ?? 'bug';
+  };
+}
+
+export function createFailures(options: FailuresOptions): Failures {
+  const { deadLetters, maxBadRecords, retry, classify, hasGoodRecord, stop, logger, monitor } = options;
   const count = { failed: 0, deadLettered: 0 };
 
   async function reject(work: Work, error: Error): Promise<void> {
-    if (!isBadRecord(error) || deadLetters === undefined) {
+    if (classify(error) !== 'record' || deadLetters === undefined) {
       failAt(work, error);
       return;
     }
+    const bad = badRecordError(error);
     let isNew;
     try {
-      isNew = await patience.retry(() => deadLetters.send(work.records(), error));
+      isNew = await retry.run(() => deadLetters.send(work.records(), bad));
     } catch (failure) {
       failAt(work, failure as Error);
       return;
     }
     await work.done(false);
     count.deadLettered += 1;
-    monitor.deadLettered(error.code);
+    monitor.deadLettered(bad.code);
     const where = isNew ? `it goes ${deadLetters.destination}` : 'its dead letter is there already';
-    logger.warn(`record ${shown(work.first)} is bad, ${where}: ${error.message}`);
+    logger.warn(`record ${shown(work.first)} is bad, ${where}: ${bad.message}`);
     if (count.deadLettered === maxBadRecords && !hasGoodRecord()) {
       end(
         `the first ${maxBadRecords === 1 ? 'record is' : `${maxBadRecords} records are all`} bad, so something else must be wrong: is this a topic of images? ` +
@@ -73,13 +96,17 @@ export function createSettlement(options: SettlementOptions): Settlement {
   }
 
   function failAt({ first, newest }: Work, error: Error): void {
-    if (isFault(error)) {
-      end(`record ${shown(first)} is not saved: ${error.message}. It stays uncommitted and comes again`);
+    const answer = classify(error);
+    if (answer === 'transient' || answer === 'permanent') {
+      const advice = answer === 'permanent' ? 'Put that right and start again. ' : '';
+      end(
+        `record ${shown(first)} is not saved: ${error.message}. ${advice}It stays uncommitted and comes again`,
+      );
       return;
     }
     const { topic, partition, offset } = newest;
     end(
-      `record ${shown(first)} cannot be saved: ${isBadRecord(error) ? error.message : error.stack}. ` +
+      `record ${shown(first)} cannot be saved: ${answer === 'record' ? error.message : error.stack}. ` +
         'It stays uncommitted. Mend the cause and run again; or, to go on without it: ' +
         'kafka-consumer-groups.sh --reset-offsets --execute --bootstrap-server HOST:PORT --group GROUP ' +
         `--topic ${topic}:${partition} --to-offset ${BigInt(offset) + 1n}`,
@@ -97,7 +124,7 @@ export function createSettlement(options: SettlementOptions): Settlement {
     count,
     async attempt(work, run) {
       try {
-        return await patience.retry(run);
+        return await retry.run(run);
       } catch (error) {
         await reject(work, error as Error);
         return undefined;
@@ -108,30 +135,10 @@ export function createSettlement(options: SettlementOptions): Settlement {
   };
 }
 
-export function workOf({ record, done }: Delivery): Work {
-  return {
-    first: record,
-    newest: record,
-    async *records() {
-      yield record;
-    },
-    done: async () => done(),
-  };
-}
-
-/** @param assembler of which it is */
-export function workOfUpload(upload: Upload, assembler: Pick<Assembler, 'settle'>): Work {
-  const { first, newest } = upload;
-  return {
-    first,
-    newest,
-    records: () => upload.records(),
-    async done(isSaved) {
-      // First: a chunk that comes in between would wait for nothing.
-      assembler.settle(upload, isSaved);
-      await upload.done();
-    },
-  };
+/** An error of the system that a record is to blame for, such as `ENAMETOOLONG`, by its name. */
+function badRecordError(error: Error): BadRecordError {
+  const code = systemErrorName(error) ?? (error as { code?: string }).code ?? error.name;
+  return Object.assign(error, { code });
 }
 
 function shown({ topic, partition, offset }: RecordPlace): string {

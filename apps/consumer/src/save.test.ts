@@ -1,0 +1,142 @@
+import { createHash } from 'node:crypto';
+import { readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { DecodedImage } from '@image-stream/codec';
+import { generateImage, transcode } from '@image-stream/image-io';
+import { openDirectory } from '@image-stream/storage';
+import type { Sink } from '@image-stream/storage';
+import sharp from 'sharp';
+import { beforeEach, describe, expect, test } from 'vitest';
+import { isSaved, saveImage } from './save.ts';
+import type { SaveOptions } from './save.ts';
+
+const attributes = { id: 'a', customerId: 'c', createdAt: new Date('2026-01-31T12:00:00Z') };
+const pixels = (seed: string) => generateImage({ pattern: 'rings', width: 60, height: 40, seed, index: 0 });
+
+let output: string;
+let options: SaveOptions;
+beforeEach(async () => {
+  output = await mkdtemp(join(tmpdir(), 'save-'));
+  const { sink, workspace } = await openDirectory(output);
+  const rule = { saveAs: 'original', timeZone: 'UTC', resize: undefined } as const;
+  options = { sink, workspace, ...rule, overwrite: false };
+  return async () => {
+    await workspace.close();
+    await rm(output, { recursive: true });
+  };
+});
+
+async function save(image: Partial<DecodedImage>, changed: Partial<SaveOptions> = {}): Promise<string> {
+  const content = image.content ?? (await transcode(pixels('one'), 'png'));
+  const saved = await saveImage({ ...attributes, content, ...image }, { ...options, ...changed });
+  await saved.durable();
+  return saved.how;
+}
+
+const fileOf = (extension: string): string => join(output, `customer=c/date=2026-01-31/a.${extension}`);
+
+describe.each(['jpeg', 'webp', 'avif', 'gif'] as const)('saved as %s', (saveAs) => {
+  const extension = saveAs === 'jpeg' ? 'jpg' : saveAs;
+
+  test('the same image is there, also when another release has encoded it', async () => {
+    const content = pixels('one');
+    expect(await save({ content }, { saveAs })).toBe('written');
+    expect(await save({ content }, { saveAs })).toBe('exists');
+    // The same source, in other bytes.
+    expect(await save({ content }, { saveAs, resize: { width: 30, height: 30 } })).toBe('exists');
+  });
+
+  test('another image of the same id is a conflict, and replaces it when it may', async () => {
+    await save({ content: pixels('one') }, { saveAs });
+    const first = readFileSync(fileOf(extension));
+    await expect(save({ content: pixels('other') }, { saveAs })).rejects.toMatchObject({ code: 'CONFLICT' });
+    expect(readFileSync(fileOf(extension))).toEqual(first);
+    expect(await save({ content: pixels('other') }, { saveAs, overwrite: true })).toBe('replaced');
+    expect(readFileSync(fileOf(extension))).not.toEqual(first);
+  });
+
+  test('a damaged file is not taken for the image', async () => {
+    await save({ content: pixels('one') }, { saveAs });
+    const damaged = readFileSync(fileOf(extension));
+    damaged[damaged.length >> 1]! ^= 1;
+    writeFileSync(fileOf(extension), damaged);
+    await expect(save({ content: pixels('one') }, { saveAs })).rejects.toMatchObject({ code: 'CONFLICT' });
+  });
+});
+
+test('what was re-encoded without loss is the same by its pixels', async () => {
+  const content = pixels('one');
+  await save({ content });
+  writeFileSync(
+    fileOf('png'),
+    await sharp(readFileSync(fileOf('png')))
+      .png({ compressionLevel: 1 })
+      .toBuffer(),
+  );
+  expect(await save({ content })).toBe('exists');
+  writeFileSync(fileOf('png'), 'no image at all');
+  await expect(save({ content })).rejects.toMatchObject({ code: 'CONFLICT' });
+});
+
+describe('what stands under the key goes away meanwhile', () => {
+  /** The files sink, with something that happens after a call. */
+  const sinkWith = (after: Partial<Record<'put' | 'find', () => void>>): Sink => ({
+    ...options.sink,
+    async put(...args) {
+      const accepted = await options.sink.put(...args);
+      after.put?.();
+      return accepted;
+    },
+    async find(key) {
+      const found = await options.sink.find(key);
+      after.find?.();
+      return found;
+    },
+  });
+
+  test.each(['put', 'find'] as const)('after %s: the image is saved', async (call) => {
+    const content = await transcode(pixels('one'), 'png');
+    await save({ content });
+    // Only reading it tells that it is another one.
+    writeFileSync(fileOf('png'), Buffer.alloc(content.bytes.length));
+    let isGone = false;
+    const sink = sinkWith({
+      [call]() {
+        if (!isGone) {
+          isGone = true;
+          rmSync(fileOf('png'));
+        }
+      },
+    });
+    expect(await save({ content }, { sink })).toBe('written');
+    expect(readFileSync(fileOf('png'))).toEqual(Buffer.from(content.bytes));
+  });
+});
+
+test('an image that is there counts as saved once it is durable', async () => {
+  const { bytes } = await transcode(pixels('one'), 'png');
+  await save({ content: { mediaType: 'image/png', bytes } });
+  const calls: string[] = [];
+  const sink: Sink = {
+    ...options.sink,
+    async find(key) {
+      const found = await options.sink.find(key);
+      return (
+        found && {
+          ...found,
+          async durable() {
+            calls.push('durable');
+            await found.durable();
+          },
+        }
+      );
+    },
+  };
+  const sha256 = createHash('sha256').update(bytes).digest('hex');
+  const chunk = { ...attributes, size: bytes.length, sha256, mediaType: 'image/png' };
+  expect(await isSaved(chunk, { ...options, sink })).toBe(true);
+  expect(calls).toEqual(['durable']);
+  expect(await isSaved({ ...chunk, sha256: '0'.repeat(64) }, { ...options, sink })).toBe(false);
+});

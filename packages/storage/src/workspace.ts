@@ -1,0 +1,176 @@
+import { randomUUID } from 'node:crypto';
+import { readFileSync } from 'node:fs';
+import { lstat, mkdir, open, readdir, rename, rm, unlink, utimes } from 'node:fs/promises';
+import type { FileHandle } from 'node:fs/promises';
+import { createConnection, createServer } from 'node:net';
+import type { Server } from 'node:net';
+import { hostname } from 'node:os';
+import { join } from 'node:path';
+import { assertPlainFolder, codeOf, makeParents } from './folders.ts';
+
+/** Space on the local disk for what is not finished: chunks that are put together, images that are transcoded. */
+export interface Workspace {
+  /** The path of a file that does not exist yet. */
+  newFile(): string;
+  /** Makes the folder again where somebody has removed it; the files in it are lost. @returns whether that was so */
+  restore(): Promise<boolean>;
+  /** Removes the folder, with all that is in it. */
+  close(): Promise<void>;
+}
+
+/** Its owner listens on it: the kernel closes it with the process, whatever ends that. */
+const socketName = 'alive';
+
+/** How often an owner says that it lives where sockets do not tell, and after how long without that it does not. */
+const heartbeatMs = 3_600_000;
+const abandonedMs = 24 * heartbeatMs;
+
+/** What tells one running kernel from all others: containers share it, and a restart of the machine changes it. */
+const kernel = kernelId();
+
+/**
+ * Opens a folder of this process's own in `parent`, and removes those of processes that are gone. Whether one is gone, a socket in
+ * its folder tells, also to a process in another container on this machine; of other machines, and where the file system has no
+ * sockets, a folder is removed when its owner has not touched it for a day.
+ *
+ * @throws StorageError `UNSAFE_PATH` when `parent` is not a plain folder; what the file system says
+ */
+export async function openWorkspace(parent: string): Promise<Workspace> {
+  await makeParents(parent);
+  await assertPlainFolder(parent);
+  const folder = join(parent, `${kernel}.${randomUUID()}`);
+  let server = await claim(folder);
+  await removeAbandoned(parent, folder);
+  let restoring: Promise<boolean> | undefined;
+  const heartbeat = setInterval(() => {
+    const now = new Date();
+    void utimes(folder, now, now).catch(() => {});
+  }, heartbeatMs).unref();
+
+  async function makeAgain(): Promise<boolean> {
+    if (await exists(folder)) {
+      return false;
+    }
+    server?.close();
+    // Only where its own folder is there: a directory that is gone as a whole must not come back in another place.
+    await mkdir(parent).catch((error: unknown) => {
+      if (codeOf(error) !== 'EEXIST') {
+        throw error;
+      }
+    });
+    server = await claim(folder);
+    return true;
+  }
+
+  return {
+    newFile: () => join(folder, randomUUID()),
+    restore() {
+      restoring ??= makeAgain().finally(() => (restoring = undefined));
+      return restoring;
+    },
+    async close() {
+      clearInterval(heartbeat);
+      server?.close();
+      await remove(folder);
+    },
+  };
+}
+
+/** Makes a folder, and listens in it where that is possible. */
+async function claim(folder: string): Promise<Server | undefined> {
+  await mkdir(folder);
+  // Under its name, it is there only when it answers.
+  const unnamed = `${socketName}.new`;
+  try {
+    return await withShortPath(folder, async (short) => {
+      const server = createServer((socket) => socket.destroy()).unref();
+      await new Promise<void>((resolve, reject) => {
+        server.once('error', reject).listen(join(short, unnamed), resolve);
+      });
+      await rename(join(folder, unnamed), join(folder, socketName));
+      return server;
+    });
+  } catch {
+    return undefined;
+  }
+}
+
+async function removeAbandoned(parent: string, own: string): Promise<void> {
+  const now = (await lstat(own)).mtimeMs;
+  for (const name of await readdir(parent)) {
+    const folder = join(parent, name);
+    if (
+      folder !== own &&
+      /^[^.]+\.[0-9a-f-]{36}$/.test(name) &&
+      (await isAbandoned(folder, name.startsWith(`${kernel}.`), now))
+    ) {
+      await remove(folder);
+    }
+  }
+}
+
+/**
+ * The socket first, by itself: `rm` looks at every file, and a module that Node.js loads after it has looked at a socket is not found
+ * behind a symbolic link (https://github.com/nodejs/node, `realpathSync` takes the type of the last file that was looked at for its own).
+ */
+async function remove(folder: string): Promise<void> {
+  await unlink(join(folder, socketName)).catch(() => {});
+  await rm(folder, { recursive: true, force: true });
+}
+
+/** @param now as the file system of the folder says */
+async function isAbandoned(folder: string, isOfThisKernel: boolean, now: number): Promise<boolean> {
+  const found = await lstat(folder).catch(() => undefined);
+  if (found?.isDirectory() !== true) {
+    return false;
+  }
+  if (isOfThisKernel && (await exists(join(folder, socketName)))) {
+    return isSilent(folder);
+  }
+  return now - found.mtimeMs > abandonedMs;
+}
+
+/** Whether nobody listens any more. What else keeps from asking, such as a lack of permission, says nothing. */
+function isSilent(folder: string): Promise<boolean> {
+  return withShortPath(
+    folder,
+    (short) =>
+      new Promise<boolean>((resolve) => {
+        const socket = createConnection(join(short, socketName));
+        socket.once('connect', () => {
+          socket.destroy();
+          resolve(false);
+        });
+        socket.once('error', (error) => resolve(codeOf(error) === 'ECONNREFUSED'));
+      }),
+  ).catch(() => false);
+}
+
+/** The path of a socket has room for some 100 bytes; on Linux, any folder has a short one. */
+async function withShortPath<T>(folder: string, use: (short: string) => Promise<T>): Promise<T> {
+  if (process.platform !== 'linux') {
+    return use(folder);
+  }
+  let handle: FileHandle | undefined;
+  try {
+    handle = await open(folder);
+    return await use(`/proc/self/fd/${handle.fd}`);
+  } finally {
+    await handle?.close();
+  }
+}
+
+async function exists(path: string): Promise<boolean> {
+  return lstat(path).then(
+    () => true,
+    () => false,
+  );
+}
+
+function kernelId(): string {
+  try {
+    return readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim();
+  } catch {
+    return hostname().replaceAll('.', '-');
+  }
+}

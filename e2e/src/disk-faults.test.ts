@@ -25,10 +25,10 @@ const hasNamespaces = spawnSync('unshare', ['-rm', 'mount', '-t', 'tmpfs', 'none
 const hasLimits = spawnSync('prlimit', ['--version']).status === 0;
 
 /** A consumer whose output is on a disk of 1 MiB of its own. Most of it is taken, until `makeRoom`. */
-function startOnSmallDisk({ output: disk, ...ledger }: Ledger) {
+function startOnSmallDisk({ output: disk, ...ledger }: Ledger, ...args: string[]) {
   const fill = 'mkdir "$1" && mount -t tmpfs -o size=1m none "$1" && head -c 900k /dev/zero >"$1/filler"';
   const output = join(disk, 'output');
-  const command = commandOf('consumer', consumerArgs({ ...ledger, output }));
+  const command = commandOf('consumer', [...consumerArgs({ ...ledger, output }), ...args]);
   const consumer = run('unshare', [
     '-rm',
     'sh',
@@ -64,7 +64,7 @@ test.skipIf(!hasNamespaces).each([
   const ledger = await openLedger(1, given.maxMessageBytes);
   await paintFiles(ledger.folder, given.count, given.side);
   await sendFiles(ledger);
-  const { consumer, output, log, makeRoom } = startOnSmallDisk(ledger);
+  const { consumer, output, log, makeRoom } = startOnSmallDisk(ledger, '--concurrency', '32');
   const changed = watchFiles(output);
   await expect.poll(log, patience).toContain('paused, nothing is skipped');
   expect(log()).toContain('ENOSPC');

@@ -128,6 +128,26 @@ test('a dead-letter topic whose ACL is taken away pauses the consumer until it h
   expect(await consumer.ended).toMatchObject({ exitCode: 0 });
 });
 
+test('a consumer that may not read any more ends, says why, and leaves its group', async () => {
+  const consumer = begin('consumer', 'image-consumer', ['-o', temporaryFolder()]);
+  onTestFinished(() => void consumer.process.kill('SIGKILL'));
+  const members = async (): Promise<number> => {
+    const { groups } = await admin.describeGroups(['image-consumer']);
+    return groups[0]!.members.length;
+  };
+  await expect.poll(members, patience).toBe(1);
+  const acl = (await documentedAcls()).filter(
+    ({ resourceName, operation }) => resourceName === topic && operation === kafkajs.AclOperationTypes.READ,
+  );
+  expect(acl).not.toEqual([]);
+  await admin.deleteAcls({ filters: acl });
+  onTestFinished(() => admin.createAcls({ acl }).then(() => {}));
+  const { exitCode, stderr } = await consumer.ended;
+  expect(exitCode).toBe(1);
+  expect(stderr).toContain('this user needs an ACL for the topic');
+  expect(await members()).toBe(0);
+});
+
 test('who may not write the dead-letter topic is told so at the start, with the ACL', async () => {
   const acl = (await documentedAcls()).filter(({ resourceName }) => resourceName === deadLetterTopic);
   await admin.deleteAcls({ filters: acl });

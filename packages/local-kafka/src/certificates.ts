@@ -3,7 +3,7 @@ import { createPrivateKey } from 'node:crypto';
 import { copyFile, mkdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
-import { javaProgram, notInstalled } from './installation.ts';
+import { javaProgram, notInstalled } from './java.ts';
 import { LocalKafkaError } from './local-kafka-error.ts';
 
 // For what lives so shortly, the optimizing compiler is half of the work.

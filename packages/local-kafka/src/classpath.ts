@@ -4,7 +4,7 @@ import { existsSync } from 'node:fs';
 import { mkdir, readFile, rename, rm } from 'node:fs/promises';
 import { delimiter, join } from 'node:path';
 import { promisify } from 'node:util';
-import { notInstalled } from './installation.ts';
+import { notInstalled } from './java.ts';
 import { LocalKafkaError } from './local-kafka-error.ts';
 import { withLock } from './lock.ts';
 import { POM_FILE, STATE_DIRECTORY } from './package-files.ts';

@@ -1,10 +1,16 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import type { Jvm } from './jvm.ts';
+
+/** A process to end. */
+interface Watched {
+  readonly pid: number | undefined;
+  /** Resolves when it has ended by itself. */
+  readonly exited: Promise<unknown>;
+}
 
 /** Ends what this process leaves behind when it ends without having cleaned up. */
 export interface Guard {
-  watch(jvm: Jvm): void;
+  watch(process: Watched): void;
   /** Cleans up now what is left, and resolves when that is done. */
   release(): Promise<void>;
 }
@@ -30,13 +36,13 @@ export function startGuard(directory: string): Guard {
   const pids = new Set<number>();
   const tell = () => child.stdin.writable && child.stdin.write(`${[...pids].join(' ')}\n`);
   return {
-    watch: ({ pid, exited: jvmExited }) => {
+    watch: ({ pid, exited: itsExit }) => {
       if (pid === undefined) {
         return;
       }
       pids.add(pid);
       tell();
-      void jvmExited.then(() => {
+      void itsExit.then(() => {
         pids.delete(pid);
         tell();
       });

@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { parseArguments } from './arguments.ts';
-import type { Environment, OptionDefinitions } from './arguments.ts';
+import type { OptionDefinitions } from './command-line.ts';
+import type { Environment } from './sources.ts';
 import { integer, nonEmpty } from './values.ts';
 
 const text = { type: 'string', requiresArg: true } as const;

@@ -1,39 +1,13 @@
 import yargs from 'yargs';
-import type { InferredOptionTypes, Options } from 'yargs';
 import { assertKnown, assertNoCommand, checked, positionals } from './checks.ts';
+import type { CommandLine, OptionDefinitions, OptionValues } from './command-line.ts';
 import { completionRequest, completionScript, completionsOf } from './completion.ts';
 import { UsageError } from './errors.ts';
 import { mendHelp } from './help.ts';
 import { noConfigFile, readConfigFile } from './config-file.ts';
 import { collectSources, configFileName } from './sources.ts';
-import type { Sources } from './sources.ts';
+import type { Environment, Sources } from './sources.ts';
 import { normalize, spelled } from './spelling.ts';
-
-/** Option definitions as yargs takes them; what they parse to is inferred. */
-export type OptionDefinitions = Record<string, Options>;
-export type OptionValues<O extends OptionDefinitions> = InferredOptionTypes<O>;
-
-/** Environment variables, as in `process.env`. */
-export type Environment = Readonly<Record<string, string | undefined>>;
-
-/** A command line: what it is called, and what it understands. */
-export interface CommandLine<O extends OptionDefinitions> {
-  /** As a user types it, for usage lines. */
-  readonly name: string;
-  readonly version: string;
-  /** One sentence on what the program does. */
-  readonly summary: string;
-  readonly options: O;
-  /** What the arguments that are no options are; absent where there are none. */
-  readonly inputs?: { readonly name: string; readonly describe: string };
-  readonly examples: readonly (readonly [command: string, explanation: string])[];
-  /** What else can be asked for, by the word that then stands first. */
-  readonly commands?: Readonly<Record<string, { readonly summary: string }>>;
-  /** True where it is such a command itself: the completion script is the program's. */
-  readonly isCommand?: boolean;
-  /** Options that a config file may hold in addition, because other commands have them. */
-  readonly otherOptions?: OptionDefinitions;
-}
 
 /** What a command line asks for: a run with values, or a text such as the help. */
 export type Parsed<O extends OptionDefinitions> =

@@ -1,6 +1,6 @@
 import { existsSync } from 'node:fs';
 import { closestMatch } from 'leven';
-import type { CommandLine, OptionDefinitions } from './arguments.ts';
+import type { CommandLine, OptionDefinitions } from './command-line.ts';
 import { UsageError } from './errors.ts';
 import { aliasesOf } from './spelling.ts';
 

@@ -1,6 +1,6 @@
 import yargs from 'yargs';
 import type { Argv } from 'yargs';
-import type { OptionDefinitions } from './arguments.ts';
+import type { OptionDefinitions } from './command-line.ts';
 import { aliasesOf } from './spelling.ts';
 
 /** How a completion script asks the program what could follow. */

@@ -3,7 +3,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { parseArguments } from './arguments.ts';
-import type { Environment, OptionDefinitions } from './arguments.ts';
+import type { OptionDefinitions } from './command-line.ts';
+import type { Environment } from './sources.ts';
 import { outputOptions } from './program.ts';
 import { integer } from './values.ts';
 

@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { meant } from './checks.ts';
 import { UsageError } from './errors.ts';
-import type { OptionDefinitions } from './arguments.ts';
+import type { OptionDefinitions } from './command-line.ts';
 
 /** A file of options, as `--config` names it. */
 export interface ConfigFile {

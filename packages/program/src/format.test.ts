@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { counted, describePace, formatBytes, formatSeconds } from './format.ts';
+import { counted, formatBytes, formatSeconds } from './format.ts';
 
 describe('bytes', () => {
   test.each([
@@ -34,13 +34,4 @@ test.each([
   [2, '2 images'],
 ])('%d is counted as %s', (count, text) => {
   expect(counted(count, 'image')).toBe(text);
-});
-
-test.each<[images: number, done: number, total: number | undefined, text: string]>([
-  [0, 0, 100, '0 images/s'],
-  [20, 25, 100, '2 images/s, 30 s left'],
-  [20, 100, 100, '2 images/s'],
-  [20, 20, undefined, '2 images/s'],
-])('%d images, %d of %s done after 10 s: %s', (images, done, total, text) => {
-  expect(describePace(images, done, total, 10_000)).toBe(text);
 });

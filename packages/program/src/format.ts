@@ -1,5 +1,3 @@
-import { timing } from './timing.ts';
-
 /** How many of something: `1 image`, `2 images`. */
 export function counted(count: number, thing: string): string {
   return `${count} ${thing}${count === 1 ? '' : 's'}`;
@@ -32,22 +30,4 @@ export function formatSeconds(seconds: number): string {
     parts.push(`${rest} s`);
   }
   return parts.slice(0, 2).join(' ');
-}
-
-/**
- * How fast it goes, and how long it will still take where it is known how much there is.
- *
- * @param done how many things are done of `total`
- * @param images how many of them are images, for the rate
- */
-export function describePace(
-  images: number,
-  done: number,
-  total: number | undefined,
-  milliseconds: number,
-): string {
-  const { imagesPerSecond } = timing(images, milliseconds);
-  const isEstimate = total !== undefined && done > 0 && done < total;
-  const left = isEstimate ? `, ${formatSeconds((milliseconds / 1000 / done) * (total - done))} left` : '';
-  return `${imagesPerSecond} images/s${left}`;
 }

@@ -1,7 +1,7 @@
 // A program from its parts.
 export { outputOptions, runProgram, usesColor } from './program.ts';
 export type { Command, Outcome, Program, RunContext } from './program.ts';
-export type { CommandLine, OptionDefinitions, OptionValues } from './arguments.ts';
+export type { CommandLine, OptionDefinitions, OptionValues } from './command-line.ts';
 export { UsageError } from './errors.ts';
 export { listen, ListenError } from './listen.ts';
 
@@ -23,8 +23,8 @@ export { createBudget } from './budget.ts';
 export type { ByteBudget } from './budget.ts';
 export { createPool } from './pool.ts';
 export type { Pool } from './pool.ts';
-export { counted, describePace, formatBytes, formatSeconds } from './format.ts';
-export { timing } from './timing.ts';
+export { counted, formatBytes, formatSeconds } from './format.ts';
+export { describePace, timing } from './timing.ts';
 export type { Summary } from './summary.ts';
 export type { Logger } from './log.ts';
 export { createOutageLog } from './outage.ts';

@@ -1,7 +1,7 @@
 import { resolve } from 'node:path';
 import { inspect } from 'node:util';
 import { parseArguments } from './arguments.ts';
-import type { CommandLine, OptionDefinitions, OptionValues } from './arguments.ts';
+import type { CommandLine, OptionDefinitions, OptionValues } from './command-line.ts';
 import { splitCommand } from './commands.ts';
 import { UsageError } from './errors.ts';
 import { collectLessOften } from './garbage.ts';

@@ -1,6 +1,9 @@
-import type { Environment, OptionDefinitions } from './arguments.ts';
+import type { OptionDefinitions } from './command-line.ts';
 import type { ConfigFile } from './config-file.ts';
 import { aliasesOf, variableOf } from './spelling.ts';
+
+/** Environment variables, as in `process.env`. */
+export type Environment = Readonly<Record<string, string | undefined>>;
 
 /** What was typed, and what else counts where nothing was. */
 export interface Sources {

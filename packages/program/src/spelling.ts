@@ -1,4 +1,4 @@
-import type { OptionDefinitions } from './arguments.ts';
+import type { OptionDefinitions } from './command-line.ts';
 
 /**
  * What the Python application's users type, as yargs expects it: `--request_timeout_ms` with

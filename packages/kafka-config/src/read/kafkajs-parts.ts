@@ -1,5 +1,4 @@
 import type { Kafka } from 'kafkajs';
-import type { ClusterMetadata } from './metadata.ts';
 
 /*
  * Of kafkajs, what its own consumers are made of. It is not part of its interface, so all that is known of it is here: this depends
@@ -19,6 +18,34 @@ export interface ProtocolRequest<T> {
     readonly parse: (data: T) => Promise<T>;
   };
   readonly requestTimeout?: number;
+}
+
+/** What a broker knows of the cluster and of one topic, in the form in which kafkajs keeps it. */
+export interface ClusterMetadata {
+  readonly brokers: readonly {
+    readonly nodeId: number;
+    readonly host: string;
+    readonly port: number;
+    readonly rack: string | null;
+  }[];
+  readonly controllerId: number;
+  readonly topicMetadata: readonly TopicMetadata[];
+}
+
+/** A topic, as far as a broker knows it. */
+export interface TopicMetadata {
+  readonly topicErrorCode: number;
+  readonly topic: string;
+  /** Which tells a topic from one of the same name that was deleted; undefined before Kafka 2.8. */
+  readonly topicId?: string | undefined;
+  readonly partitionMetadata: readonly {
+    readonly partitionErrorCode: number;
+    readonly partitionId: number;
+    /** -1 where there is none. */
+    readonly leader: number;
+    /** Counts the leaders; undefined before Kafka 2.8, where it is not asked for. */
+    readonly leaderEpoch?: number | undefined;
+  }[];
 }
 
 /** A connection to one broker. Each method takes the highest version that both sides know. */

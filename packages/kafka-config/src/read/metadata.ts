@@ -1,33 +1,5 @@
 import { byteReader } from './byte-reader.ts';
-import type { Broker, ProtocolRequest } from './kafkajs-parts.ts';
-
-/** What a broker knows of the cluster and of one topic, in the form in which kafkajs keeps it. */
-export interface ClusterMetadata {
-  readonly brokers: readonly {
-    readonly nodeId: number;
-    readonly host: string;
-    readonly port: number;
-    readonly rack: string | null;
-  }[];
-  readonly controllerId: number;
-  readonly topicMetadata: readonly TopicMetadata[];
-}
-
-/** A topic, as far as a broker knows it. */
-interface TopicMetadata {
-  readonly topicErrorCode: number;
-  readonly topic: string;
-  /** Which tells a topic from one of the same name that was deleted; undefined before Kafka 2.8. */
-  readonly topicId?: string | undefined;
-  readonly partitionMetadata: readonly {
-    readonly partitionErrorCode: number;
-    readonly partitionId: number;
-    /** -1 where there is none. */
-    readonly leader: number;
-    /** Counts the leaders; undefined before Kafka 2.8, where it is not asked for. */
-    readonly leaderEpoch?: number | undefined;
-  }[];
-}
+import type { Broker, ClusterMetadata, ProtocolRequest, TopicMetadata } from './kafkajs-parts.ts';
 
 const metadataKey = 3;
 

@@ -36,7 +36,7 @@ export default defineConfig({
             here('scripts/node-warnings.mjs'),
             ...(hasProperties(folder) ? [here('scripts/fixed-seeds.mjs')] : []),
           ],
-          globalSetup: folder === 'e2e' ? [here('e2e/src/global-setup.ts')] : [],
+          globalSetup: [here(`${folder}/src/global-setup.ts`)].filter((file) => existsSync(file)),
           testTimeout: withBrokers.has(folder) ? 60_000 : 15_000,
           hookTimeout: 120_000,
         },

@@ -45,7 +45,7 @@ export async function startCluster(installation: Installation, options: KafkaOpt
     await guard.release();
   };
   try {
-    await prepareAll(startJvm, nodes, options);
+    await prepareAll(startJvm, nodes, options, installation.bootstrapFile);
     await Promise.all(brokers.map((broker) => broker.start(nodes.map(({ id }) => id))));
   } catch (error) {
     await stop();
@@ -79,10 +79,11 @@ async function prepareAll(
   startJvm: StartJvm,
   nodes: readonly KafkaNode[],
   options: KafkaOptions,
+  bootstrapFile: string | undefined,
 ): Promise<void> {
   const clusterId = randomBytes(16).toString('base64url');
   const prepared = await Promise.allSettled(
-    nodes.map((node) => prepareNode(startJvm, node, nodes, clusterId, options)),
+    nodes.map((node) => prepareNode(startJvm, node, nodes, clusterId, options, bootstrapFile)),
   );
   // Only now, when none of them writes any longer, can their directory be removed.
   const failed = prepared.find((result) => result.status === 'rejected');

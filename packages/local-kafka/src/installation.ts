@@ -4,7 +4,13 @@ import { checkJavaVersion, javaProgram } from './java.ts';
 /** What it takes to run Kafka's programs. */
 export interface Installation {
   readonly java: string;
+  /** What Java says of its version and build. */
+  readonly javaVersion: string;
   readonly classpath: string;
+  /** Kafka's classes as they are in memory once they are loaded and checked: a class data sharing archive. */
+  readonly classArchive?: string | undefined;
+  /** What new storage begins with. */
+  readonly bootstrapFile?: string | undefined;
 }
 
 /**
@@ -17,6 +23,6 @@ export async function findInstallation(
   pomFile?: string,
 ): Promise<Installation> {
   const java = javaProgram('java');
-  await checkJavaVersion(java);
-  return { java, classpath: await resolveClasspath(report, undefined, pomFile) };
+  const javaVersion = await checkJavaVersion(java);
+  return { java, javaVersion, classpath: await resolveClasspath(report, undefined, pomFile) };
 }

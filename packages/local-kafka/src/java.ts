@@ -22,14 +22,18 @@ export function notInstalled(missing: string, cause: unknown): LocalKafkaError {
   );
 }
 
-/** @throws {LocalKafkaError} `NOT_INSTALLED` or `JAVA_TOO_OLD` */
-export async function checkJavaVersion(java: string): Promise<void> {
+/**
+ * @returns what Java says of its version and build
+ * @throws {LocalKafkaError} `NOT_INSTALLED` or `JAVA_TOO_OLD`
+ */
+export async function checkJavaVersion(java: string): Promise<string> {
   // Also on macOS, where a placeholder for "java" always exists and fails, a failure means that there is no Java.
   const { stderr } = await promisify(execFile)(java, ['-version']).catch((error: unknown) => {
     throw notInstalled(`"${java}"`, error);
   });
   // For example: openjdk version "17.0.15" 2025-04-15, and up to Java 8: java version "1.8.0_402".
-  const version = /version "(?<full>(?:1\.)?(?<major>\d+)[^"]*)"/.exec(stderr)?.groups;
+  const found = /version "(?<full>(?:1\.)?(?<major>\d+)[^"]*)"/.exec(stderr);
+  const version = found?.groups;
   if (Number(version?.['major']) < OLDEST_JAVA) {
     throw new LocalKafkaError(
       'JAVA_TOO_OLD',
@@ -37,4 +41,6 @@ export async function checkJavaVersion(java: string): Promise<void> {
         'Install a newer one, or let JAVA_HOME point to it.',
     );
   }
+  // Before it, Java names the options that it takes from the environment, and after the comma what they do.
+  return stderr.slice(found?.index).split(',', 1)[0]!;
 }

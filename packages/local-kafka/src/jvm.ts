@@ -18,7 +18,7 @@ export interface Jvm {
 export type StartJvm = (args: readonly string[], directory: string, logFile: string) => Jvm;
 
 /** With a guard, the JVMs end when this process does; without one, they can outlive it. */
-export function jvmStarter({ java, classpath }: Installation, guard?: Guard): StartJvm {
+export function jvmStarter({ java, classpath, classArchive }: Installation, guard?: Guard): StartJvm {
   return (args, directory, logFile) => {
     const log = openSync(logFile, 'w');
     const flags = [
@@ -26,6 +26,10 @@ export function jvmStarter({ java, classpath }: Installation, guard?: Guard): St
       // What the JVM and its native libraries would leave in the system's temporary directory after a SIGKILL.
       `-Djava.io.tmpdir=${directory}`,
       '-XX:-UsePerfData',
+      // Of an archive that does not fit, the JVM would warn in the log and do without it.
+      ...(classArchive === undefined
+        ? []
+        : [`-XX:SharedArchiveFile=${classArchive}`, '-Xlog:disable', '-Xlog:all=error']),
     ];
     // Detached, because a Ctrl+C in the terminal must not end the brokers before this process is done with them.
     const child = spawn(java, [...flags, ...args], {

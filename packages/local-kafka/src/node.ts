@@ -1,4 +1,6 @@
-import { mkdir, writeFile } from 'node:fs/promises';
+import { randomBytes } from 'node:crypto';
+import { existsSync } from 'node:fs';
+import { copyFile, mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Jvm, StartJvm } from './jvm.ts';
 import { LocalKafkaError } from './local-kafka-error.ts';
@@ -27,18 +29,20 @@ export async function prepareNode(
   nodes: readonly KafkaNode[],
   clusterId: string,
   options: KafkaOptions,
+  bootstrapFile?: string,
 ): Promise<void> {
   await mkdir(node.directory, { recursive: true });
-  const properties = serverProperties(
-    node.id,
-    nodes.map(({ ports }) => ports),
-    join(node.directory, 'data'),
-    options,
-  );
+  const data = dataDirectory(node);
+  const ports = nodes.map((one) => one.ports);
+  const properties = serverProperties(node.id, ports, data, options);
   await writeFile(propertiesFile(node), formatProperties(properties));
 
   if (options.version !== undefined) {
     startZooKeeper(startJvm, node);
+    return;
+  }
+  if (bootstrapFile !== undefined && options.users === undefined && properties['log.dirs'] === data) {
+    await formatStorage(node, clusterId, bootstrapFile);
     return;
   }
   const format = ['kafka.tools.StorageTool', 'format', '--ignore-formatted', `--cluster-id=${clusterId}`];
@@ -47,6 +51,19 @@ export async function prepareNode(
   if ((await jvm.exited) !== 0) {
     throw await startFailure(node);
   }
+}
+
+/** Does what Kafka's formatter does in a second of its own, given what that has once written for a storage without users. */
+async function formatStorage(node: KafkaNode, clusterId: string, bootstrapFile: string): Promise<void> {
+  const metaFile = join(dataDirectory(node), 'meta.properties');
+  if (existsSync(metaFile)) {
+    return;
+  }
+  await mkdir(dataDirectory(node), { recursive: true });
+  await copyFile(bootstrapFile, bootstrapFileOf(node));
+  const directoryId = randomBytes(16).toString('base64url');
+  const ids = { 'cluster.id': clusterId, 'node.id': `${node.id}`, 'directory.id': directoryId };
+  await writeFile(metaFile, formatProperties({ version: '1', ...ids }));
 }
 
 /** Keeps what a broker of an old Kafka would forget; the broker waits for it. */
@@ -67,6 +84,15 @@ export async function startFailure(node: KafkaNode): Promise<LocalKafkaError> {
   const cause = await readCause(logFile(node));
   const code = /Address already in use/.test(cause) ? 'PORT_IN_USE' : 'START_FAILED';
   return new LocalKafkaError(code, `Kafka broker ${node.id} did not start. Its log says:\n${cause}`);
+}
+
+/** The first records of the cluster's metadata, such as the versions of its features; the same for all clusters without users. */
+export function bootstrapFileOf(node: KafkaNode): string {
+  return join(dataDirectory(node), 'bootstrap.checkpoint');
+}
+
+function dataDirectory(node: KafkaNode): string {
+  return join(node.directory, 'data');
 }
 
 function propertiesFile(node: KafkaNode): string {

@@ -10,6 +10,7 @@ import type { KafkaNode } from './node.ts';
 import { findFreePorts, requireFreePorts } from './ports.ts';
 import { commandLine } from './process-table.ts';
 import { waitUntilReady } from './readiness.ts';
+import { withStartCache } from './start-cache.ts';
 
 const ANSWER_TIMEOUT_MS = 5_000;
 const SHUTDOWN_TIMEOUT_MS = 15_000;
@@ -66,14 +67,16 @@ export async function status(service: Service): Promise<{ running: boolean; mess
 }
 
 async function startBroker(service: Service, report: (message: string) => void): Promise<number | undefined> {
-  const startJvm = jvmStarter(await findInstallation(report));
+  const installation = await withStartCache(await findInstallation(report), report);
+  const startJvm = jvmStarter(installation);
   const [internal, controller] = await findFreePorts(2);
   const node: KafkaNode = {
     id: 1,
     ports: { client: service.port, internal: internal!, controller: controller!, others: {} },
     directory: brokerDirectory(service),
   };
-  await prepareNode(startJvm, node, [node], await clusterIdOf(node), {});
+  const clusterId = await clusterIdOf(node);
+  await prepareNode(startJvm, node, [node], clusterId, {}, installation.bootstrapFile);
   const jvm = startNode(startJvm, node);
   jvm.unref();
   await writeFile(pidFile(service), String(jvm.pid));

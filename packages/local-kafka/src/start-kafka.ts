@@ -5,6 +5,7 @@ import { LocalKafkaError } from './local-kafka-error.ts';
 import { checkOptions } from './options.ts';
 import type { KafkaOptions } from './options.ts';
 import { OLDEST_POM_FILE } from './package-files.ts';
+import { withStartCache } from './start-cache.ts';
 
 const PORT_ATTEMPTS = 5;
 
@@ -19,8 +20,10 @@ const PORT_ATTEMPTS = 5;
  */
 export async function startKafka(options: KafkaOptions = {}): Promise<KafkaCluster> {
   checkOptions(options);
-  const pomFile = options.version === undefined ? undefined : OLDEST_POM_FILE;
-  const installation = await findInstallation(options.report, pomFile);
+  const installation =
+    options.version === undefined
+      ? await withStartCache(await findInstallation(options.report), options.report)
+      : await findInstallation(options.report, OLDEST_POM_FILE);
   for (let attempt = 1; ; attempt++) {
     try {
       return await startCluster(installation, options);

@@ -1,5 +1,6 @@
 import { startKafka } from '@image-stream/local-kafka';
-import { expect, onTestFinished, test, vi } from 'vitest';
+import type { KafkaBroker, KafkaCluster } from '@image-stream/local-kafka';
+import { afterAll, beforeAll, expect, onTestFinished, test, vi } from 'vitest';
 import { filesIn, temporaryFolder } from './files.test-support.ts';
 import { withAdmin } from './kafka.test-support.ts';
 import { start, succeed, summaryOf } from './programs.test-support.ts';
@@ -8,20 +9,40 @@ import type { Running } from './programs.test-support.ts';
 /** No figure of how long it should take: what waits for a request that nobody answers goes on after a minute or two. */
 const patience = { timeout: 240_000, interval: 50 };
 
-/** A broker that this test alone may harm. */
-async function ownBroker() {
-  const kafka = await startKafka();
-  onTestFinished(() => kafka.stop());
-  return { broker: kafka.brokers[0]!, bootstrapServers: kafka.bootstrapServers };
-}
+/** A broker that is gone is noticed, and may come back, after three seconds instead of nine; a member of a group after two. */
+const config = {
+  'broker.session.timeout.ms': '3000',
+  'broker.heartbeat.interval.ms': '500',
+  'group.min.session.timeout.ms': '1000',
+};
+const session = ['-X', 'session.timeout.ms=2000', '-X', 'heartbeat.interval.ms=300'];
+
+/** These harm only what goes on while they do: each test finds all brokers at work, and leaves them so. */
+let single: KafkaCluster;
+let three: KafkaCluster;
+beforeAll(async () => {
+  single = await startKafka({ config });
+  three = await startKafka({
+    brokers: 3,
+    racks: ['rack-1', 'rack-2', 'rack-3'],
+    config: {
+      ...config,
+      'replica.selector.class': 'org.apache.kafka.common.replica.RackAwareReplicaSelector',
+      // A follower that has stopped keeps its leader from handing out new records until it counts as out of sync.
+      'replica.lag.time.max.ms': '3000',
+    },
+  });
+});
+afterAll(() => Promise.all([single, three].map((kafka) => kafka.stop())));
 
 test('both sides outlive a broker that is killed and comes back', { timeout: 300_000 }, async () => {
-  const { broker, bootstrapServers } = await ownBroker();
+  const { bootstrapServers, brokers } = single;
+  const [broker] = brokers as [KafkaBroker];
   const output = temporaryFolder();
   const shared = ['-bs', bootstrapServers, '-t', 'killed', '--json'];
   const size = ['--width', '16', '--height', '16'];
   const producer = start('producer', [...shared, '-n', '150', '--rate', '30', '-a', 'all', ...size]);
-  const consumer = start('consumer', [...shared, '-o', output, '-X', 'session.timeout.ms=6000']);
+  const consumer = start('consumer', [...shared, '-o', output, ...session]);
   await vi.waitUntil(() => filesIn(output).length > 20, patience);
 
   await broker.kill();
@@ -33,34 +54,24 @@ test('both sides outlive a broker that is killed and comes back', { timeout: 300
 });
 
 test('of three brokers, one may be killed and come back', { timeout: 300_000 }, async () => {
-  const kafka = await startKafka({ brokers: 3 });
-  onTestFinished(() => kafka.stop());
+  const kafka = three;
   const output = temporaryFolder();
   const shared = ['-bs', kafka.bootstrapServers, '-t', 'replicated', '--json'];
   const size = ['--width', '16', '--height', '16'];
-  const wanted = ['-n', '800', '--rate', '50', '-a', 'all', '--partitions', '6', ...size];
+  const wanted = ['-n', '400', '--rate', '50', '-a', 'all', '--partitions', '6', ...size];
   const producer = start('producer', [...shared, ...wanted]);
-  const consumer = start('consumer', [...shared, '-o', output, '-X', 'session.timeout.ms=6000']);
+  const consumer = start('consumer', [...shared, '-o', output, ...session]);
   await vi.waitUntil(() => filesIn(output).length > 20, patience);
 
   await kafka.brokers[1]!.kill();
   await kafka.brokers[1]!.restart();
   // It has to end by itself, whatever the client that was given up still holds.
-  await allSent(producer, 800);
-  await allSaved(consumer, output, 800);
+  await allSent(producer, 400);
+  await allSaved(consumer, output, 400);
 });
 
 test('the leader is read from when the nearest follower stops', { timeout: 300_000 }, async () => {
-  const kafka = await startKafka({
-    brokers: 3,
-    racks: ['rack-1', 'rack-2', 'rack-3'],
-    config: {
-      'replica.selector.class': 'org.apache.kafka.common.replica.RackAwareReplicaSelector',
-      // A follower that has stopped keeps its leader from handing out new records until it counts as out of sync.
-      'replica.lag.time.max.ms': '3000',
-    },
-  });
-  onTestFinished(() => kafka.stop());
+  const kafka = three;
   const shared = ['-bs', kafka.bootstrapServers, '-t', 'racks', '--json'];
   const send = ['-n', '5', '-a', 'all', '--partitions', '1', '--width', '16', '--height', '16'];
   await succeed('producer', [...shared, ...send]);
@@ -80,12 +91,13 @@ test('the leader is read from when the nearest follower stops', { timeout: 300_0
 });
 
 test('both sides outlive a broker that stops answering for a while', { timeout: 300_000 }, async () => {
-  const { broker, bootstrapServers } = await ownBroker();
+  const { bootstrapServers, brokers } = single;
+  const [broker] = brokers as [KafkaBroker];
   const output = temporaryFolder();
   const shared = ['-bs', bootstrapServers, '-t', 'paused', '-rt', '2000', '--json'];
   const size = ['--width', '16', '--height', '16'];
   const producer = start('producer', [...shared, '-n', '150', '--rate', '30', '-a', 'all', ...size]);
-  const consumer = start('consumer', [...shared, '-o', output, '-X', 'session.timeout.ms=6000']);
+  const consumer = start('consumer', [...shared, '-o', output, ...session]);
   await vi.waitUntil(() => filesIn(output).length > 20, patience);
 
   await broker.pause();
@@ -96,7 +108,8 @@ test('both sides outlive a broker that stops answering for a while', { timeout: 
 });
 
 test('an image that is not acknowledged in time is named', { timeout: 300_000 }, async () => {
-  const { broker, bootstrapServers } = await ownBroker();
+  const { bootstrapServers, brokers } = single;
+  const [broker] = brokers as [KafkaBroker];
   const output = temporaryFolder();
   const wanted = ['-n', '1000', '--rate', '20', '--width', '16', '--height', '16', '--json'];
   const timeout = ['-X', 'delivery.timeout.ms=1000'];

@@ -91,7 +91,14 @@ test(
   'without a broker it is not ready and tells no lag, and is again when it is back',
   { timeout: 120_000 },
   async () => {
-    const kafka = await startKafka();
+    // Of the consumer and of the broker, of which neither is taken back while it counts as alive.
+    const kafka = await startKafka({
+      config: {
+        'group.min.session.timeout.ms': '1000',
+        'broker.session.timeout.ms': '3000',
+        'broker.heartbeat.interval.ms': '500',
+      },
+    });
     onTestFinished(() => kafka.stop());
     const consumer = await monitored([
       '-bs',
@@ -99,7 +106,9 @@ test(
       '-o',
       temporaryFolder(),
       '-X',
-      'session.timeout.ms=6000',
+      'session.timeout.ms=2000',
+      '-X',
+      'heartbeat.interval.ms=300',
     ]);
     const readiness = async (): Promise<string> => (await fetch(`${consumer.url}/readyz`)).text();
     await vi.waitUntil(async () => (await consumer.lag()) === 0, patience);

@@ -17,7 +17,7 @@ const MiB = 1024 ** 2;
 const seed = process.env['FUZZ_SEED'] ?? 'everyday';
 
 /** How many there are; `pnpm test:faults --records N` sends more. */
-const total = Number(process.env['FUZZ_RECORDS'] ?? '3000');
+const total = Number(process.env['FUZZ_RECORDS'] ?? '2000');
 const timeout = 60_000 + 20 * total;
 
 /** Of the records, one in so many stays as it is. */

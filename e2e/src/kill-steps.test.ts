@@ -5,7 +5,7 @@ import type { OutgoingRecord } from '@image-stream/codec';
 import { describe, expect, test } from 'vitest';
 import { filesIn } from './files.test-support.ts';
 import { send } from './kafka.test-support.ts';
-import { consumerArgs, expectLedger, openLedger, paintFiles } from './ledger.test-support.ts';
+import { anotherReader, consumerArgs, expectLedger, openLedger, paintFiles } from './ledger.test-support.ts';
 import type { Ledger } from './ledger.test-support.ts';
 import { fileFaults, start, succeed } from './programs.test-support.ts';
 
@@ -23,12 +23,13 @@ describe('kill -9 the consumer at every step that saving takes on the file syste
     let step = 0;
     let killed = 0;
     let isOver = false;
+    const sent = await openLedger();
+    await paintFiles(sent.folder, 1, 60);
+    await send(sent.topic, ...(await recordsOf(sent.folder, maxRecordBytes)));
     const runLane = async (): Promise<void> => {
       while (!isOver) {
         step += 1;
-        const ledger = await openLedger();
-        await paintFiles(ledger.folder, 1, 60);
-        await send(ledger.topic, ...(await recordsOf(ledger.folder, maxRecordBytes)));
+        const ledger = anotherReader(sent);
         const isKilled = await killAt(step, ledger);
         killed += isKilled ? 1 : 0;
         isOver ||= !isKilled;

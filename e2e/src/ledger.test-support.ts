@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import sharp from 'sharp';
 import { expect, onTestFinished } from 'vitest';
 import { filesIn, temporaryFolder } from './files.test-support.ts';
-import { committed, createTopic, ends, withAdmin } from './kafka.test-support.ts';
+import { committed, createTopic, ends, uniqueName, withAdmin } from './kafka.test-support.ts';
 import { bootstrapServers, succeed } from './programs.test-support.ts';
 
 /** What a test sends, and where all of it has to be in the end, whatever happens on the way. */
@@ -40,6 +40,12 @@ export async function openLedger(
   const [folder, output] = [join(home, 'sent'), join(home, 'output')];
   mkdirSync(folder);
   return { folder, output, topic, group: topic, servers, changed: watchFiles(output) };
+}
+
+/** The same topic with what was sent to it, for a group of its own that saves elsewhere. */
+export function anotherReader(ledger: Ledger): Ledger {
+  const output = join(temporaryFolder(), 'output');
+  return { ...ledger, output, group: uniqueName(), changed: watchFiles(output) };
 }
 
 /** The options of a consumer that serves a ledger. */

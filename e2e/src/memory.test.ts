@@ -25,6 +25,7 @@ const startsWithinCap = spawnSync('prlimit', [`--data=${cap}`, process.execPath,
 
 test.skipIf(!startsWithinCap)(
   'with no more memory than the records take that could be in work at once, all are saved',
+  { timeout: 120_000 },
   async () => {
     const ledger = await openLedger();
     for (let index = 0; index < count; index++) {
@@ -46,7 +47,7 @@ test.skipIf(!startsWithinCap)(
         ...commandOf('consumer', [...consumerArgs(ledger), ...limits, '--exit-at-end', '--json']),
       ],
       // On a slow disk, all that may be in work at once is.
-      fileFaults(ledger.output, { FAULT_LINK_DELAY: '1000' }),
+      fileFaults(ledger.output, { FAULT_LINK_DELAY: '400' }),
     );
     const peak = peakMemoryOf(consumer);
     const { exitCode, stdout, stderr } = await consumer.ended;

@@ -23,8 +23,8 @@ const isLong = process.env['FAULT_ROUNDS'] !== undefined;
 /** The same every day; `pnpm test:faults` takes others. */
 const firstSeed = process.env['FAULT_SEED'] ?? (isLong ? randomUUID().slice(0, 8) : 'everyday');
 
-/** Files of a round, and how many of them a second are sent: for half a minute. */
-const smallFiles = 400;
+/** Files of a round, and how many of them a second are sent: for half a minute, or a quarter. */
+const smallFiles = isLong ? 400 : 225;
 const rate = '15';
 
 /** Bytes that a record may take, so that the larger files travel in chunks. */

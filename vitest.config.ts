@@ -21,8 +21,8 @@ process.env['JDK_JAVA_OPTIONS'] ??= '-XX:TieredStopAtLevel=1';
 
 export default defineConfig({
   test: {
-    // Half of a test is waiting for brokers.
-    maxWorkers: Math.max(2, availableParallelism() - 1),
+    // Half of a test is waiting for brokers and programs.
+    maxWorkers: Math.max(3, availableParallelism() - 1),
     reporters: ['default', fileURLToPath(new URL('scripts/plain-reporter.mjs', import.meta.url))],
     projects: [...folders, 'e2e', 'bench']
       .filter((folder) => existsSync(here(`${folder}/src`)))
@@ -37,7 +37,7 @@ export default defineConfig({
             ...(hasProperties(folder) ? [here('scripts/fixed-seeds.mjs')] : []),
           ],
           globalSetup: [here(`${folder}/src/global-setup.ts`)].filter((file) => existsSync(file)),
-          testTimeout: withBrokers.has(folder) ? 60_000 : 15_000,
+          testTimeout: withBrokers.has(folder) ? 120_000 : 15_000,
           hookTimeout: 120_000,
         },
       })),

@@ -37,6 +37,8 @@ export default defineConfig({
             ...(hasProperties(folder) ? [here('scripts/fixed-seeds.mjs')] : []),
           ],
           globalSetup: [here(`${folder}/src/global-setup.ts`)].filter((file) => existsSync(file)),
+          // What tests of programs change is in other processes, and to load all that they import takes each file a good half second.
+          isolate: folder !== 'e2e',
           testTimeout: withBrokers.has(folder) ? 120_000 : 15_000,
           hookTimeout: 120_000,
         },

@@ -3,7 +3,8 @@ import { afterAll, afterEach, expect } from 'vitest';
 
 // What Node warns of, such as listeners that pile up, fails the test that caused it.
 const warnings = [];
-process.on('warning', ({ stack }) => warnings.push(stack));
+const note = ({ stack }) => warnings.push(stack);
+process.on('warning', note);
 
 async function expectNone() {
   // It is told in the tick after its cause.
@@ -12,4 +13,5 @@ async function expectNone() {
 }
 
 afterEach(expectNone);
-afterAll(expectNone);
+// Several files may have one process.
+afterAll(() => expectNone().finally(() => process.off('warning', note)));

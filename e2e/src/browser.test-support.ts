@@ -1,7 +1,7 @@
 import { spawnSync } from 'node:child_process';
 import { chromium } from 'playwright-core';
 import type { Browser, Page } from 'playwright-core';
-import { afterAll, onTestFinished } from 'vitest';
+import { onTestFinished } from 'vitest';
 
 /** Debian's package; others have other names. */
 const chromiumPath = ['chromium', 'chromium-browser', 'google-chrome'].find(
@@ -15,7 +15,12 @@ export const noBrowser =
     : undefined;
 
 let browser: Promise<Browser> | undefined;
-afterAll(async () => (await browser)?.close());
+
+/** For the end of a file that opens pages. */
+export async function closeBrowser(): Promise<void> {
+  await (await browser)?.close();
+  browser = undefined;
+}
 
 /** A page with nothing from before, and what went wrong in it: its errors, and violations of its policy. */
 export async function openPage(url: string): Promise<{ readonly page: Page; readonly errors: string[] }> {

@@ -7,12 +7,13 @@ import { text } from 'node:stream/consumers';
 import type { IncomingMessage } from 'node:http';
 import type { Page } from 'playwright-core';
 import sharp from 'sharp';
-import { describe, expect, onTestFinished, test } from 'vitest';
-import { noBrowser, openPage } from './browser.test-support.ts';
+import { afterAll, describe, expect, onTestFinished, test } from 'vitest';
+import { closeBrowser, noBrowser, openPage } from './browser.test-support.ts';
 import { temporaryFolder } from './files.test-support.ts';
 import { committed, createTopic, send, withAdmin } from './kafka.test-support.ts';
 import { start, succeed } from './programs.test-support.ts';
 
+afterAll(closeBrowser);
 const withBrowser = describe.skipIf(noBrowser !== undefined);
 
 withBrowser(`the page ${noBrowser ?? ''}`, () => {

@@ -59,6 +59,68 @@ describe('every image', () => {
   });
 });
 
+test('what has begun comes to its end also where the deliveries fail', async () => {
+  const { done, options } = parts([]);
+  const failing = async function* (): AsyncGenerator<Delivery> {
+    yield* deliveriesOf(records(2), done);
+    throw new Error('may not read any more');
+  };
+  await expect(run({ ...options, deliveries: failing() })).rejects.toThrow('may not read any more');
+  expect(done).toEqual(['0', '1']);
+});
+
+describe('a sink that makes images durable in batches', () => {
+  test('gets them, however few may be in work at once, and what is left over at the end', async () => {
+    const { done, told, options } = parts(records(7));
+    let batch: (() => void)[] = [];
+    const flush = async (): Promise<void> => {
+      batch.forEach((confirm) => confirm());
+      batch = [];
+    };
+    let mostDone = 0;
+    const result = await run({
+      ...options,
+      budget: createBudget(3, 1),
+      flush,
+      keep: async () => {
+        const durable = new Promise<void>((resolve) => batch.push(resolve));
+        mostDone = Math.max(mostDone, done.length);
+        if (batch.length === 3) {
+          void flush();
+        }
+        return { how: 'written', durable: () => durable };
+      },
+    });
+    // A batch is confirmed as a whole.
+    expect(mostDone % 3).toBe(0);
+    expect(result).toMatchObject({ images: 7, failed: 0 });
+    expect(done).toEqual(['0', '1', '2', '3', '4', '5', '6']);
+    expect(told.filter((one) => one.startsWith('saved'))).toHaveLength(7);
+  });
+
+  test('is asked again after an error, and what was accepted is not put once more', async () => {
+    const { done, options } = parts(records(1));
+    let [puts, asked] = [0, 0];
+    const result = await run({
+      ...options,
+      keep: async () => {
+        puts += 1;
+        return {
+          how: 'written',
+          async durable() {
+            asked += 1;
+            if (asked === 1) {
+              throw Object.assign(new Error('ENOSPC'), { code: 'ENOSPC' });
+            }
+          },
+        };
+      },
+    });
+    expect(result).toMatchObject({ images: 1, failed: 0 });
+    expect({ puts, asked, done }).toEqual({ puts: 1, asked: 2, done: ['0'] });
+  });
+});
+
 describe('several at once', () => {
   test('as many as there are slots', async () => {
     const { options } = parts(records(9));
@@ -345,6 +407,9 @@ interface TestOptions
   readonly assembler: Assembler;
   /** How an image is saved; it is durable at once. */
   readonly save: (...image: Parameters<ConsumeOptions['save']>) => Promise<SavedImage['how']>;
+  /** How an image is saved that is durable later. Default: as `save` says. */
+  readonly keep?: ConsumeOptions['save'];
+  readonly flush?: ConsumeOptions['flush'];
   readonly logger: FailuresOptions['logger'] & StatisticsOptions['logger'];
   readonly monitor: FailuresOptions['monitor'] &
     StatisticsOptions['monitor'] &
@@ -353,7 +418,7 @@ interface TestOptions
 
 const classify = classifyFor({ classify: () => undefined });
 
-async function run({ save, assembler, ...options }: TestOptions) {
+async function run({ save, keep, flush = async () => {}, assembler, ...options }: TestOptions) {
   const { decode, logger } = options;
   const statistics = createStatistics(options);
   const failures = createFailures({
@@ -374,8 +439,8 @@ async function run({ save, assembler, ...options }: TestOptions) {
     chunks,
     failures,
     statistics,
-    flush: async () => {},
-    save: async (saved) => ({ how: await save(saved), durable: async () => {} }),
+    flush,
+    save: keep ?? (async (saved) => ({ how: await save(saved), durable: async () => {} })),
   });
   return { ...statistics.count, ...failures.count };
 }

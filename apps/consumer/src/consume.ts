@@ -4,7 +4,8 @@ import { createPool } from '@image-stream/program';
 import type { ByteBudget } from '@image-stream/program';
 import type { AssembledImage } from './chunks/chunked-image.ts';
 import type { ChunkCollector } from './chunks/collector.ts';
-import type { Failures, Work } from './failures.ts';
+import type { Failures } from './failures.ts';
+import type { IncomingImage } from './incoming-image.ts';
 import type { Delivery } from './receive/delivery.ts';
 import type { Selection } from './receive/select.ts';
 import type { SavedImage } from './save.ts';
@@ -33,18 +34,6 @@ export interface ConsumeOptions {
   readonly isAtEnd: () => boolean;
 }
 
-/** An image that is on its way in. */
-export interface IncomingImage extends Work {
-  /** What it takes of the budget. */
-  readonly bytes: number;
-  /** Bytes of key and value, where they were not counted when they came. */
-  readonly wireBytes: number;
-  /** In milliseconds since 1970; of its last record. */
-  readonly timestamp: string;
-  /** @returns undefined where the record holds none that is wanted */
-  load(): Promise<DecodedImage | AssembledImage | undefined>;
-}
-
 /** How often to look for images that wait too long for their next chunk. */
 const giveUpIntervalMs = 1000;
 
@@ -62,6 +51,13 @@ export async function consume(options: ConsumeOptions): Promise<void> {
   const giveUpTimer = setInterval(() => saving.add(chunks.giveUpLate().catch(fail)), giveUpIntervalMs);
 
   try {
+    await takeAll().finally(finishWhatHasBegun);
+    await chunks.finish(options.isAtEnd());
+  } finally {
+    await chunks.close();
+  }
+
+  async function takeAll(): Promise<void> {
     for await (const delivery of deliveries) {
       statistics.came();
       if (selection?.isSelected(delivery.record) === false) {
@@ -84,14 +80,13 @@ export async function consume(options: ConsumeOptions): Promise<void> {
         break;
       }
     }
+  }
+
+  async function finishWhatHasBegun(): Promise<void> {
     clearInterval(giveUpTimer);
     await saving.drain();
     await options.flush();
     await confirming.drain();
-    await chunks.finish(options.isAtEnd());
-  } finally {
-    clearInterval(giveUpTimer);
-    await chunks.close();
   }
 
   async function handle(incoming: IncomingImage): Promise<void> {

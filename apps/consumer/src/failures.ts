@@ -1,23 +1,14 @@
 import { CodecError } from '@image-stream/codec';
-import type { ReceivedRecord, RecordPlace } from '@image-stream/codec';
+import type { RecordPlace } from '@image-stream/codec';
 import { ImageIoError } from '@image-stream/image-io';
 import type { Logger } from '@image-stream/program';
 import { classOfSystemError, systemErrorName } from '@image-stream/storage';
 import type { ErrorClass, Sink } from '@image-stream/storage';
 import { DeadLetterError } from './dead-letters.ts';
 import type { BadRecordError, DeadLetters } from './dead-letters.ts';
+import type { Work } from './incoming-image.ts';
 import type { Monitor } from './monitor/monitor.ts';
 import type { Retry } from './retry.ts';
-
-/** The records of one image: what is saved, put aside and done as one. */
-export interface Work {
-  readonly first: RecordPlace;
-  readonly newest: RecordPlace;
-  /** As they came. */
-  records(): AsyncIterable<ReceivedRecord>;
-  /** Says that the image is durable, or that its records are dead letters. */
-  done(isSaved: boolean): Promise<void>;
-}
 
 export interface FailuresOptions {
   /** Where bad records go; undefined stops at the first one. */

@@ -1,7 +1,7 @@
 import type { Decoded, ImageAttributes, ReceivedRecord } from '@image-stream/codec';
 import type { Logger } from '@image-stream/program';
-import type { IncomingImage } from '../consume.ts';
 import type { Failures } from '../failures.ts';
+import type { IncomingImage } from '../incoming-image.ts';
 import type { Delivery } from '../receive/delivery.ts';
 import { wireBytesOf } from '../statistics.ts';
 import type { Statistics } from '../statistics.ts';

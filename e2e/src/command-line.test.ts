@@ -279,6 +279,48 @@ describe('the commands of the README', () => {
   });
 });
 
+describe('where a value was given is known, also where another place holds the same text', () => {
+  test.each<[string, string[], NodeJS.ProcessEnv, string]>([
+    [
+      'an option in its variable',
+      ['--acks', 'all', '-X', 'acks=1'],
+      { IMAGE_STREAM_ACKS: 'all' },
+      "--acks sets acks to 'all', but -X sets it to '1'",
+    ],
+    [
+      'a property in IMAGE_STREAM_X',
+      ['--acks', 'all', '-X', 'acks=1'],
+      { IMAGE_STREAM_X: 'acks=1' },
+      "--acks sets acks to 'all', but -X sets it to '1'",
+    ],
+    [
+      'a property in a config file',
+      ['--acks', 'all', '-X', 'acks=1', '--config', 'CONFIG'],
+      {},
+      "--acks sets acks to 'all', but -X sets it to '1'",
+    ],
+    [
+      'a secret in IMAGE_STREAM_X',
+      ['-X', 'security.protocol=SSL', '-X', 'ssl.key.password=hunter2'],
+      { IMAGE_STREAM_X: 'ssl.key.password=hunter2' },
+      "-X must not hold 'ssl.key.password', which others would see in the list of processes; " +
+        'set it in the file of --command-config, or in IMAGE_STREAM_X',
+    ],
+    [
+      'the name of an option is that of a file',
+      ['--', '--acks'],
+      { IMAGE_STREAM_ACKS: '2' },
+      "acks must be one of 0, 1, all, -1, not '2' (IMAGE_STREAM_ACKS)",
+    ],
+  ])('%s', async (_case, args, environment, message) => {
+    const config = join(temporaryFolder(), 'run.yaml');
+    writeFileSync(config, 'X: [acks=1]\n');
+    const withConfig = args.map((word) => (word === 'CONFIG' ? config : word));
+    const { exitCode, stderr } = await start('producer', ['-n', '1', ...withConfig], environment).ended;
+    expect({ exitCode, stderr }).toEqual({ exitCode: 2, stderr: `producer: ${message}\n` });
+  });
+});
+
 test('the largest times and sizes are taken, and the end does not wait for them', async () => {
   const [topic, largest] = [uniqueName(), 2 ** 31 - 1];
   const all = (...names: string[]): string[] => names.flatMap((name) => ['-X', `${name}=${largest}`]);

@@ -41,13 +41,13 @@ const defaultMaxBadRecords = 100;
  * @param openSink what keeps images, by what `--output-directory` says
  */
 export async function run(
-  { values, logger, progress, signal, path, configOf }: RunContext<typeof options>,
+  { values, logger, progress, signal, path, given }: RunContext<typeof options>,
   openSink: typeof openDirectory = openDirectory,
 ): Promise<Summary> {
   const { topic } = values;
   const limits = limitsOf(values);
   assertConsistent(values);
-  const properties = await loadProperties(sourcesOf(values, { path, configOf }));
+  const properties = await loadProperties(sourcesOf({ path, given }));
   const config = consumerConfig(properties);
   const { sink, workspace } = await openSink(path(values['output-directory']));
   const closing: (() => Promise<unknown>)[] = [() => workspace.close(), () => sink.close()];

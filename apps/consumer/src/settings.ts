@@ -1,6 +1,6 @@
 import type { Limits } from '@image-stream/codec';
 import { connectionSources } from '@image-stream/kafka-config';
-import type { ConnectionValues, PropertySources } from '@image-stream/kafka-config';
+import type { PropertySources } from '@image-stream/kafka-config';
 import type { RunContext } from '@image-stream/program';
 import type { ConsumerOptions, options } from './options.ts';
 
@@ -18,19 +18,12 @@ export function limitsOf(
 }
 
 /** Where Kafka's properties come from. */
-export function sourcesOf(
-  values: ConnectionValues &
-    Partial<Pick<ConsumerOptions, 'auto-offset-reset' | 'enable-auto-commit' | 'group-id'>>,
-  context: Pick<RunContext<typeof options>, 'path' | 'configOf'>,
-): PropertySources {
-  return connectionSources(values, context, {
-    flags: {
-      'auto.offset.reset': { option: '--auto-offset-reset', text: values['auto-offset-reset'] },
-      'enable.auto.commit': {
-        option: '--enable-auto-commit',
-        text: values['enable-auto-commit']?.toString(),
-      },
-      'group.id': { option: '--group-id', text: values['group-id'] },
+export function sourcesOf(context: Pick<RunContext<typeof options>, 'path' | 'given'>): PropertySources {
+  return connectionSources(context, {
+    options: {
+      'auto.offset.reset': 'auto-offset-reset',
+      'enable.auto.commit': 'enable-auto-commit',
+      'group.id': 'group-id',
     },
     defaults: {
       'request.timeout.ms': '30000',

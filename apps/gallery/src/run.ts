@@ -56,8 +56,8 @@ export async function run(context: RunContext<typeof options>): Promise<Outcome>
   assertTopicName(topic);
   assertTopicName(deadLetterTopic);
   const properties = await loadProperties(
-    connectionSources(values, context, {
-      flags: { 'group.id': { option: '--group-id', text: values['group-id'] } },
+    connectionSources(context, {
+      options: { 'group.id': 'group-id' },
       defaults: { 'request.timeout.ms': '30000', 'group.id': 'image-consumer' },
     }),
   );

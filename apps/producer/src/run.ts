@@ -42,12 +42,12 @@ export async function run({
   progress,
   signal,
   path,
-  configOf,
+  given,
   print,
 }: RunContext<typeof options>): Promise<Summary | Outcome> {
   assertConsistent(values, inputs);
   await assertWatchable(values, inputs, path);
-  const properties = await loadProperties(sourcesOf(values, { path, configOf }));
+  const properties = await loadProperties(sourcesOf({ path, given }));
   const encoding = values.encoding ?? (inputs.length > 0 ? 'original' : 'png');
   const imagesTo = (destination: Destination) =>
     paced(

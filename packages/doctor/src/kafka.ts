@@ -3,7 +3,7 @@ import {
   clientConfig,
   connectAdmin,
   KafkaConfigError,
-  loadProperties,
+  loadSettings,
   openProbe,
   translate,
 } from '@image-stream/kafka-config';
@@ -78,10 +78,10 @@ async function load(
   sources: PropertySources,
   logger: Logger,
 ): Promise<{ kafka: Kafka; properties: KafkaProperties }> {
-  const properties = await loadProperties(sources);
+  const { properties, given } = await loadSettings(sources);
   const config = await clientConfig(properties, logger);
-  const isDefault = String(properties['request.timeout.ms']) === sources.defaults?.['request.timeout.ms'];
-  const kafka = new kafkajs.Kafka({ ...config, ...(isDefault && { requestTimeout: requestTimeoutMs }) });
+  const isChosen = given.has('request.timeout.ms');
+  const kafka = new kafkajs.Kafka({ ...config, ...(!isChosen && { requestTimeout: requestTimeoutMs }) });
   return { kafka, properties };
 }
 

@@ -2,7 +2,7 @@ import { ensureTopic, loadProperties, openKafka, producerConfig } from '@image-s
 import kafkajs from 'kafkajs';
 
 const properties = await loadProperties({
-  flags: { acks: { option: '--acks', text: 'all' } },
+  flags: { acks: { text: 'all', source: 'command line', origin: '--acks' } },
   overrides: ['client.id=camera-1'], // -X client.id=camera-1
   environment: process.env, // KAFKA_BOOTSTRAP_SERVERS
   file: process.env['COMMAND_CONFIG'], // such as client.properties

@@ -1,4 +1,5 @@
-import type { PropertySources } from './load-properties.ts';
+import type { PropertyName } from './known-properties.ts';
+import type { GivenValue, PropertySources } from './load-properties.ts';
 
 /**
  * The options of a program that connects, as yargs definitions. Values stay text: `loadProperties`
@@ -48,40 +49,37 @@ export function connectionOptions(defaults: { readonly requestTimeoutMs: string 
   } as const;
 }
 
-/** What a program was given for its `connectionOptions`. */
-export interface ConnectionValues {
-  readonly 'bootstrap-servers'?: string | undefined;
-  readonly 'request-timeout-ms'?: string | undefined;
-  readonly 'command-config'?: string | undefined;
-  readonly X?: readonly (string | number)[] | undefined;
-}
-
 /**
  * Where the properties of such a program come from, for `loadProperties`: its options, this process's environment and
  * the file of `--command-config`. Brokers are on `localhost:29092` where nothing else says.
  *
  * @param context.path makes the path of a file absolute
- * @param context.configOf as in `PropertySources`
- * @param own options that this program has besides, and what holds where nothing else says
+ * @param context.given the values of an option, without its hyphens, the strongest last
+ * @param own options that this program has besides, by the properties that they set, and what holds where nothing else says
  */
 export function connectionSources(
-  values: ConnectionValues,
   context: {
     readonly path: (path: string) => string;
-    readonly configOf: NonNullable<PropertySources['configOf']>;
+    readonly given: (option: string) => readonly GivenValue[];
   },
-  own: Required<Pick<PropertySources, 'flags' | 'defaults'>>,
+  own: {
+    readonly options: { readonly [Name in PropertyName]?: string };
+    readonly defaults: NonNullable<PropertySources['defaults']>;
+  },
 ): PropertySources {
+  const { path, given } = context;
+  const strongest = (option: string): GivenValue | undefined => given(option).at(-1);
+  const options = {
+    'bootstrap.servers': 'bootstrap-servers',
+    'request.timeout.ms': 'request-timeout-ms',
+    ...own.options,
+  };
+  const file = strongest('command-config')?.text;
   return {
-    flags: {
-      'bootstrap.servers': { option: '--bootstrap-servers', text: values['bootstrap-servers'] },
-      'request.timeout.ms': { option: '--request-timeout-ms', text: values['request-timeout-ms'] },
-      ...own.flags,
-    },
-    overrides: values.X?.map(String) ?? [],
+    flags: Object.fromEntries(Object.entries(options).map(([name, option]) => [name, strongest(option)])),
+    overrides: given('X'),
     environment: process.env,
-    configOf: context.configOf,
-    file: values['command-config'] && context.path(values['command-config']),
+    file: file && path(file),
     defaults: { 'bootstrap.servers': 'localhost:29092', ...own.defaults },
   };
 }

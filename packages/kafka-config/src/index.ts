@@ -1,9 +1,8 @@
 /// <reference types="node" preserve="true" />
 // From a command line, a file and the environment to a kafkajs client.
 export { connectionOptions, connectionSources } from './connection-options.ts';
-export type { ConnectionValues } from './connection-options.ts';
-export { loadProperties } from './load-properties.ts';
-export type { PropertySources } from './load-properties.ts';
+export { loadProperties, loadSettings } from './load-properties.ts';
+export type { GivenValue, PropertySources, Settings } from './load-properties.ts';
 export type { KafkaProperties, PropertyName } from './known-properties.ts';
 export { clientConfig, consumerConfig, producerConfig } from './client-config.ts';
 export type { ClientLogger } from './client-config.ts';

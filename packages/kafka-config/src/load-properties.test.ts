@@ -2,8 +2,8 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { loadProperties } from './index.ts';
-import type { PropertySources } from './index.ts';
+import { loadProperties, loadSettings } from './index.ts';
+import type { GivenValue, PropertySources } from './index.ts';
 import { isSecret } from './shown.ts';
 
 let directory: string;
@@ -22,6 +22,10 @@ async function load(overrides: string[]) {
   return await loadProperties({ overrides });
 }
 
+const typed = (origin: string, text: string): GivenValue => ({ text, source: 'command line', origin });
+const variable = (origin: string, text: string): GivenValue => ({ text, source: 'environment', origin });
+const inConfig = (text: string): GivenValue => ({ text, source: 'config file', origin: 'run.yaml' });
+
 /** What a user sees when it goes wrong. */
 async function failure(sources: PropertySources): Promise<{ code: string; message: string }> {
   const error: unknown = await loadProperties(sources).catch((thrown: unknown) => thrown);
@@ -33,7 +37,7 @@ async function failure(sources: PropertySources): Promise<{ code: string; messag
 
 describe('where it is set', () => {
   const servers = 'bootstrap.servers';
-  const flag = { flags: { [servers]: { option: '--bootstrap-servers', text: 'flag:1' } } };
+  const flag = { flags: { [servers]: typed('--bootstrap-servers', 'flag:1') } };
   const override = { overrides: [`${servers}=override:1`] };
   const environment = { environment: { KAFKA_BOOTSTRAP_SERVERS: 'environment:1' } };
   const defaults = { defaults: { [servers]: 'default:1' } };
@@ -55,42 +59,81 @@ describe('where it is set', () => {
   });
 
   test('a flag that was not given sets nothing', async () => {
-    const flags = { acks: { option: '--acks', text: undefined } };
+    const flags = { acks: undefined };
     expect(await loadProperties({ flags, defaults: { acks: '1' } })).toEqual({ acks: 1 });
   });
 
   test('an option from its environment variable wins over KAFKA_BOOTSTRAP_SERVERS, and loses to -X', async () => {
-    const variables = { IMAGE_STREAM_BOOTSTRAP_SERVERS: 'flag:1', ...environment.environment };
-    expect(await loadProperties({ ...flag, environment: variables })).toEqual({ [servers]: ['flag:1'] });
-    expect(await loadProperties({ ...flag, ...override, environment: variables })).toEqual({
+    const flags = { [servers]: variable('IMAGE_STREAM_BOOTSTRAP_SERVERS', 'variable:1') };
+    expect(await loadProperties({ flags, ...environment })).toEqual({ [servers]: ['variable:1'] });
+    expect(await loadProperties({ flags, ...override, ...environment })).toEqual({
       [servers]: ['override:1'],
     });
   });
 
   test('a config file wins over a properties file, and loses to the environment', async () => {
     const file = await properties(`${servers}=file:1\n`);
-    const config = { ...flag, configOf: () => 'run.yaml' };
-    expect(await loadProperties({ ...config, file })).toEqual({ [servers]: ['flag:1'] });
+    const config = { flags: { [servers]: inConfig('config:1') } };
+    expect(await loadProperties({ ...config, file })).toEqual({ [servers]: ['config:1'] });
     expect(await loadProperties({ ...config, ...environment })).toEqual({ [servers]: ['environment:1'] });
     // What everybody sees in the list of processes is the name of the file.
-    const secret = { overrides: ['sasl.jaas.config=secret'], configOf: () => 'run.yaml' };
+    const secret = { overrides: [inConfig('sasl.jaas.config=secret')] };
     expect((await failure(secret)).code).toBe('CONTRADICTION');
-    const flags = { acks: { option: '--acks', text: '2' } };
-    expect((await failure({ flags, configOf: () => 'run.yaml' })).message).toBe(
+    expect((await failure({ flags: { acks: inConfig('2') } })).message).toBe(
       "acks must be one of 0, 1, all, -1, not '2' (run.yaml)",
     );
+    expect((await failure({ overrides: [inConfig('acks')] })).message).toBe(
+      "X of run.yaml takes name=value; acks has no '='",
+    );
+  });
+
+  test.each([
+    ['-X than a variable', [typed('-X', 'acks=1')], variable('IMAGE_STREAM_ACKS', 'all'), 1],
+    [
+      'a typed option than IMAGE_STREAM_X',
+      [variable('IMAGE_STREAM_X', 'acks=1')],
+      typed('--acks', 'all'),
+      -1,
+    ],
+    ['a variable than X of a config file', [inConfig('acks=1')], variable('IMAGE_STREAM_ACKS', 'all'), -1],
+    ['IMAGE_STREAM_X than a config file', [variable('IMAGE_STREAM_X', 'acks=1')], inConfig('all'), 1],
+  ])('stronger is %s', async (_which, overrides, acks, expected) => {
+    expect(await loadProperties({ flags: { acks }, overrides })).toEqual({ acks: expected });
+  });
+
+  test('what the user chose is told from the defaults, also where both say the same', async () => {
+    const { given } = await loadSettings({ overrides: ['acks=1'], defaults: { acks: '1', 'group.id': 'a' } });
+    expect(given).toEqual(new Set(['acks']));
   });
 
   test('of several -X the last wins', async () => {
     expect(await load(['acks=0', 'acks=all'])).toEqual({ acks: -1 });
   });
 
-  test('a flag and -X may agree, but not contradict', async () => {
-    const flags = { acks: { option: '--acks', text: '1' } };
-    expect(await loadProperties({ flags, overrides: ['acks=1'] })).toEqual({ acks: 1 });
-    expect(await failure({ flags, overrides: ['acks=all'] })).toEqual({
+  test.each([
+    ['1', '1'],
+    ['all', '-1'],
+    ['ALL', ' all'],
+  ])('an option and -X may agree: %s and %s', async (text, other) => {
+    const flags = { acks: typed('--acks', text) };
+    expect(await loadProperties({ flags, overrides: [`acks=${other}`] })).toEqual({
+      acks: text === '1' ? 1 : -1,
+    });
+  });
+
+  test.each([
+    [typed('--acks', '1'), typed('-X', 'acks=all'), "--acks sets acks to '1', but -X sets it to 'all'"],
+    [
+      variable('IMAGE_STREAM_ACKS', 'all'),
+      variable('IMAGE_STREAM_X', 'acks=1'),
+      "IMAGE_STREAM_ACKS sets acks to 'all', but IMAGE_STREAM_X sets it to '1'",
+    ],
+    [inConfig('0'), inConfig('acks=1'), "run.yaml sets acks to '0', but under X to '1'"],
+  ])('but not contradict in one place: %j, %j', async (acks, property, message) => {
+    const strongest = [typed('-X', 'client.id=a'), property];
+    expect(await failure({ flags: { acks }, overrides: strongest })).toEqual({
       code: 'CONTRADICTION',
-      message: "--acks sets acks to '1', but -X sets it to 'all'",
+      message,
     });
   });
 
@@ -303,13 +346,11 @@ describe('no message shows a secret', () => {
     },
   );
 
-  test('but IMAGE_STREAM_X takes it', async () => {
+  test('but IMAGE_STREAM_X takes it, unless it is typed as well', async () => {
     const override = 'ssl.key.password=hunter2';
-    const sources = {
-      overrides: ['security.protocol=SSL', override],
-      environment: { IMAGE_STREAM_X: override },
-    };
-    expect(await loadProperties(sources)).toMatchObject({ 'ssl.key.password': 'hunter2' });
+    const overrides = ['security.protocol=SSL', variable('IMAGE_STREAM_X', override)];
+    expect(await loadProperties({ overrides })).toMatchObject({ 'ssl.key.password': 'hunter2' });
+    expect((await failure({ overrides: [...overrides, override] })).message).toMatch(/^-X must not hold /);
   });
 
   test.each([

@@ -1,4 +1,5 @@
 import { readFile } from 'node:fs/promises';
+import { isDeepStrictEqual } from 'node:util';
 import { getProperties } from 'properties-file';
 import { configProviders, declaresProvider } from './config-providers.ts';
 import type { Setting } from './config-providers.ts';
@@ -8,125 +9,113 @@ import { isKnown, NotAllowed, parsers } from './known-properties.ts';
 import type { KafkaProperties, PropertyName } from './known-properties.ts';
 import { isSecret, shownName, shownValue } from './shown.ts';
 
-/** Where properties come from, the strongest first. */
+/** The value of an option as it was given, and where. */
+export interface GivenValue {
+  readonly text: string;
+  readonly source: 'command line' | 'environment' | 'config file';
+  /** For messages, such as `--acks`, `IMAGE_STREAM_ACKS`, or the name of the config file. */
+  readonly origin: string;
+}
+
+/** Where properties come from. */
 export interface PropertySources {
-  /** Values of command-line options, by property. */
-  readonly flags?: {
-    readonly [Name in PropertyName]?: { readonly option: string; readonly text: string | undefined };
-  };
-  /** `name=value`, as given to `-X`; secrets are refused there. */
-  readonly overrides?: readonly string[];
-  /**
-   * For `KAFKA_BOOTSTRAP_SERVERS` and `${env:NAME}`, and to tell `flags` and `overrides` that come from
-   * `IMAGE_STREAM_` variables.
-   */
+  /** Values of options, by the property that each one sets. */
+  readonly flags?: { readonly [Name in PropertyName]?: GivenValue | undefined };
+  /** `name=value`, as given to `-X`; a string stands for one that was typed. Secrets are refused on the command line. */
+  readonly overrides?: readonly (string | GivenValue)[];
+  /** For `KAFKA_BOOTSTRAP_SERVERS` and `${env:NAME}`. */
   readonly environment?: NodeJS.ProcessEnv;
-  /**
-   * The config file where that is where an option's value comes from: weaker than the environment, stronger than `file`.
-   * Options are without hyphens, as `acks` and `X`.
-   */
-  readonly configOf?: ((option: string, text: string) => string | undefined) | undefined;
   /** A Java properties file, as given to `--command-config`. */
   readonly file?: string | undefined;
   /** What holds where nothing else says. */
   readonly defaults?: { readonly [Name in PropertyName]?: string };
 }
 
+/** Properties, and the names of those that somebody has set: the others are defaults of the program. */
+export interface Settings {
+  readonly properties: KafkaProperties;
+  readonly given: ReadonlySet<string>;
+}
+
 /**
- * Collects and checks properties: a flag or `-X` wins over the environment, that over the config file, that over the
+ * Collects and checks properties: the command line wins over the environment, that over the config file, that over the
  * properties file, and that over the defaults.
  *
  * @throws KafkaConfigError that names the property, where it was set, and its value unless that is secret
  */
 export async function loadProperties(sources: PropertySources): Promise<KafkaProperties> {
-  const {
-    flags = {},
-    overrides = [],
-    environment = {},
-    configOf = () => undefined,
-    file,
-    defaults = {},
-  } = sources;
-  const options = [
-    ...fromFlags(flags, environment),
-    ...overrides.map((override) => fromOverride(override, environment)),
-  ].map((setting) => ({ ...setting, config: configOf(setting.option, setting.given) }));
-  const fromConfig = options
-    .filter(({ config }) => config !== undefined)
-    .map(({ name, text, config }) => ({ name, text, origin: config! }));
-  const others = options.filter(({ config }) => config === undefined);
-  const commandLine = others.filter(isTyped);
-  assertNoSecret(commandLine);
-  assertAgreement(commandLine);
-
-  const weakestFirst = [
-    ...Object.entries(defaults).map(([name, text]) => ({ name, text, origin: 'the defaults' })),
-    ...(file === undefined ? [] : await fromFile(file)),
-    ...fromConfig,
-    ...fromEnvironment(environment),
-    ...others.filter((setting) => !isTyped(setting)),
-    ...commandLine,
-  ];
-  const resolve = configProviders(weakestFirst, environment);
-  const properties = Object.fromEntries(
-    await Promise.all(
-      weakestFirst
-        .filter((setting) => !declaresProvider(setting))
-        .map(async (setting) => [setting.name, parse(setting, await resolve(setting))] as const),
-    ),
-  ) as KafkaProperties;
-  const given = weakestFirst.slice(Object.keys(defaults).length).map(({ name }) => name);
-  assertConsistent(properties, new Set(given));
+  const { properties } = await loadSettings(sources);
   return properties;
 }
 
-/** A setting, and the option that it was given with. */
+/**
+ * As `loadProperties`, for a program that has to know which properties its user chose.
+ *
+ * @throws KafkaConfigError as `loadProperties`
+ */
+export async function loadSettings(sources: PropertySources): Promise<Settings> {
+  const { flags = {}, overrides = [], environment = {}, file, defaults = {} } = sources;
+  const options = [...fromFlags(flags), ...overrides.map(fromOverride)];
+  const from = (wanted: GivenValue['source']): OptionSetting[] =>
+    options.filter(({ source }) => source === wanted);
+  assertNoSecret(from('command line'));
+
+  const weakestFirst: Setting[] = [
+    ...Object.entries(defaults).map(([name, text]) => ({ name, text, origin: 'the defaults' })),
+    ...(file === undefined ? [] : await fromFile(file)),
+    ...from('config file'),
+    ...fromEnvironment(environment),
+    ...from('environment'),
+    ...from('command line'),
+  ];
+  const resolve = configProviders(weakestFirst, environment);
+  const parsed = new Map(
+    await Promise.all(
+      weakestFirst
+        .filter((setting) => !declaresProvider(setting))
+        .map(async (setting) => [setting, parse(setting, await resolve(setting))] as const),
+    ),
+  );
+  assertAgreement(options, parsed);
+  const properties = Object.fromEntries(
+    [...parsed].map(([{ name }, value]) => [name, value]),
+  ) as KafkaProperties;
+  const given = new Set(weakestFirst.slice(Object.keys(defaults).length).map(({ name }) => name));
+  assertConsistent(properties, given);
+  return { properties, given };
+}
+
+/** What an option sets. */
 interface OptionSetting extends Setting {
-  readonly option: string;
-  readonly given: string;
+  readonly source: GivenValue['source'];
+  /** True for what `-X` sets. */
+  readonly isOverride: boolean;
 }
 
-/** Options, whether they were typed or come from their variables, such as IMAGE_STREAM_ACKS. */
-function fromFlags(
-  flags: NonNullable<PropertySources['flags']>,
-  environment: NodeJS.ProcessEnv,
-): OptionSetting[] {
-  return Object.entries(flags).flatMap(([name, { option, text }]) => {
-    const variable = `IMAGE_STREAM_${option.slice(2).replaceAll('-', '_').toUpperCase()}`;
-    return text === undefined
-      ? []
-      : [
-          {
-            name,
-            text,
-            origin: environment[variable] === text ? variable : option,
-            option: option.slice(2),
-            given: text,
-          },
-        ];
-  });
+function fromFlags(flags: NonNullable<PropertySources['flags']>): OptionSetting[] {
+  return Object.entries(flags).flatMap(([name, value]) =>
+    value === undefined ? [] : [{ name, ...value, isOverride: false }],
+  );
 }
 
-function fromOverride(override: string, environment: NodeJS.ProcessEnv): OptionSetting {
-  const origin = environment['IMAGE_STREAM_X'] === override ? 'IMAGE_STREAM_X' : '-X';
-  const separator = override.indexOf('=');
+function fromOverride(value: string | GivenValue): OptionSetting {
+  const typed = { source: 'command line', origin: '-X' } as const;
+  const { text, source, origin } = typeof value === 'string' ? { text: value, ...typed } : value;
+  const separator = text.indexOf('=');
   if (separator < 1) {
     // What was given may be a secret, or end in one.
-    const [name = ''] = /^[\w.-]*/.exec(override) ?? [];
-    const given = isKnown(name) ? `; ${name} has no '='` : '';
-    throw new KafkaConfigError('INVALID_PROPERTY', `${origin} takes name=value${given}`);
+    const [name = ''] = /^[\w.-]*/.exec(text) ?? [];
+    const missing = isKnown(name) ? `; ${name} has no '='` : '';
+    const place = source === 'config file' ? `X of ${origin}` : origin;
+    throw new KafkaConfigError('INVALID_PROPERTY', `${place} takes name=value${missing}`);
   }
   return {
-    name: override.slice(0, separator).trim(),
-    text: override.slice(separator + 1),
+    name: text.slice(0, separator).trim(),
+    text: text.slice(separator + 1),
+    source,
     origin,
-    option: 'X',
-    given: override,
+    isOverride: true,
   };
-}
-
-function isTyped({ origin }: Setting): boolean {
-  return origin.startsWith('-');
 }
 
 function fromEnvironment(environment: NodeJS.ProcessEnv): Setting[] {
@@ -197,17 +186,17 @@ function assertNoSecret(settings: readonly Setting[]): void {
   }
 }
 
-/** One command line must not say two things. */
-function assertAgreement(settings: readonly Setting[]): void {
-  for (const { name, text, origin } of settings.filter((setting) => setting.origin === '-X')) {
-    const other = settings.find(
-      (setting) => setting.name === name && setting.origin !== '-X' && setting.text !== text,
-    );
-    if (other !== undefined) {
+/** One place must not say two things: a command line, an environment, a config file. */
+function assertAgreement(settings: readonly OptionSetting[], values: ReadonlyMap<Setting, unknown>): void {
+  for (const override of settings.filter(({ isOverride }) => isOverride)) {
+    const { name, source, origin } = override;
+    const flag = settings.find((one) => !one.isOverride && one.name === name && one.source === source);
+    if (flag !== undefined && !isDeepStrictEqual(values.get(flag), values.get(override))) {
+      const other = origin === flag.origin ? 'under X' : `${origin} sets it`;
       throw new KafkaConfigError(
         'CONTRADICTION',
-        `${other.origin} sets ${name} to ${shownValue(name, other.text)}, ` +
-          `but ${origin} sets it to ${shownValue(name, text)}`,
+        `${flag.origin} sets ${name} to ${shownValue(name, flag.text)}, ` +
+          `but ${other} to ${shownValue(name, override.text)}`,
       );
     }
   }

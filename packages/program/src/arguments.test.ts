@@ -19,7 +19,11 @@ const options = {
   X: { type: 'array', string: true, requiresArg: true, nargs: 1 },
 } as const satisfies OptionDefinitions;
 
-const parse = (args: readonly string[], environment: Environment = {}) =>
+const parse = (
+  args: readonly string[],
+  environment: Environment = {},
+  inputs?: { readonly name: string; readonly describe: string },
+) =>
   parseArguments(
     {
       name: 'program',
@@ -27,6 +31,7 @@ const parse = (args: readonly string[], environment: Environment = {}) =>
       summary: 'Does it.',
       options,
       examples: [['$0 -n 5', 'five of them']],
+      ...(inputs && { inputs }),
     },
     args,
     environment,
@@ -61,6 +66,12 @@ describe('what is understood', () => {
   ])('%j', async (args, values) => {
     expect(await valuesOf(args)).toMatchObject(values);
   });
+});
+
+test('what stands behind -- stays as it was typed', async () => {
+  const args = ['-n', '1', '--', '--my_photo.png', '--quiet', '-t', 'False'];
+  const parsed = await parse(args, {}, { name: 'files', describe: 'files' });
+  expect(parsed).toMatchObject({ inputs: args.slice(3), values: { topic: 'data-stream' } });
 });
 
 describe('booleans', () => {
@@ -134,6 +145,14 @@ describe('the environment', () => {
     ],
   ])('%s', async (_name, args, environment, values) => {
     expect(await valuesOf(args, environment)).toMatchObject(values);
+  });
+
+  test.each([
+    ['behind the end of the options', ['--', '-n', '1', '--', '--topic']],
+    ['as the value of another option', ['-n', '1', '--seed=--topic']],
+  ])('counts where the name of an option stands %s', async (_case, args) => {
+    const parsed = await parse(args, { IMAGE_STREAM_TOPIC: 'other' }, { name: 'files', describe: 'files' });
+    expect(parsed).toMatchObject({ values: { topic: 'other' } });
   });
 
   test('leaves no trace of what is not an option', async () => {

@@ -5,9 +5,10 @@ import { completionRequest, completionScript, completionsOf } from './completion
 import { UsageError } from './errors.ts';
 import { mendHelp } from './help.ts';
 import { noConfigFile, readConfigFile } from './config-file.ts';
-import { collectSources, configFileName } from './sources.ts';
-import type { Environment, Sources } from './sources.ts';
-import { normalize, spelled } from './spelling.ts';
+import { collectSources, untypedWords } from './sources.ts';
+import type { Environment, GivenValues } from './sources.ts';
+import { normalize, spelled, variableOf } from './spelling.ts';
+import { parserConfiguration, typedValues } from './typed.ts';
 
 /** What a command line asks for: a run with values, or a text such as the help. */
 export type Parsed<O extends OptionDefinitions> =
@@ -15,7 +16,7 @@ export type Parsed<O extends OptionDefinitions> =
       readonly kind: 'values';
       readonly values: OptionValues<O>;
       readonly inputs: readonly string[];
-      readonly configOf: Sources['configOf'];
+      readonly given: GivenValues;
     }
   | { readonly kind: 'text'; readonly text: string };
 
@@ -33,33 +34,47 @@ export async function parseArguments<O extends OptionDefinitions>(
   path: (path: string) => string,
 ): Promise<Parsed<O>> {
   const { name, options, isCommand = false } = commandLine;
-  const given = normalize(args, options);
-  if (given[0] === 'completion' && given.length === 1 && !isCommand) {
+  const words = normalize(args, options);
+  if (words[0] === 'completion' && words.length === 1 && !isCommand) {
     return { kind: 'text', text: await completionScript(name) };
   }
-  if (given[0] === completionRequest) {
-    const parser = createParser(commandLine, () => undefined);
-    return { kind: 'text', text: await completionsOf(parser, given.slice(1), options) };
+  if (words[0] === completionRequest) {
+    const parser = createParser(commandLine, () => []);
+    return { kind: 'text', text: await completionsOf(parser, words.slice(1), options) };
   }
 
-  const file = 'config' in options ? configFileName(given, environment) : undefined;
+  const typed = typedValues(words, options);
+  const file = 'config' in options ? configFileName(typed, environment) : undefined;
   const { otherOptions = {} } = commandLine;
   const config =
     file === undefined ? noConfigFile : await readConfigFile(file, path(file), options, otherOptions);
-  const { args: all, originOf, configOf } = collectSources(given, environment, config, options);
+  const given = collectSources(typed, environment, config, options);
   let text = '';
-  const values = await createParser(commandLine, originOf).parse(all, {}, (_error, _argv, output) => {
-    text = output;
-  });
+  const parser = createParser(commandLine, given);
+  const values = await parser.parse(
+    [...untypedWords(given, options), ...words],
+    {},
+    (_error, _argv, output) => {
+      text = output;
+    },
+  );
   if (text !== '') {
     return { kind: 'text', text: mendHelp(text) };
   }
   const inputs = positionals(values);
   assertNoCommand(inputs, commandLine, path);
-  return { kind: 'values', values: values as OptionValues<O>, inputs, configOf };
+  return { kind: 'values', values: values as OptionValues<O>, inputs, given };
 }
 
-function createParser(commandLine: CommandLine<OptionDefinitions>, originOf: Sources['originOf']) {
+/** The config file that is asked for, on the command line or in the environment. */
+function configFileName(
+  typed: ReadonlyMap<string, readonly string[]>,
+  environment: Environment,
+): string | undefined {
+  return typed.get('config')?.at(-1) ?? (environment[variableOf('config')] || undefined);
+}
+
+function createParser(commandLine: CommandLine<OptionDefinitions>, given: GivenValues) {
   const { name, version, summary, options, inputs, examples, commands = {}, isCommand } = commandLine;
   return (
     yargs()
@@ -67,18 +82,12 @@ function createParser(commandLine: CommandLine<OptionDefinitions>, originOf: Sou
       .usage(
         `${summary}\n\nUsage: $0 ${inputs === undefined ? '' : `[${inputs.name}..] `}[options]${inputsHelp(inputs)}`,
       )
-      .parserConfiguration({
-        'boolean-negation': false,
-        'camel-case-expansion': false,
-        'dot-notation': false,
-        'parse-positional-numbers': false,
-        'short-option-groups': false,
-      })
+      .parserConfiguration(parserConfiguration)
       // Our own texts are English, and a mixture of languages helps nobody.
       .detectLocale(false)
       // Before what yargs checks: a mistyped option explains why a required one is missing.
       .middleware((argv) => assertKnown(argv, commandLine), true)
-      .options(checked(options, originOf))
+      .options(checked(options, given))
       .example(examples as [string, string][])
       .epilogue(
         'Every option can be set in the environment: --some-option is IMAGE_STREAM_SOME_OPTION; or in the file of --config: some-option: value.',

@@ -1,19 +1,16 @@
 import { existsSync } from 'node:fs';
-import { closestMatch } from 'leven';
 import type { CommandLine, OptionDefinitions } from './command-line.ts';
 import { UsageError } from './errors.ts';
-import { aliasesOf } from './spelling.ts';
+import type { GivenValues } from './sources.ts';
+import { aliasesOf, meant } from './spelling.ts';
 
 /**
  * The options with values checked here, as yargs would let some wrong ones pass and explain others
  * in several lines. To yargs all values are text, so that it does not guess numbers.
  *
- * @param originOf where a value comes from that was not typed, for messages
+ * @param given where values come from: messages name the place of one that was not typed
  */
-export function checked(
-  options: OptionDefinitions,
-  originOf: (option: string) => string | undefined,
-): OptionDefinitions {
+export function checked(options: OptionDefinitions, given: GivenValues): OptionDefinitions {
   const entries = Object.entries(options).map(([name, option]) => {
     if (option.type === 'array') {
       return [name, option] as const;
@@ -27,8 +24,8 @@ export function checked(
       try {
         return check(name, option, last);
       } catch (error) {
-        const origin = originOf(name);
-        throw origin === undefined ? error : new UsageError(`${origin}: ${(error as Error).message}`);
+        const { source, origin } = given(name).at(-1) ?? { source: 'command line' };
+        throw source === 'command line' ? error : new UsageError(`${origin}: ${(error as Error).message}`);
       }
     };
     const requiresArg = option.requiresArg ?? option.choices !== undefined;
@@ -82,11 +79,6 @@ export function assertNoCommand(
       );
     }
   }
-}
-
-/** The name that was probably meant: two slips at most, and not another word altogether. */
-export function meant(typed: string, names: readonly string[]): string | undefined {
-  return closestMatch(typed, names, { maxDistance: Math.min(2, (typed.length - 1) / 2) });
 }
 
 /** The arguments that are no options, as they were typed. */

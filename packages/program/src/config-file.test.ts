@@ -78,11 +78,19 @@ describe('what is stronger', () => {
     });
   });
 
-  test('whoever asks is told which values are from the file', async () => {
-    const { configOf } = await parse(content, ['--config', 'FILE', '-n', '5'], { IMAGE_STREAM_X: 'b=2' });
-    expect(configOf('topic', 'from-file')).toBe('FILE');
-    expect(configOf('num-messages', '5')).toBeUndefined();
-    expect([configOf('X', 'a=1'), configOf('X', 'b=2')]).toEqual(['FILE', undefined]);
+  test('whoever asks is told what was said where, however equal the texts are', async () => {
+    const args = ['--config', 'FILE', '-n', '5', '-n', '5', '-X', 'a=1'];
+    const { given } = await parse(content, args, { IMAGE_STREAM_X: 'a=1', IMAGE_STREAM_NUM_MESSAGES: '5' });
+    const file = { source: 'config file', origin: 'FILE' };
+    const typed = { source: 'command line', origin: '-X' };
+    expect(given('topic')).toEqual([{ ...file, text: 'from-file' }]);
+    expect(given('num-messages')).toEqual([{ ...typed, origin: '--num-messages', text: '5' }]);
+    expect(given('X')).toEqual([
+      { ...file, text: 'a=1' },
+      { source: 'environment', origin: 'IMAGE_STREAM_X', text: 'a=1' },
+      { ...typed, text: 'a=1' },
+    ]);
+    expect([given('quiet'), given('save-as')]).toEqual([[], []]);
   });
 });
 
@@ -99,6 +107,10 @@ describe('what is refused', () => {
     ['topic: [', /^--config FILE cannot be read: .+$/],
   ])('%s', async (content, message) => {
     await expect(parse(content)).rejects.toThrow(message);
+  });
+
+  test('a name of a file that is missing, before what follows is taken for it', async () => {
+    await expect(parse('', ['--config', '--quiet'])).rejects.toThrow(/^--config needs a value/);
   });
 
   test('a file that is not there', async () => {

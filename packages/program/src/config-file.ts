@@ -1,6 +1,6 @@
 import { readFile } from 'node:fs/promises';
-import { meant } from './checks.ts';
 import { UsageError } from './errors.ts';
+import { meant } from './spelling.ts';
 import type { OptionDefinitions } from './command-line.ts';
 
 /** A file of options, as `--config` names it. */

@@ -2,6 +2,7 @@
 export { outputOptions, runProgram, usesColor } from './program.ts';
 export type { Command, Outcome, Program, RunContext } from './program.ts';
 export type { CommandLine, OptionDefinitions, OptionValues } from './command-line.ts';
+export type { GivenValue, GivenValues } from './sources.ts';
 export { UsageError } from './errors.ts';
 export { listen, ListenError } from './listen.ts';
 

@@ -10,6 +10,7 @@ import type { LogFormat, LogLevel, Logger } from './log.ts';
 import { createProgress } from './progress.ts';
 import type { Progress } from './progress.ts';
 import { abortOnSignals } from './signals.ts';
+import type { GivenValues } from './sources.ts';
 import { describeSummary } from './summary.ts';
 import type { Summary } from './summary.ts';
 
@@ -57,8 +58,8 @@ export interface RunContext<O extends OptionDefinitions> {
   readonly signal: AbortSignal;
   /** A path on the command line as the user means it, made absolute. */
   readonly path: (path: string) => string;
-  /** The name of the config file, where that is where an option's value comes from. */
-  readonly configOf: (option: string, value: string) => string | undefined;
+  /** What was said of an option, as text, and where. */
+  readonly given: GivenValues;
   /** Writes a line for people to standard output while the run goes on; nothing with `--json` or `--quiet`. */
   readonly print: (line: string) => void;
 }
@@ -136,7 +137,7 @@ export async function runProgram<O extends OptionDefinitions>(program: Program<O
       progress,
       signal,
       path: userPath,
-      configOf: parsed.configOf,
+      given: parsed.given,
       print: (line) => {
         if (!quiet && !json) {
           progress.print(line);

@@ -1,63 +1,60 @@
 import type { OptionDefinitions } from './command-line.ts';
 import type { ConfigFile } from './config-file.ts';
-import { aliasesOf, variableOf } from './spelling.ts';
+import { spelled, variableOf } from './spelling.ts';
 
 /** Environment variables, as in `process.env`. */
 export type Environment = Readonly<Record<string, string | undefined>>;
 
-/** What was typed, and what else counts where nothing was. */
-export interface Sources {
-  /** All of it as arguments. An option has those of its strongest source; one that takes several values, those of all. */
-  readonly args: readonly string[];
-  /** Where the value of an option comes from that was not typed, for messages. */
-  readonly originOf: (option: string) => string | undefined;
-  /** The name of the config file where that is what a value comes from. */
-  readonly configOf: (option: string, value: string) => string | undefined;
+/** A value of an option as it was given, before anything reads it. */
+export interface GivenValue {
+  readonly text: string;
+  readonly source: 'command line' | 'environment' | 'config file';
+  /** For messages: `--acks`, `IMAGE_STREAM_ACKS`, or the name of the config file. */
+  readonly origin: string;
 }
 
-/** Variables that are empty, or another program's, do not count. */
+/**
+ * The values of an option that count, the weakest first: of most options there is one, that of the strongest source; an
+ * option that takes several has those of all sources. None where only the default holds.
+ */
+export type GivenValues = (option: string) => readonly GivenValue[];
+
+/**
+ * Brings together where options are set: what is typed is stronger than the environment, and that than the config file.
+ * Variables that are empty, or another program's, do not count.
+ */
 export function collectSources(
-  given: readonly string[],
+  typed: ReadonlyMap<string, readonly string[]>,
   environment: Environment,
   config: ConfigFile,
   options: OptionDefinitions,
-): Sources {
-  const typed = new Set(given.map((word) => word.replace(/=.*$/s, '')));
-  const isTyped = (name: string): boolean =>
-    [name, ...aliasesOf(options[name] ?? {})].some((one) => typed.has(`--${one}`) || typed.has(`-${one}`));
-  const inEnvironment = (name: string): string[] => [environment[variableOf(name)] ?? ''].filter(Boolean);
-
-  const untyped = Object.entries(options).flatMap(([name, { type }]) => {
-    const [variable, file] = [inEnvironment(name), config.valuesOf(name)];
-    const strongest = variable.length > 0 ? variable : file;
-    const values = type === 'array' ? [...file, ...variable] : isTyped(name) ? [] : strongest;
-    return values.map((value) => `--${name}=${value}`);
-  });
-  return {
-    args: [...untyped, ...given],
-    originOf(option) {
-      if (isTyped(option)) {
-        return undefined;
-      }
-      if (inEnvironment(option).length > 0) {
-        return variableOf(option);
-      }
-      return config.valuesOf(option).length > 0 ? config.name : undefined;
-    },
-    configOf(option, value) {
-      const isList = options[option]?.type === 'array';
-      const isStronger = inEnvironment(option).includes(value) || (!isList && isTyped(option));
-      return !isStronger && config.valuesOf(option).includes(value) ? config.name : undefined;
-    },
-  };
+): GivenValues {
+  const values = new Map(
+    Object.entries(options).map(([name, { type }]) => {
+      const variable = variableOf(name);
+      const weakestFirst: GivenValue[][] = [
+        config.valuesOf(name).map((text) => ({ text, source: 'config file', origin: config.name })),
+        [environment[variable] ?? '']
+          .filter(Boolean)
+          .map((text) => ({ text, source: 'environment', origin: variable })),
+        (typed.get(name) ?? []).map((text) => ({
+          text,
+          source: 'command line',
+          origin: spelled(name, options),
+        })),
+      ];
+      const strongest = weakestFirst.findLast((given) => given.length > 0) ?? [];
+      return [name, type === 'array' ? weakestFirst.flat() : strongest.slice(-1)] as const;
+    }),
+  );
+  return (option) => values.get(option) ?? [];
 }
 
-/** The config file that is asked for, on the command line or in the environment. */
-export function configFileName(given: readonly string[], environment: Environment): string | undefined {
-  const place = given.findLastIndex((word) => /^--config(=|$)/.test(word));
-  const word = given[place];
-  if (word === undefined) {
-    return environment[variableOf('config')] || undefined;
-  }
-  return word.includes('=') ? word.slice(word.indexOf('=') + 1) : given[place + 1];
+/** What was not typed, as words of a command line. */
+export function untypedWords(given: GivenValues, options: OptionDefinitions): string[] {
+  return Object.keys(options).flatMap((name) =>
+    given(name)
+      .filter(({ source }) => source !== 'command line')
+      .map(({ text }) => `--${name}=${text}`),
+  );
 }

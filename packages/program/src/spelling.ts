@@ -1,16 +1,18 @@
+import { closestMatch } from 'leven';
 import type { OptionDefinitions } from './command-line.ts';
 
 /**
  * What the Python application's users type, as yargs expects it: `--request_timeout_ms` with
  * hyphens, and a boolean with its value in one word, so that `--flag`, `--flag False` and
  * `--flag=false` are all read in the same way.
- * A leading `--` comes from package managers that pass arguments on.
+ * A leading `--` comes from package managers that pass arguments on; what stands behind another one is no option.
  */
 export function normalize(args: readonly string[], options: OptionDefinitions): string[] {
   const booleans = booleanFlags(options);
   const normalized: string[] = [];
   const words = args[0] === '--' ? args.slice(1) : args;
-  for (let index = 0; index < words.length; index++) {
+  const end = words.includes('--') ? words.indexOf('--') : words.length;
+  for (let index = 0; index < end; index++) {
     const word = words[index]!;
     const [, flag = ''] = /^(--?[^=]+)/.exec(word) ?? [];
     const name = flag.startsWith('--') ? flag.replaceAll('_', '-') : flag;
@@ -24,7 +26,7 @@ export function normalize(args: readonly string[], options: OptionDefinitions): 
       normalized.push(`${name}=true`);
     }
   }
-  return normalized;
+  return [...normalized, ...words.slice(end)];
 }
 
 /** The environment variable of an option. */
@@ -43,6 +45,11 @@ export function spelled(nameOrAlias: string, options: OptionDefinitions): string
 /** The short forms of an option. */
 export function aliasesOf({ alias = [] }: OptionDefinitions[string]): string[] {
   return [alias].flat();
+}
+
+/** The name that was probably meant: two slips at most, and not another word altogether. */
+export function meant(typed: string, names: readonly string[]): string | undefined {
+  return closestMatch(typed, names, { maxDistance: Math.min(2, (typed.length - 1) / 2) });
 }
 
 function booleanFlags(options: OptionDefinitions): Set<string> {

@@ -24,7 +24,7 @@ export async function run({
   logger,
   progress,
   path,
-  configOf,
+  given,
 }: RunContext<typeof doctorOptions>): Promise<Outcome> {
   const { topic, 'dead-letter-topic': deadLetterTopic = deadLetterTopicOf(topic) } = values;
   assertDeadLetters(values);
@@ -39,7 +39,7 @@ export async function run({
   const findings = await Promise.all([
     checkMachine(),
     readDirectory(path(values['output-directory'])).probe(),
-    checkKafka(sourcesOf(values, { path, configOf }), checks, logger),
+    checkKafka(sourcesOf({ path, given }), checks, logger),
   ]);
   return diagnosis(findings.flat(), usesColor(process.stdout));
 }

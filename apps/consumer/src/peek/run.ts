@@ -20,15 +20,10 @@ import { describeTable } from './table.ts';
 const defaultCount = 10;
 
 /** Makes the parts that `consumer peek` needs from the command line, and looks once. */
-export async function run({
-  values,
-  logger,
-  path,
-  configOf,
-}: RunContext<typeof peekOptions>): Promise<Outcome> {
+export async function run({ values, logger, path, given }: RunContext<typeof peekOptions>): Promise<Outcome> {
   const { topic, customer, partition: partitions } = values;
   assertTopicName(topic);
-  const properties = await loadProperties(sourcesOf(values, { path, configOf }));
+  const properties = await loadProperties(sourcesOf({ path, given }));
   const limits = limitsOf(values);
   const { kafka, admin } = await openKafka(kafkajs, properties, logger);
   let reader: TopicReader | undefined;

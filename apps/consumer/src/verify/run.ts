@@ -37,13 +37,13 @@ export async function run({
   progress,
   signal,
   path,
-  configOf,
+  given,
 }: RunContext<typeof verifyOptions>): Promise<Outcome> {
   const { topic } = values;
   const deadLetterTopic = values['dead-letter-topic'] ?? deadLetterTopicOf(topic);
   assertSelection(values);
   assertTopicName(topic);
-  const properties = await loadProperties(sourcesOf(values, { path, configOf }));
+  const properties = await loadProperties(sourcesOf({ path, given }));
   const { read } = consumerConfig(properties);
   const images = readDirectory(path(values['output-directory']));
   await assertExists(images);

@@ -19,12 +19,12 @@ export async function run({
   logger,
   progress,
   path,
-  configOf,
+  given,
 }: RunContext<typeof doctorOptions>): Promise<Outcome> {
   progress.start(() => `looking at this machine, the brokers and topic ${values.topic}`, logger);
   const findings = await Promise.all([
     checkMachine(),
-    checkKafka(sourcesOf(values, { path, configOf }), [topicCheck(values.topic)], logger),
+    checkKafka(sourcesOf({ path, given }), [topicCheck(values.topic)], logger),
   ]);
   return diagnosis(findings.flat(), usesColor(process.stdout));
 }

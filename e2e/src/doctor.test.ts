@@ -1,8 +1,11 @@
 import { spawnSync } from 'node:child_process';
+import { once } from 'node:events';
 import { readdirSync } from 'node:fs';
+import { createServer } from 'node:net';
+import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import type { Diagnosis } from '@image-stream/doctor';
-import { describe, expect, test } from 'vitest';
+import { describe, expect, onTestFinished, test } from 'vitest';
 import { closedPort, temporaryFolder } from './files.test-support.ts';
 import { createTopic, send, uniqueName, withAdmin } from './kafka.test-support.ts';
 import { commandOf, run, start, succeed } from './programs.test-support.ts';
@@ -21,6 +24,26 @@ async function diagnose(
 /** What a doctor says about one thing. */
 const about = ({ findings }: Diagnosis, check: string) =>
   findings.filter((finding) => finding.check === check).map(({ status, seen }) => `${status}: ${seen}`);
+
+test.each<Program>(['producer', 'consumer'])('who stops the %s doctor gets no diagnosis', async (program) => {
+  const silent = createServer();
+  onTestFinished(() => void silent.close());
+  await once(silent.listen(0, '127.0.0.1'), 'listening');
+  const { port } = silent.address() as AddressInfo;
+  const asked = once(silent, 'connection');
+  const { process: child, ended } = start(program, [
+    'doctor',
+    '-bs',
+    `127.0.0.1:${port}`,
+    '-t',
+    uniqueName(),
+  ]);
+  await asked;
+  child.kill('SIGINT');
+  const { exitCode, stdout, stderr } = await ended;
+  expect(stderr).toMatch(new RegExp(`\\n${program} doctor: stopped before everything was looked at\\n$`));
+  expect({ exitCode, stdout }).toEqual({ exitCode: 1, stdout: '' });
+});
 
 describe('all that a program needs is looked at, and nothing is changed', () => {
   test('producer', async () => {

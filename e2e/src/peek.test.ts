@@ -1,10 +1,13 @@
+import { once } from 'node:events';
 import { writeFileSync } from 'node:fs';
+import { connect, createServer } from 'node:net';
+import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import sharp from 'sharp';
-import { expect, test } from 'vitest';
+import { expect, onTestFinished, test } from 'vitest';
 import { temporaryFolder } from './files.test-support.ts';
 import { createTopic, send, withAdmin } from './kafka.test-support.ts';
-import { start, succeed } from './programs.test-support.ts';
+import { bootstrapServers, start, succeed } from './programs.test-support.ts';
 
 interface Peeked {
   readonly id?: string;
@@ -70,6 +73,31 @@ test('where there is nothing to see, that is said', async () => {
   expect(await peek(topic)).toEqual([]);
   const { stdout } = await start('consumer', ['peek', '-t', topic, '--customer', 'nobody']).ended;
   expect(stdout).toBe(`there is no image in ${topic} of customer nobody\n`);
+});
+
+test('who stops the search is told that it is not complete', async () => {
+  const topic = await createTopic();
+  await send(topic, { key: 'a', value: await png('teal') });
+  // A way to the broker that tells of the first connection.
+  const [host, port] = bootstrapServers.split(':');
+  const way = createServer((socket) => {
+    const broker = connect(Number(port), host);
+    socket.pipe(broker).pipe(socket);
+    [socket, broker].forEach((one) => one.on('error', () => {}));
+  });
+  onTestFinished(() => void way.close());
+  await once(way.listen(0, '127.0.0.1'), 'listening');
+  const servers = ['-bs', `127.0.0.1:${(way.address() as AddressInfo).port}`];
+  const connected = once(way, 'connection');
+  const args = ['peek', '-t', topic, '--customer', 'nobody', ...servers];
+  const { process: child, ended } = start('consumer', args);
+  await connected;
+  child.kill('SIGINT');
+  const { exitCode, stdout, stderr } = await ended;
+  expect(stderr.trimEnd().split('\n').at(-1)).toBe(
+    `consumer peek: stopped before all of ${topic} was searched; nothing was found so far`,
+  );
+  expect({ exitCode, stdout }).toEqual({ exitCode: 1, stdout: '' });
 });
 
 const event = { ce_specversion: '1.0', ce_type: 'picture', ce_source: '/test', ce_customerid: 'garden' };

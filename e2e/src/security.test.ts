@@ -173,6 +173,30 @@ test('a selection needs no group, and leaves none', async () => {
   expect(stderr).not.toContain('WARN');
 });
 
+test('a gallery says once why it shows no dead letters, and when it does', async () => {
+  const see = allow('User:reader', 'Describe', deadLetterTopic);
+  const read = allow('User:reader', 'Read', deadLetterTopic);
+  onTestFinished(() => admin.deleteAcls({ filters: [see, read] }).then(() => {}));
+  await admin.createAcls({ acl: [see] });
+  const gallery = begin('gallery', 'reader', ['--port', '0']);
+  onTestFinished(() => void gallery.process.kill('SIGKILL'));
+  const { log } = gallery;
+  const problem = `nothing new of ${deadLetterTopic} can be read, and is tried again: `;
+  await expect.poll(log, patience).toContain(problem);
+  const [, url] = await vi.waitUntil(() => /(http:\S+)/.exec(log()), patience);
+  expect(await eventOf(url!)).toContain(`${problem}`);
+
+  await admin.createAcls({ acl: [read] });
+  await expect.poll(log, patience).toContain(`records of ${deadLetterTopic} come again`);
+  const told = log()
+    .split('\n')
+    .filter((line) => line.includes(problem) && !line.includes(' (for '));
+  expect(told).toHaveLength(1);
+  expect(log()).not.toContain(`nothing new of ${topic} can`);
+  gallery.process.kill('SIGTERM');
+  expect(await gallery.ended).toMatchObject({ exitCode: 0 });
+});
+
 describe('one line says which ACL a user lacks, who', () => {
   const advice = (resource: string): string =>
     `this user needs an ACL for the ${resource} on the broker (kafka-acls.sh --add --${resource})\n`;
@@ -281,7 +305,7 @@ function program(...args: Parameters<typeof begin>): Running['ended'] {
 }
 
 function begin(
-  name: 'producer' | 'consumer',
+  name: 'producer' | 'consumer' | 'gallery',
   user: string,
   args: readonly string[],
   password = secret,

@@ -247,6 +247,7 @@ describe('a bad record', () => {
       // Whatever is asked of it is a TypeError.
       ...{ kafka: undefined as never, admin: undefined as never },
       ...{ connect: undefined as never, partitioner: undefined as never },
+      signal: new AbortController().signal,
       logger: { info() {}, warn() {} },
     });
     expect(await run({ ...options, decode, deadLetters })).toMatchObject({ deadLettered: 0, failed: 1 });

@@ -56,6 +56,8 @@ export interface DeadLettersOptions {
   readonly admin: Admin;
   readonly connect: SenderOptions['connect'];
   readonly partitioner: SenderOptions['partitioner'];
+  /** Ends reading what is there already: the record stays uncommitted, and comes again. */
+  readonly signal: AbortSignal;
   readonly logger: Pick<Logger, 'info' | 'warn'>;
 }
 
@@ -79,7 +81,7 @@ const deliveryTimeoutMs = 30_000;
 
 /** Dead letters in a topic, which is created when the first one comes. */
 export function createDeadLetters(options: DeadLettersOptions): DeadLetters {
-  const { topic, source, kafka, admin, connect, partitioner, logger } = options;
+  const { topic, source, kafka, admin, connect, partitioner, signal, logger } = options;
   let opened: Promise<{ readonly sender: Sender; readonly known: KnownLetters }> | undefined;
   let isReadable = true;
 
@@ -98,7 +100,7 @@ export function createDeadLetters(options: DeadLettersOptions): DeadLetters {
         compressAbove,
         outage: createOutageLog(logger, `records of ${topic} are acknowledged again`),
       }),
-      known: createKnownLetters(isNew ? undefined : () => createTopicReader(kafka, topic)),
+      known: createKnownLetters(isNew ? undefined : () => createTopicReader(kafka, topic, { signal })),
     };
   }
 

@@ -95,6 +95,7 @@ export async function run(
           connect: (createPartitioner) =>
             kafka.producer({ ...producerConfig(properties).producer, createPartitioner }),
           partitioner: kafkajs.Partitioners.DefaultPartitioner,
+          signal,
           logger,
         });
     closing.push(() => deadLetters.close());

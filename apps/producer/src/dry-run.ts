@@ -2,6 +2,7 @@ import { bytesOf, isPixelArray } from '@image-stream/codec';
 import type { Image } from '@image-stream/codec';
 import { byteSource } from '@image-stream/codec';
 import { inspectImage } from '@image-stream/image-io';
+import { unlessAborted } from '@image-stream/kafka-config';
 import { counted, formatBytes } from '@image-stream/program';
 import type { Logger, Outcome, Progress } from '@image-stream/program';
 import type { Encoder } from './encode.ts';
@@ -43,7 +44,9 @@ interface DryRunOptions {
   readonly maxRequestSize: number;
   /** Writes a line for people. */
   readonly print: (line: string) => void;
-  readonly logger: Pick<Logger, 'info' | 'error'>;
+  /** Ends it, also in the middle of an image. */
+  readonly signal: AbortSignal;
+  readonly logger: Pick<Logger, 'info' | 'warn' | 'error'>;
   readonly progress: Pick<Progress, 'start'>;
 }
 
@@ -55,6 +58,7 @@ export async function dryRun({
   encode,
   maxRequestSize,
   print,
+  signal,
   logger,
   progress,
 }: DryRunOptions): Promise<Outcome> {
@@ -64,7 +68,13 @@ export async function dryRun({
 
   for await (const { name, load } of images) {
     try {
-      const image = await describe(await load(), encode);
+      const image = await unlessAborted(
+        signal,
+        load().then((loaded) => describe(loaded, encode)),
+      );
+      if (image === undefined) {
+        break;
+      }
       total.images += 1;
       total.records += image.records;
       total.payloadBytes += image.payloadBytes;
@@ -79,7 +89,10 @@ export async function dryRun({
     }
   }
   const summary: DryRun = { dryRun: true, ...total, maxRequestSize, listed };
-  return { summary, text: describeDryRun(summary), isDone: total.failed === 0 };
+  if (signal.aborted) {
+    logger.warn('stopped before every image was looked at; what follows is of those that were');
+  }
+  return { summary, text: describeDryRun(summary), isDone: total.failed === 0 && !signal.aborted };
 }
 
 async function describe(image: Image, encode: Encoder): Promise<DryRunImage> {

@@ -24,6 +24,8 @@ export interface ListOptions {
   readonly cwd: string;
   /** Whether to enter the directories within a directory. */
   readonly recursive: boolean;
+  /** Ends the list early. */
+  readonly signal: AbortSignal;
 }
 
 /**
@@ -33,9 +35,12 @@ export interface ListOptions {
  */
 export async function* listFiles(
   inputs: readonly string[],
-  { cwd, recursive }: ListOptions,
+  { cwd, recursive, signal }: ListOptions,
 ): AsyncGenerator<InputFile | BadInput | '-'> {
   for (const input of inputs) {
+    if (signal.aborted) {
+      return;
+    }
     if (input === '-') {
       yield input;
       continue;
@@ -44,9 +49,9 @@ export async function* listFiles(
     try {
       const found = await stat(path).catch(() => undefined);
       if (found?.isDirectory()) {
-        yield* walk(path, '', recursive);
+        yield* walk(path, '', recursive, signal);
       } else if (found === undefined && isDynamicPattern(input)) {
-        yield* matches(input, cwd);
+        yield* matches(input, cwd, signal);
       } else if (found === undefined) {
         await stat(path);
       } else {
@@ -56,7 +61,9 @@ export async function* listFiles(
         };
       }
     } catch (error) {
-      yield { path: input, error: error as Error };
+      if (!signal.aborted) {
+        yield { path: input, error: error as Error };
+      }
     }
   }
 }
@@ -65,6 +72,7 @@ async function* walk(
   folder: string,
   below: string,
   recursive: boolean,
+  signal: AbortSignal,
 ): AsyncGenerator<InputFile | BadInput> {
   let entries: Dirent[];
   try {
@@ -75,11 +83,14 @@ async function* walk(
   }
   const visible = entries.filter(({ name }) => !name.startsWith('.'));
   for (const entry of visible.toSorted((a, b) => compare(a.name, b.name))) {
+    if (signal.aborted) {
+      return;
+    }
     const path = join(folder, entry.name);
     const relativePath = below === '' ? entry.name : `${below}/${entry.name}`;
     if (entry.isDirectory()) {
       if (recursive) {
-        yield* walk(path, relativePath, recursive);
+        yield* walk(path, relativePath, recursive, signal);
       }
     } else if (!(entry.isSymbolicLink() && (await isDirectory(path)))) {
       yield { path, relativePath };
@@ -87,8 +98,8 @@ async function* walk(
   }
 }
 
-async function* matches(pattern: string, cwd: string): AsyncGenerator<InputFile> {
-  const found = await glob(pattern, { cwd, onlyFiles: true, expandDirectories: false });
+async function* matches(pattern: string, cwd: string, signal: AbortSignal): AsyncGenerator<InputFile> {
+  const found = await glob(pattern, { cwd, onlyFiles: true, expandDirectories: false, signal });
   if (found.length === 0) {
     throw new Error('no file matches');
   }

@@ -41,7 +41,7 @@ export async function* inputImages(
     yield* watchFolder({ ...options, folder, recursive, sent, signal });
     return;
   }
-  for await (const input of listFiles(inputs, { cwd: path('.'), recursive })) {
+  for await (const input of listFiles(inputs, { cwd: path('.'), recursive, signal })) {
     if (input === '-') {
       yield* streamImages(process.stdin, options, signal);
     } else if ('error' in input) {

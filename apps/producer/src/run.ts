@@ -64,6 +64,7 @@ export async function run({
       encode: createEncoder({ ...values, encoding, limit, logger }),
       maxRequestSize,
       print,
+      signal,
       logger,
       progress,
     });

@@ -74,8 +74,9 @@ export async function* watchFolder(options: WatchOptions): AsyncGenerator<Pendin
     await Promise.race([
       new Promise<void>((ready) => void watcher.once('ready', ready)),
       once(problem.signal, 'abort'),
+      once(signal, 'abort'),
     ]);
-    for await (const input of listFiles([folder], { cwd: folder, recursive })) {
+    for await (const input of listFiles([folder], { cwd: folder, recursive, signal })) {
       if (input === '-') {
         continue;
       }
@@ -87,6 +88,9 @@ export async function* watchFolder(options: WatchOptions): AsyncGenerator<Pendin
     }
     while (!signal.aborted && !problem.signal.aborted) {
       for (const seen of settling.values()) {
+        if (signal.aborted) {
+          break;
+        }
         const { path, relativePath } = seen.file;
         const version = await versionOf(path);
         const isNew = version !== undefined && !sent.has(relativePath, version);

@@ -6,9 +6,10 @@ import {
   loadSettings,
   openProbe,
   translate,
+  unlessAborted,
 } from '@image-stream/kafka-config';
 import type { KafkaProperties, Probe, PropertySources } from '@image-stream/kafka-config';
-import { counted } from '@image-stream/program';
+import { counted, StoppedError } from '@image-stream/program';
 import type { Logger } from '@image-stream/program';
 import kafkajs from 'kafkajs';
 import type { Admin, Kafka } from 'kafkajs';
@@ -37,8 +38,23 @@ const requestTimeoutMs = 3000;
 
 /**
  * Asks a cluster, all at once. Where it cannot be reached, or the configuration is wrong, that is all that is found.
+ *
+ * @throws StoppedError as soon as `signal` is aborted: what was not asked cannot be called well
  */
 export async function checkKafka(
+  sources: PropertySources,
+  checks: readonly Check[],
+  logger: Logger,
+  signal: AbortSignal,
+): Promise<Finding[]> {
+  const findings = signal.aborted ? undefined : await unlessAborted(signal, askAll(sources, checks, logger));
+  if (findings === undefined) {
+    throw new StoppedError('stopped before everything was looked at');
+  }
+  return findings;
+}
+
+async function askAll(
   sources: PropertySources,
   checks: readonly Check[],
   logger: Logger,

@@ -47,6 +47,7 @@ export type { TopicReader, TopicRecord } from './read/topic-reader.ts';
 export { readNewest } from './read/read-newest.ts';
 export { BrokerError } from './read/broker-error.ts';
 export type { FetchedRecord, HeaderValues } from './read/record-batch.ts';
+export { unlessAborted } from './unless-aborted.ts';
 export { isRetriable } from './retriable.ts';
 export { committedOffsets, createLagReader, groupPlaces } from './offsets.ts';
 export type { Lag, PlaceInPartition } from './offsets.ts';

@@ -2,3 +2,8 @@
 export class UsageError extends Error {
   override readonly name = 'UsageError';
 }
+
+/** The user has stopped what is of no use unfinished: exit code 1, with the message. */
+export class StoppedError extends Error {
+  override readonly name = 'StoppedError';
+}

@@ -3,7 +3,7 @@ export { outputOptions, runProgram, usesColor } from './program.ts';
 export type { Command, Outcome, Program, RunContext } from './program.ts';
 export type { CommandLine, OptionDefinitions, OptionValues } from './command-line.ts';
 export type { GivenValue, GivenValues } from './sources.ts';
-export { UsageError } from './errors.ts';
+export { StoppedError, UsageError } from './errors.ts';
 export { listen, ListenError } from './listen.ts';
 
 // What option values may be.

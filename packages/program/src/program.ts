@@ -3,7 +3,7 @@ import { inspect } from 'node:util';
 import { parseArguments } from './arguments.ts';
 import type { CommandLine, OptionDefinitions, OptionValues } from './command-line.ts';
 import { splitCommand } from './commands.ts';
-import { UsageError } from './errors.ts';
+import { StoppedError, UsageError } from './errors.ts';
 import { collectLessOften } from './garbage.ts';
 import { createLogger, logFormats, logLevels } from './log.ts';
 import type { LogFormat, LogLevel, Logger } from './log.ts';
@@ -224,7 +224,7 @@ function report(
     write(`${error.message} (see ${name} --help)`);
     return 2;
   }
-  const known = knownErrors.some((errorClass) => error instanceof errorClass);
+  const known = [StoppedError, ...knownErrors].some((errorClass) => error instanceof errorClass);
   // With its stack, and what caused it.
   write(known ? (error as Error).message : inspect(error, { depth: 10 }));
   return known && (error as { isUsage?: boolean }).isUsage === true ? 2 : 1;

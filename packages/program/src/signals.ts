@@ -1,4 +1,5 @@
 import { setMaxListeners } from 'node:events';
+import { StoppedError } from './errors.ts';
 
 /** A terminal and `timeout` deliver one Ctrl-C as two signals, milliseconds apart. */
 const sameSignalMs = 500;
@@ -7,7 +8,7 @@ const sameSignalMs = 500;
 const interruptedExitCode = 130;
 
 /**
- * A signal that aborts on the first SIGINT or SIGTERM. A second one, more than half a second later,
+ * A signal that aborts on the first SIGINT or SIGTERM, with a StoppedError for its reason. A second one, more than half a second later,
  * ends the process at once.
  *
  * @param onFirst called once, to tell the user what happens now
@@ -21,7 +22,7 @@ export function abortOnSignals(onFirst: (name: NodeJS.Signals) => void): AbortSi
     if (first === undefined) {
       first = performance.now();
       onFirst(name);
-      controller.abort();
+      controller.abort(new StoppedError(`stopped by ${name}`));
     } else if (performance.now() - first > sameSignalMs) {
       process.exit(interruptedExitCode);
     }

@@ -23,6 +23,7 @@ export async function run({
   values,
   logger,
   progress,
+  signal,
   path,
   given,
 }: RunContext<typeof doctorOptions>): Promise<Outcome> {
@@ -39,7 +40,7 @@ export async function run({
   const findings = await Promise.all([
     checkMachine(),
     readDirectory(path(values['output-directory'])).probe(),
-    checkKafka(sourcesOf({ path, given }), checks, logger),
+    checkKafka(sourcesOf({ path, given }), checks, logger, signal),
   ]);
   return diagnosis(findings.flat(), usesColor(process.stdout));
 }

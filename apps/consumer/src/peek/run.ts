@@ -9,6 +9,7 @@ import {
   translate,
 } from '@image-stream/kafka-config';
 import type { TopicReader } from '@image-stream/kafka-config';
+import { StoppedError } from '@image-stream/program';
 import type { Outcome, RunContext } from '@image-stream/program';
 import kafkajs from 'kafkajs';
 import { limitsOf, sourcesOf } from '../settings.ts';
@@ -20,18 +21,31 @@ import { describeTable } from './table.ts';
 const defaultCount = 10;
 
 /** Makes the parts that `consumer peek` needs from the command line, and looks once. */
-export async function run({ values, logger, path, given }: RunContext<typeof peekOptions>): Promise<Outcome> {
+export async function run({
+  values,
+  logger,
+  signal,
+  path,
+  given,
+}: RunContext<typeof peekOptions>): Promise<Outcome> {
   const { topic, customer, partition: partitions } = values;
   assertTopicName(topic);
   const properties = await loadProperties(sourcesOf({ path, given }));
   const limits = limitsOf(values);
   const { kafka, admin } = await openKafka(kafkajs, properties, logger);
+  const stopped = `stopped before all of ${topic} was searched`;
   let reader: TopicReader | undefined;
   try {
-    reader = await createTopicReader(kafka, topic, consumerConfig(properties).read);
+    reader = await createTopicReader(kafka, topic, { ...consumerConfig(properties).read, signal });
     const wanted = { count: values['num-messages'] ?? defaultCount, customer, partitions };
-    const images = await newestImages(reader, topic, wanted, limits);
-    const pictures = values.pictures === true ? await picturesOf(images, reader, limits) : undefined;
+    const { images, isComplete } = await newestImages(reader, topic, wanted, limits, signal);
+    if (!isComplete) {
+      if (images.length === 0) {
+        throw signal.reason;
+      }
+      logger.warn(`${stopped}; there may be newer images than these`);
+    }
+    const pictures = values.pictures === true ? await picturesOf(images, reader, limits, signal) : undefined;
     return {
       summary: images.map(({ chunk, ...image }) => ({
         topic,
@@ -39,9 +53,12 @@ export async function run({ values, logger, path, given }: RunContext<typeof pee
         ...(chunk && { chunks: chunk.count }),
       })),
       text: images.length === 0 ? nothing(topic, customer) : describeTable(images, pictures),
-      isDone: true,
+      isDone: isComplete,
     };
   } catch (error) {
+    if (error === signal.reason) {
+      throw new StoppedError(`${stopped}; nothing was found so far`);
+    }
     throw translate(error, properties['bootstrap.servers']!, `topic '${topic}' cannot be read`);
   } finally {
     await reader?.close();
@@ -49,15 +66,21 @@ export async function run({ values, logger, path, given }: RunContext<typeof pee
   }
 }
 
-/** Of those that can be decoded, read once more: until it was known which they are, none was kept in memory. */
+/** Of those that can be decoded, until `signal` is aborted, read once more: until it was known which they are, none was kept in memory. */
 async function picturesOf(
   images: readonly RecordDescription[],
   reader: Pick<TopicReader, 'at'>,
   limits: { readonly maxImagePixels?: number },
+  signal: AbortSignal,
 ): Promise<Map<RecordDescription, string>> {
   const pictures = new Map<RecordDescription, string>();
   for (const image of images) {
-    const record = await reader.at(image.partition, BigInt(image.offset));
+    const record = await reader.at(image.partition, BigInt(image.offset)).catch((error: unknown) => {
+      if (!signal.aborted) {
+        throw error;
+      }
+      return undefined;
+    });
     const { content } = record === undefined ? {} : await describeRecord(record, limits);
     const picture = content && (await pictureOf(content, limits).catch(() => undefined));
     if (picture !== undefined) {

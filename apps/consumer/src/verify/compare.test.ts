@@ -141,6 +141,7 @@ function createWorld() {
             disk.has(path) ? (disk.get(path) === digest ? 'same' : 'other') : 'nothing',
           report,
           pool,
+          signal: new AbortController().signal,
         });
       }
       await pool.drain();

@@ -18,6 +18,8 @@ export interface CompareOptions {
   readonly check: (image: TopicImage) => Promise<Found>;
   readonly report: Pick<Report, 'onDisk' | 'add'>;
   readonly pool: Pick<Pool, 'begin'>;
+  /** Ends it, with its reason. */
+  readonly signal: AbortSignal;
 }
 
 /** Chunks of one image as one sender cut it. */
@@ -33,11 +35,12 @@ interface Upload {
  * was sent, it is there once.
  */
 export async function compare(rows: AsyncIterable<Row>, options: CompareOptions): Promise<void> {
-  const { deadLetters, report, pool } = options;
+  const { deadLetters, report, pool, signal } = options;
   const uploads = new Map<string, Upload>();
   const unreadable = new Map<string, UnreadableRow>();
   const files = new Set<string>();
   for await (const row of rows) {
+    signal.throwIfAborted();
     if (row.kind === 'file') {
       files.add(row.path);
     } else if (row.kind === 'unreadable') {
@@ -53,6 +56,7 @@ export async function compare(rows: AsyncIterable<Row>, options: CompareOptions)
   }
   const images = imagesByPath(uploads.values());
   for (const [path, ofPath] of images) {
+    signal.throwIfAborted();
     const bytes = Math.max(...ofPath.map(({ check, size }) => (check === 'pixels' ? size : 0)));
     await pool.begin(bytes, () => comparePath(path, ofPath, files.has(path), options));
   }

@@ -10,7 +10,6 @@ import { createJumps } from '../receive/jumps.ts';
 import { createPartReceiver } from '../receive/part-receiver.ts';
 import { selectPart } from '../receive/select.ts';
 import type { TopicPart } from '../receive/select.ts';
-import { VerifyError } from './verify-error.ts';
 
 /** What it takes to read. */
 export interface ReadOptions {
@@ -24,7 +23,7 @@ export interface ReadOptions {
  * Reads a topic, or a part of it, up to the ends that its partitions have now.
  *
  * @param take given one record after the other, the next one when it resolves
- * @throws VerifyError where the user stops it: half of a topic proves nothing
+ * @throws the reason of the signal where that ends it
  */
 export async function readTopic(
   topic: string,
@@ -53,7 +52,5 @@ export async function readTopic(
   } finally {
     await receiver.close();
   }
-  if (signal.aborted) {
-    throw new VerifyError('stopped before everything was compared; nothing is proven');
-  }
+  signal.throwIfAborted();
 }

@@ -89,6 +89,7 @@ export async function run({
         values.concurrency ?? 2 * availableParallelism(),
       ),
       topic,
+      signal,
       logger,
       progress,
     });

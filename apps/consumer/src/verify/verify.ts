@@ -1,7 +1,8 @@
 import { CodecError, deadLetterReason } from '@image-stream/codec';
 import type { Decoded, ImageAttributes, ReceivedRecord } from '@image-stream/codec';
 import { ImageIoError } from '@image-stream/image-io';
-import { counted, createPool } from '@image-stream/program';
+import { unlessAborted } from '@image-stream/kafka-config';
+import { counted, createPool, StoppedError } from '@image-stream/program';
 import type { ByteBudget, Logger, Progress } from '@image-stream/program';
 import type { Buckets } from './buckets.ts';
 import type { Found } from './check.ts';
@@ -30,6 +31,8 @@ export interface VerifyOptions {
   readonly report: Report;
   readonly budget: ByteBudget;
   readonly topic: string;
+  /** Ends it: half of a comparison proves nothing. */
+  readonly signal: AbortSignal;
   readonly logger: Pick<Logger, 'info'>;
   readonly progress: Pick<Progress, 'start'>;
 }
@@ -41,9 +44,19 @@ export interface VerifyOptions {
  * what it saves or sets aside while the topic is read is found.
  *
  * @returns how many records were read
+ * @throws StoppedError where the user ends it; what is still read then, nobody waits for
  */
 export async function verify(options: VerifyOptions): Promise<number> {
-  const { files, buckets, report, budget, logger, progress } = options;
+  const { signal } = options;
+  const records = signal.aborted ? undefined : await unlessAborted(signal, compareAll(options));
+  if (records === undefined) {
+    throw new StoppedError('stopped before everything was compared; nothing is proven');
+  }
+  return records;
+}
+
+async function compareAll(options: VerifyOptions): Promise<number> {
+  const { files, buckets, report, budget, signal, logger, progress } = options;
   const pool = createPool(budget);
   const deadLetters = createRecordSet();
   let step = 'listing files';
@@ -81,12 +94,15 @@ export async function verify(options: VerifyOptions): Promise<number> {
       },
       report,
       pool,
+      signal,
     });
   }
   await pool.drain();
   return records;
 
   function note(row: Row): void {
+    // Where it has ended, the folder of the rows is gone.
+    signal.throwIfAborted();
     buckets.add(keyOf(row), row);
   }
 

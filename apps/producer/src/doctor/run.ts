@@ -18,13 +18,14 @@ export async function run({
   values,
   logger,
   progress,
+  signal,
   path,
   given,
 }: RunContext<typeof doctorOptions>): Promise<Outcome> {
   progress.start(() => `looking at this machine, the brokers and topic ${values.topic}`, logger);
   const findings = await Promise.all([
     checkMachine(),
-    checkKafka(sourcesOf({ path, given }), [topicCheck(values.topic)], logger),
+    checkKafka(sourcesOf({ path, given }), [topicCheck(values.topic)], logger, signal),
   ]);
   return diagnosis(findings.flat(), usesColor(process.stdout));
 }

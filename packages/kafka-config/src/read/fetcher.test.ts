@@ -207,6 +207,15 @@ describe('records', () => {
     end();
     expect(await outcome).toBe('ended');
   });
+
+  test('end with the signal, also while no broker says who leads them', async () => {
+    const client = new Script(log('a'));
+    const { taken, outcome, end } = await reading(client);
+    client.describe = () => new Promise(() => {});
+    await expect.poll(() => taken).toEqual(['0 a']);
+    end();
+    expect(await outcome).toBe('ended');
+  });
 });
 
 describe('a position that is not in the partition', () => {

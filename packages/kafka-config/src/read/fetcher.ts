@@ -1,6 +1,7 @@
 import { setMaxListeners } from 'node:events';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { isRetriable } from '../retriable.ts';
+import { unlessAborted } from '../unless-aborted.ts';
 import { reasonOf } from '../translate.ts';
 import type { FetchedRecord } from './record-batch.ts';
 import type { Fetched, TopicClient, TopicState } from './topic-client.ts';
@@ -154,7 +155,7 @@ export async function fetchRecords(options: FetchOptions): Promise<void> {
   async function readFrom(node: number): Promise<void> {
     let fetching = fetchOnce(node);
     while (!signal.aborted) {
-      const answer = (await unlessAborted(signal, fetching)) ?? [];
+      const answer = await fetching;
       // What was asked for before a jump is not wanted any more.
       const brought = answer.filter(({ partition, offset }) => states.get(partition)?.offset === offset);
       const isEmpty = brought.every(({ offset, next }) => next === offset);
@@ -190,7 +191,7 @@ export async function fetchRecords(options: FetchOptions): Promise<void> {
     const isFollower = partitions.some((partition) => states.get(partition)!.follower?.node === node);
     asking.set(node, performance.now());
     const answer = await attempt(partitions, async () => {
-      const fetching = client.fetch(node, wanted, { useRack });
+      const fetching = answered(client.fetch(node, wanted, { useRack }));
       return isFollower ? within(followerAnswerMs, fetching) : fetching;
     });
     asking.delete(node);
@@ -251,7 +252,7 @@ export async function fetchRecords(options: FetchOptions): Promise<void> {
       // It is another topic.
       return;
     }
-    const bounds = (await client.bounds([partition])).get(partition);
+    const bounds = (await answered(client.bounds([partition]))).get(partition);
     if (bounds === undefined) {
       // Nobody leads it for now.
       return;
@@ -272,14 +273,14 @@ export async function fetchRecords(options: FetchOptions): Promise<void> {
 
   async function refresh(): Promise<void> {
     const before = topic;
-    topic = await client.describe();
+    topic = await answered(client.describe());
     if (topic.id !== before.id || topic.leaders.size !== before.leaders.size) {
       changed(topic);
     }
     // Of a topic that was created anew, also later, once they have a leader.
     const strangers = [...states].filter(([, { topicId }]) => topicId !== topic.id);
     if (strangers.length > 0) {
-      for (const [partition, { low, high }] of await client.bounds(strangers.map(([one]) => one))) {
+      for (const [partition, { low, high }] of await answered(client.bounds(strangers.map(([one]) => one)))) {
         const state = states.get(partition)!;
         state.topicId = topic.id;
         jump({ partition, from: state.offset, to: low, cause: 'recreated', high });
@@ -296,9 +297,11 @@ export async function fetchRecords(options: FetchOptions): Promise<void> {
       }
       const { offset: from, epoch } = state;
       const end =
-        epoch === -1 || epoch === leaderEpoch ? undefined : await client.endOfEpoch(partition, epoch);
+        epoch === -1 || epoch === leaderEpoch
+          ? undefined
+          : await answered(client.endOfEpoch(partition, epoch));
       if (end !== undefined && end < from) {
-        const bounds = (await client.bounds([partition])).get(partition);
+        const bounds = (await answered(client.bounds([partition]))).get(partition);
         jump({ partition, from, to: end, cause: 'lost', high: bounds?.high ?? end });
       }
       state.checkedEpoch = leaderEpoch;
@@ -331,11 +334,21 @@ export async function fetchRecords(options: FetchOptions): Promise<void> {
     });
   }
 
-  /** Runs what may fail for a while. @returns undefined where it did */
+  /** What a broker answers. @throws when that is not wanted any more, however long it would take */
+  async function answered<T>(request: Promise<T>): Promise<T> {
+    const answer = await unlessAborted(signal, request);
+    signal.throwIfAborted();
+    return answer as T;
+  }
+
+  /** Runs what may fail for a while. @returns undefined where it did, or where it is not wanted any more */
   async function attempt<T>(partitions: readonly number[], run: () => Promise<T>): Promise<T | undefined> {
     try {
       return await run();
     } catch (error) {
+      if (signal.aborted) {
+        return undefined;
+      }
       if (!isRetriable(error)) {
         fail(error);
       }
@@ -407,18 +420,6 @@ function createAlarm(signal: AbortSignal): { ring(): void; wait(ms: number): Pro
       isRinging = false;
     },
   };
-}
-
-/** The result; undefined where `signal` is aborted before it comes. */
-function unlessAborted<T>(signal: AbortSignal, result: Promise<T>): Promise<T | undefined> {
-  return new Promise((resolve, reject) => {
-    const stop = (): void => resolve(undefined);
-    signal.addEventListener('abort', stop, { once: true });
-    if (signal.aborted) {
-      stop();
-    }
-    result.then(resolve, reject).finally(() => signal.removeEventListener('abort', stop));
-  });
 }
 
 /** The result, unless it takes too long; then it is dropped when it comes. */

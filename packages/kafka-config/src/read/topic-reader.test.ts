@@ -54,6 +54,42 @@ describe('a topic', () => {
     expect([await reader.at(0, 2n), await reader.at(5, 0n)]).toEqual([undefined, undefined]);
   });
 
+  test('is read until the signal, however much there is', async () => {
+    const topic = await createTopic(1);
+    await send(topic, 0, ['a', 'b', 'c']);
+    const stopping = new AbortController();
+    const reader = await open(topic, stopping.signal);
+    const reason = new Error('stopped');
+    const seen: string[] = [];
+    const reading = async (): Promise<void> => {
+      for await (const record of reader.range(0, 0n, 3n)) {
+        seen.push(...values([record]));
+        stopping.abort(reason);
+      }
+    };
+    await expect(reading()).rejects.toBe(reason);
+    expect(seen).toEqual(['0/0 a']);
+    await expect(createTopicReader(kafka, topic, { signal: stopping.signal })).rejects.toBe(reason);
+  });
+
+  test.each<[string, (reader: TopicReader) => Promise<unknown>]>([
+    ['its ends', (reader) => reader.offsets()],
+    ['a time', (reader) => reader.offsetsAt(new Date())],
+    ['a record', (reader) => reader.at(0, 0n)],
+    ['many', (reader) => all(reader.range(0, 0n, 1n))],
+  ])('asked for %s, does not wait for a broker that is silent once it is stopped', async (_what, ask) => {
+    const topic = await createTopic(1);
+    await send(topic, 0, ['a']);
+    const stopping = new AbortController();
+    const reader = await open(topic, stopping.signal);
+    const reason = new Error('stopped');
+    await cluster.brokers[0]!.pause();
+    onTestFinished(() => cluster.brokers[0]!.resume());
+    const answer = ask(reader);
+    stopping.abort(reason);
+    await expect(answer).rejects.toBe(reason);
+  });
+
   test('leaves no group behind', async () => {
     const topic = await createTopic(1);
     await send(topic, 0, ['a']);
@@ -125,8 +161,8 @@ async function send(topic: string, partition: number, texts: string[]): Promise<
   await producer.disconnect();
 }
 
-async function open(topic: string): Promise<TopicReader> {
-  const reader = await createTopicReader(kafka, topic);
+async function open(topic: string, signal?: AbortSignal): Promise<TopicReader> {
+  const reader = await createTopicReader(kafka, topic, signal === undefined ? {} : { signal });
   onTestFinished(() => reader.close());
   return reader;
 }

@@ -4,6 +4,7 @@ import { KafkaConfigError } from '../errors.ts';
 import { rootCause } from '../translate.ts';
 import type { FetchedRecord } from './record-batch.ts';
 import { isRetriable } from '../retriable.ts';
+import { unlessAborted } from '../unless-aborted.ts';
 import { openTopicClient } from './topic-client.ts';
 import type { Bounds, Fetched, ReadSettings, TopicState } from './topic-client.ts';
 
@@ -50,19 +51,26 @@ const maxPauseMs = 1000;
 /**
  * Connects a reader of a topic.
  *
- * @param settings Default: records of aborted transactions are left out
+ * @param settings.isolationLevel Default: records of aborted transactions are left out
+ * @param settings.signal ends whatever the reader is asked for, with its reason. Default: nothing does
  * @throws KafkaConfigError `REFUSED` where there is no such topic; what kafkajs throws where no broker answers
  */
 export async function createTopicReader(
   kafka: Kafka,
   topic: string,
-  settings: Pick<ReadSettings, 'isolationLevel'> = {},
+  settings: Pick<ReadSettings, 'isolationLevel'> & { readonly signal?: AbortSignal } = {},
 ): Promise<TopicReader> {
-  const client = await openTopicClient(kafka, topic, { ...settings, maxWaitMs: waitMs });
+  const { signal = new AbortController().signal, ...read } = settings;
+  signal.throwIfAborted();
+  const opening = openTopicClient(kafka, topic, { ...read, maxWaitMs: waitMs });
+  const client = await answered(opening).catch((error: unknown) => {
+    opening.then((late) => late.close()).catch(() => {});
+    throw error;
+  });
   let isClosed = false;
   let state: TopicState;
   try {
-    state = await client.describe();
+    state = await answered(client.describe());
   } catch (error) {
     await client.close();
     const { type } = rootCause(error) as { type?: string };
@@ -71,17 +79,23 @@ export async function createTopicReader(
       : error;
   }
 
+  async function answered<T>(asking: Promise<T>): Promise<T> {
+    const answer = await unlessAborted(signal, asking);
+    signal.throwIfAborted();
+    return answer as T;
+  }
+
   /** Through changes of leaders and lost connections. */
   async function retried<T>(ask: () => Promise<T>): Promise<T> {
     for (let attempt = 1; ; attempt += 1) {
       try {
-        return await ask();
+        return await answered(ask());
       } catch (error) {
-        if (isClosed || attempt === attempts || !isRetriable(error)) {
+        if (isClosed || signal.aborted || attempt === attempts || !isRetriable(error)) {
           throw error;
         }
-        await sleep(Math.min(maxPauseMs, 100 * 2 ** attempt));
-        state = await client.describe().catch(() => state);
+        await answered(sleep(Math.min(maxPauseMs, 100 * 2 ** attempt)));
+        state = await answered(client.describe().catch(() => state));
       }
     }
   }
@@ -154,6 +168,7 @@ export async function createTopicReader(
       for (let position = from; position < to;) {
         const { records, next } = await fetch(new Map([[partition, position]]));
         for (const record of records) {
+          signal.throwIfAborted();
           if (BigInt(record.offset) >= to) {
             return;
           }

@@ -1,0 +1,34 @@
+import type { Image } from '@image-stream/codec';
+import { expect, test } from 'vitest';
+import { dryRun } from './dry-run.ts';
+import type { Pending } from './source.ts';
+
+test('ends with the signal, also in the middle of an image, and says that there was more', async () => {
+  const stopping = new AbortController();
+  const warnings: unknown[] = [];
+  const content = { shape: [2, 2, 3], dtype: 'uint8', data: new Uint8Array(12) } as const;
+  const image = { id: 'a', customerId: 'c', createdAt: new Date(0), content };
+  async function* images(): AsyncGenerator<Pending> {
+    yield { name: 'a', bytes: 12, load: async () => image };
+    const load = (): Promise<Image> => {
+      stopping.abort();
+      return new Promise(() => {});
+    };
+    yield { name: 'b', bytes: 12, load };
+  }
+
+  const outcome = await dryRun({
+    images: images(),
+    encode: async function* ({ id }) {
+      yield { key: id, value: Buffer.alloc(3), headers: {} };
+    },
+    maxRequestSize: 1000,
+    print: () => {},
+    signal: stopping.signal,
+    logger: { info: () => {}, warn: (text: unknown) => void warnings.push(text), error: () => {} },
+    progress: { start: () => {} },
+  });
+
+  expect(outcome).toMatchObject({ isDone: false, summary: { images: 1, failed: 0 } });
+  expect(warnings).toEqual(['stopped before every image was looked at; what follows is of those that were']);
+});

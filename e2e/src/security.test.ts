@@ -184,7 +184,7 @@ test('a gallery says once why it shows no dead letters, and when it does', async
   const problem = `nothing new of ${deadLetterTopic} can be read, and is tried again: `;
   await expect.poll(log, patience).toContain(problem);
   const [, url] = await vi.waitUntil(() => /(http:\S+)/.exec(log()), patience);
-  expect(await eventOf(url!)).toContain(`${problem}`);
+  await expect.poll(() => eventsOf(url!), patience).toContain(problem);
 
   await admin.createAcls({ acl: [read] });
   await expect.poll(log, patience).toContain(`records of ${deadLetterTopic} come again`);
@@ -338,6 +338,19 @@ config.providers.env.class=org.apache.kafka.common.config.provider.EnvVarConfigP
 /** As it stands between the quotes of JAAS. */
 function escaped(password: string): string {
   return password.replaceAll('"', String.raw`\"`);
+}
+
+/** What a page of a gallery is told at first. */
+async function eventsOf(url: string): Promise<string> {
+  const { body } = await fetch(new URL('events', url));
+  let told = '';
+  for await (const part of body!) {
+    told += Buffer.from(part as Uint8Array).toString();
+    if (told.includes('event: stats')) {
+      break;
+    }
+  }
+  return told;
 }
 
 /** A client that is none of ours. */

@@ -29,7 +29,7 @@ test('tells of an image in chunks once for each chunk, always as the same item',
 
 test('says what keeps it from reading, and goes on', async () => {
   const { items, problems } = await followed(await image('a'), { backlog: 10, comes: [], failures: 1 });
-  expect(problems.slice(0, 2)).toEqual(['no broker', undefined]);
+  expect(problems.slice(0, 2)).toEqual([new Error('no broker'), undefined]);
   expect(items.map(({ id }) => id)).toEqual(['a']);
 });
 
@@ -84,7 +84,7 @@ async function followed(
 ) {
   const items: Item[] = [];
   const traffic: boolean[] = [];
-  const problems: (string | undefined)[] = [];
+  const problems: unknown[] = [];
   const ended = new AbortController();
   const log = [...before, ...comes].map((record, index) => ({ ...record, offset: String(index) }));
   let toFail = failures;
@@ -110,7 +110,7 @@ async function followed(
       item: (item) => void items.push(item),
       traffic: (_bytes, isImage) => void traffic.push(isImage),
       passedOver() {},
-      problem: (reason) => void problems.push(reason),
+      problem: (error) => void problems.push(error),
     },
     signal: ended.signal,
   });

@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { DecodedImage } from '@image-stream/codec';
 import type { RecordDescription } from '@image-stream/image-io';
-import { isProgrammingError, reasonOf } from '@image-stream/kafka-config';
+import { isProgrammingError } from '@image-stream/kafka-config';
 import type { TopicReader, TopicRecord } from '@image-stream/kafka-config';
 import { itemOf } from './items.ts';
 import type { Item, TopicName } from './messages.ts';
@@ -14,8 +14,8 @@ export interface FeedListener {
   traffic(bytes: number, isImage: boolean): void;
   /** So many records were passed over. */
   passedOver(records: number): void;
-  /** Why nothing comes; undefined where all is well. */
-  problem(reason: string | undefined): void;
+  /** Why nothing comes, and is tried again; undefined where all is well. */
+  problem(error: unknown): void;
 }
 
 export interface FeedOptions {
@@ -72,7 +72,7 @@ export async function follow(options: FeedOptions): Promise<void> {
         throw error;
       }
       if (!signal.aborted) {
-        listener.problem(reasonOf(error));
+        listener.problem(error);
         await sleep(retryMs, undefined, { signal }).catch(() => {});
       }
     }

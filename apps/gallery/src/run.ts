@@ -4,6 +4,7 @@ import type { Limits } from '@image-stream/codec';
 import { describeRecord, thumbnailOf } from '@image-stream/image-io';
 import {
   assertTopicName,
+  BrokerError,
   committedOffsets,
   connectionSources,
   consumerConfig,
@@ -13,7 +14,9 @@ import {
   loadProperties,
   openKafka,
   openTopicClient,
+  reasonOf,
   translate,
+  unlessAborted,
 } from '@image-stream/kafka-config';
 import type { Lag, TopicRecord } from '@image-stream/kafka-config';
 import { counted, createOutageLog, formatBytes, formatSeconds, listen, timing } from '@image-stream/program';
@@ -74,8 +77,27 @@ export async function run(context: RunContext<typeof options>): Promise<Outcome>
   const rates = createRates();
   const topics = new Map<TopicName, Shown>();
   const count = { images: 0, passedOver: 0, payloadBytes: 0, wireBytes: 0 };
-  let problem: string | undefined;
-  const outage = createOutageLog(logger, `records of ${topic} come again`);
+  const problems = new Map<TopicName, string>();
+
+  /** What keeps a topic from being read: on every page while it lasts, and in the log. */
+  function problemOf(name: TopicName, kafkaTopic: string): FeedListener['problem'] {
+    const outage = createOutageLog(logger, `records of ${kafkaTopic} come again`);
+    return (error) => {
+      if (error === undefined) {
+        problems.delete(name);
+        outage.over();
+      } else {
+        const text = `nothing new of ${kafkaTopic} can be read, and is tried again: ${reasonOf(error)}`;
+        problems.set(name, text);
+        outage.failed(text);
+      }
+    };
+  }
+
+  const tellOfDeadLetters = problemOf('dead-letters', deadLetterTopic);
+  /** That there is no such topic, or none any more, is no problem. */
+  const ofDeadLetters: FeedListener['problem'] = (error) =>
+    tellOfDeadLetters(isAbsent(error) ? undefined : error);
 
   const listener: FeedListener = {
     item(item, content) {
@@ -97,22 +119,16 @@ export async function run(context: RunContext<typeof options>): Promise<Outcome>
     passedOver(records) {
       count.passedOver += records;
     },
-    problem(reason) {
-      problem = reason;
-      if (reason === undefined) {
-        outage.over();
-      } else {
-        outage.failed(`nothing new can be read, and is tried again: ${reason}`);
-      }
-    },
+    problem: problemOf('images', topic),
   };
 
   /** Shows a topic, and what comes to it from now on. */
   async function show(name: TopicName, kafkaTopic: string): Promise<void> {
-    const [feedReader, reader] = [
-      await createTopicReader(kafka, kafkaTopic, read),
-      await createTopicReader(kafka, kafkaTopic, read),
-    ];
+    const feedReader = await createTopicReader(kafka, kafkaTopic, { ...read, signal });
+    const reader = await createTopicReader(kafka, kafkaTopic, { ...read, signal }).catch(async (error) => {
+      await feedReader.close();
+      throw error;
+    });
     topics.set(name, {
       pictures: createPictures({
         topic: name,
@@ -124,9 +140,29 @@ export async function run(context: RunContext<typeof options>): Promise<Outcome>
       part: (place) => readPart(place, { topic: name, kafkaTopic, reader, limits }),
     });
     const describe = (record: TopicRecord) => describeRecord(record, limits);
-    const own = name === 'images' ? listener : { ...listener, traffic() {}, passedOver() {}, problem() {} };
+    const own =
+      name === 'images' ? listener : { ...listener, traffic() {}, passedOver() {}, problem: ofDeadLetters };
     const feed = { topic: name, reader: feedReader, describe, backlog, listener: own, signal };
     follow(feed).catch((error: unknown) => ended.abort(error));
+  }
+
+  /** The topic begins to exist with its first record. */
+  async function lookForDeadLetters(): Promise<void> {
+    if (topics.has('dead-letters')) {
+      return;
+    }
+    try {
+      if ((await admin.listTopics()).includes(deadLetterTopic)) {
+        await show('dead-letters', deadLetterTopic);
+      } else {
+        ofDeadLetters(undefined);
+      }
+    } catch (error) {
+      if (isProgrammingError(error)) {
+        throw error;
+      }
+      ofDeadLetters(error);
+    }
   }
 
   try {
@@ -150,14 +186,11 @@ export async function run(context: RunContext<typeof options>): Promise<Outcome>
     logger.info(
       `the pictures of ${topic} are on ${url.replace('//127.0.0.1:', '//localhost:')} until Ctrl-C`,
     );
-    every(deadLettersMs, signal, async () => {
-      if (!topics.has('dead-letters') && (await admin.listTopics()).includes(deadLetterTopic)) {
-        await show('dead-letters', deadLetterTopic);
-      }
-    }).catch((error: unknown) => ended.abort(error));
+    every(deadLettersMs, signal, lookForDeadLetters).catch((error: unknown) => ended.abort(error));
     await every(statsMs, signal, async () => {
       const lag = await lagOf(admin, topic, group, readLag).catch(() => null);
-      live.stats({ ...rates.read(), lag, passedOver: count.passedOver, problem: problem ?? null });
+      const problem = problems.get('images') ?? problems.get('dead-letters') ?? null;
+      live.stats({ ...rates.read(), lag, passedOver: count.passedOver, problem });
     });
     live.close();
     server.close();
@@ -185,14 +218,15 @@ function textOf({
   return `showed ${counted(images, 'image')}${missed}: ${formatBytes(wireBytes)} read, ${formatSeconds(seconds)}`;
 }
 
-/** Again and again until `signal` is aborted; what fails is tried again the next time, unless it is a bug. */
+/** What a broker says of a topic that does not exist. */
+function isAbsent(error: unknown): boolean {
+  return error instanceof BrokerError && error.type === 'UNKNOWN_TOPIC_OR_PARTITION';
+}
+
+/** Again and again until `signal` is aborted, which waits for no answer. @throws what `work` throws */
 async function every(ms: number, signal: AbortSignal, work: () => Promise<void>): Promise<void> {
   while (!signal.aborted) {
-    await work().catch((error: unknown) => {
-      if (isProgrammingError(error)) {
-        throw error;
-      }
-    });
+    await unlessAborted(signal, work());
     await sleep(ms, undefined, { signal }).catch(() => {});
   }
 }

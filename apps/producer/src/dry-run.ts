@@ -1,3 +1,4 @@
+import { setImmediate } from 'node:timers/promises';
 import { bytesOf, isPixelArray } from '@image-stream/codec';
 import type { Image } from '@image-stream/codec';
 import { byteSource } from '@image-stream/codec';
@@ -67,6 +68,8 @@ export async function dryRun({
   progress.start(() => `looked at ${counted(total.images + total.failed, 'image')}`, logger);
 
   for await (const { name, load } of images) {
+    // Pixels that are made and only copied never leave the microtasks, in which no signal arrives.
+    await setImmediate();
     try {
       const image = await unlessAborted(
         signal,

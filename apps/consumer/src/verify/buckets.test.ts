@@ -25,7 +25,7 @@ test('rows come back once and unchanged, those of equal keys together, and leave
   const found = [];
   const bucketsOf = new Map<string, Set<number>>();
   let bucket = 0;
-  for await (const some of buckets.read()) {
+  for await (const some of buckets.read(new AbortController().signal)) {
     bucket += 1;
     for await (const row of some) {
       found.push(row);
@@ -43,7 +43,21 @@ test('a place where nothing can be written is named, and what to do', async () =
   const folder = join(temporaryFolder(), 'absent');
   const buckets = createBuckets<string>(folder);
   buckets.add('key', 'row');
-  await expect(buckets.read().next()).rejects.toThrow(
+  await expect(buckets.read(new AbortController().signal).next()).rejects.toThrow(
     new RegExp(`^cannot keep notes in ${folder}: ENOENT.*; TMPDIR can name another place$`),
   );
+});
+
+test('nothing is written once reading is stopped', async () => {
+  const folder = temporaryFolder();
+  const buckets = createBuckets<string>(folder);
+  for (let index = 0; index < 1000; index += 1) {
+    buckets.add(String(index), 'row');
+  }
+  const stopping = new AbortController();
+  const reading = buckets.read(stopping.signal);
+  await reading.next();
+  stopping.abort(new Error('stopped'));
+  await expect(reading.next()).rejects.toThrow('stopped');
+  expect(readdirSync(folder)).toEqual([]);
 });

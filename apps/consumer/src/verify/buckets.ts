@@ -8,8 +8,12 @@ import { VerifyError } from './verify-error.ts';
 /** Rows on disk, divided so that rows of equal keys are in the same bucket. */
 export interface Buckets<T> {
   add(key: string, row: T): void;
-  /** One bucket after the other, each once; a bucket is removed when the next one is asked for. */
-  read(): AsyncGenerator<AsyncIterable<T>>;
+  /**
+   * One bucket after the other, each once; a bucket is removed when the next one is asked for.
+   *
+   * @throws the reason of `signal`, after which nothing is written any more: the folder may be removed
+   */
+  read(signal: AbortSignal): AsyncGenerator<AsyncIterable<T>>;
 }
 
 /** Of each of the 256 buckets, how many characters of rows wait in memory to be written together. */
@@ -31,8 +35,9 @@ export function createBuckets<T>(folder: string): Buckets<T> {
       const rows = `${waiting.get(bucket) ?? ''}${JSON.stringify(row)}\n`;
       waiting.set(bucket, rows.length < waitingLength ? rows : write(bucket, rows));
     },
-    async *read() {
+    async *read(signal) {
       for (const [bucket, rows] of waiting) {
+        signal.throwIfAborted();
         waiting.set(bucket, write(bucket, rows));
         yield jsonLines<T>(fileOf(bucket));
         await rm(fileOf(bucket));

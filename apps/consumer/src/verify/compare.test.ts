@@ -134,7 +134,7 @@ function createWorld() {
       }
       const report = createReport('topic');
       const pool = createPool(createBudget(1, 4));
-      for await (const some of buckets.read()) {
+      for await (const some of buckets.read(new AbortController().signal)) {
         await compare(some, {
           deadLetters,
           check: async ({ path, digest }) =>

@@ -84,7 +84,7 @@ async function compareAll(options: VerifyOptions): Promise<number> {
     }
   });
   step = 'comparing';
-  for await (const rows of buckets.read()) {
+  for await (const rows of buckets.read(signal)) {
     await compare(rows, {
       deadLetters,
       check: async (image) => {

@@ -48,6 +48,20 @@ describe('no step goes on once it is stopped', () => {
     expect(noted).toHaveLength(count);
   });
 
+  test('reading records that wait for nothing', async () => {
+    const stopping = new AbortController();
+    const { options } = parts(stopping.signal);
+    setImmediate(() => stopping.abort(new Error('stopped')));
+    let count = 0;
+    const readTopic: VerifyOptions['readTopic'] = async (take) => {
+      for (; count < 100_000 && !stopping.signal.aborted; count += 1) {
+        await take(record);
+      }
+    };
+    await expect(verify({ ...options, readTopic })).rejects.toThrow(/^stopped before/);
+    expect(count).toBeLessThan(100_000);
+  });
+
   test('and no other image is looked at', async () => {
     const stopping = new AbortController();
     const { options } = parts(stopping.signal);

@@ -1,3 +1,4 @@
+import { setImmediate } from 'node:timers/promises';
 import { CodecError, deadLetterReason } from '@image-stream/codec';
 import type { Decoded, ImageAttributes, ReceivedRecord } from '@image-stream/codec';
 import { ImageIoError } from '@image-stream/image-io';
@@ -72,12 +73,15 @@ async function compareAll(options: VerifyOptions): Promise<number> {
   }
   step = 'reading the topic';
   await options.readTopic(async (record) => {
+    // Thousands of small records come in one fetch, and no signal arrives while nothing is waited for.
+    await setImmediate();
     records += 1;
     await pool.begin(record.value?.length ?? 0, () => noteRecord(record));
   });
   await pool.drain();
   step = 'reading the dead letters';
   await options.readDeadLetters(async (record) => {
+    await setImmediate();
     const place = deadLetterReason(record);
     if (place?.topic === options.topic) {
       deadLetters.add(place.partition, place.offset);

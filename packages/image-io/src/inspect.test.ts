@@ -39,6 +39,9 @@ async function withThumbnail(): Promise<Buffer> {
   return Buffer.concat([jpeg.subarray(0, 2), Buffer.of(0xff, 0xe1), length, segment, jpeg.subarray(2)]);
 }
 
+const pixelsOf = (file: Buffer): Promise<Buffer> =>
+  sharp(file, { pages: -1, failOn: 'error' }).raw().toBuffer();
+
 const files: [what: string, mediaType: string, file: () => Promise<Buffer>, width: number, height: number][] =
   [
     ['grey PNG', 'image/png', () => raw(30, 20, 1).toColourspace('b-w').png().toBuffer(), 30, 20],
@@ -90,12 +93,21 @@ describe.each(files)('%s', (what, mediaType, make, width, height) => {
     expect(await inspectImage(byteSource(await make()))).toEqual({ mediaType, width, height, frames });
   });
 
-  test('is refused wherever it is cut off', async () => {
+  test('is refused wherever it is cut off, unless all of its pixels are there', async () => {
     const file = await make();
     const step = file.length > 3000 ? 7 : 1;
+    const whole = await inspectImage(byteSource(file));
+    const taken: Buffer[] = [];
     for (let length = 0; length < file.length; length += step) {
-      const cut = inspectImage(byteSource(file.subarray(0, length)));
-      await expect(cut, `at ${length} of ${file.length}`).rejects.toMatchObject({ code: 'INVALID_IMAGE' });
+      const cut = file.subarray(0, length);
+      const outcome = await inspectImage(byteSource(cut)).catch((error: ImageIoError) => error.code);
+      if (outcome !== 'INVALID_IMAGE') {
+        expect(outcome, `at ${length} of ${file.length}`).toEqual(whole);
+        taken.push(cut);
+      }
+    }
+    for (const cut of taken) {
+      expect(await pixelsOf(cut), `at ${cut.length} of ${file.length}`).toEqual(await pixelsOf(file));
     }
   });
 
@@ -126,13 +138,6 @@ describe('refused', () => {
     ['SVG', Buffer.from('<svg xmlns="http://www.w3.org/2000/svg"/>'), 'not a PNG'],
   ])('%s', async (_what, file, message) => {
     await expect(inspectImage(byteSource(file))).rejects.toThrow(message);
-  });
-
-  test('a TIFF whose directories go round in circles', async () => {
-    const file = await raw(4, 4, 1).tiff({ compression: 'none' }).toBuffer();
-    const start = file.readUInt32LE(4);
-    file.writeUInt32LE(start, start + 2 + 12 * file.readUInt16LE(start));
-    await expect(inspectImage(byteSource(file))).rejects.toThrow('comes back');
   });
 });
 
@@ -201,36 +206,6 @@ test('a GIF with NULs before its trailer is taken', async () => {
   const file = await animated('gif');
   const padded = Buffer.concat([file.subarray(0, -1), Buffer.alloc(3), file.subarray(-1)]);
   expect(await inspectImage(byteSource(padded))).toMatchObject({ frames: 3 });
-});
-
-test('a TIFF whose directories share one table of strips is refused before all of them are read', async () => {
-  const strips = 1000;
-  const pages = 100;
-  const tables = 8;
-  const first = tables + strips * 8;
-  const pageBytes = 2 + 4 * 12 + 4;
-  const file = Buffer.alloc(first + pages * pageBytes);
-  file.write('II*\0', 'latin1');
-  file.writeUInt32LE(first, 4);
-  const entries = [
-    [256, 1, 1],
-    [257, 1, strips],
-    [273, strips, tables],
-    [279, strips, tables + strips * 4],
-  ] as const;
-  for (let page = 0; page < pages; page++) {
-    const start = first + page * pageBytes;
-    file.writeUInt16LE(entries.length, start);
-    for (const [index, [tag, count, value]] of entries.entries()) {
-      const entry = start + 2 + index * 12;
-      file.writeUInt16LE(tag, entry);
-      file.writeUInt16LE(4, entry + 2);
-      file.writeUInt32LE(count, entry + 4);
-      file.writeUInt32LE(value, entry + 8);
-    }
-    file.writeUInt32LE(page + 1 < pages ? start + pageBytes : 0, start + pageBytes - 4);
-  }
-  await expect(inspectImage(byteSource(file))).rejects.toThrow('strips or tiles');
 });
 
 test('bytes after the end of the image are tolerated', async () => {

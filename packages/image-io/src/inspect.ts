@@ -61,7 +61,7 @@ export async function inspectImage(
     throw new ImageIoError('INVALID_IMAGE', 'file is empty');
   }
   const reader = createReader(source);
-  const mediaType = sniffMediaType(await reader.upTo(0, 16));
+  const mediaType = sniffMediaType(await reader.from(0));
   if (mediaType === undefined) {
     throw new ImageIoError('INVALID_IMAGE', 'not a PNG, JPEG, WebP, AVIF, TIFF, GIF or NPY file');
   }
@@ -84,11 +84,15 @@ async function structureOf(mediaType: string, reader: Reader, maxImagePixels: nu
       ? inspectNpy(reader, maxImagePixels)
       : inspectors[mediaType]!(reader));
   } catch (error) {
+    const name = mediaType.replace(/^.*[/-]/, '').toUpperCase();
     if (error instanceof Truncated) {
-      const name = mediaType.replace(/^.*[/-]/, '').toUpperCase();
       throw new ImageIoError('INVALID_IMAGE', `${name} file is cut off: it ends at byte ${reader.size}`, {
         cause: error,
       });
+    }
+    if (error instanceof RangeError || error instanceof TypeError) {
+      // Of what a file says, no inspector expects everything. Faults of the disk are none of these.
+      throw new ImageIoError('INVALID_IMAGE', `${name} file is damaged: ${error.message}`, { cause: error });
     }
     throw error;
   }
@@ -96,7 +100,7 @@ async function structureOf(mediaType: string, reader: Reader, maxImagePixels: nu
 
 async function inspectNpy(reader: Reader, maxImagePixels: number): Promise<Structure> {
   try {
-    const head = await reader.upTo(0, npyHeadBytes);
+    const head = await reader.at(0, Math.min(npyHeadBytes, reader.size));
     const { shape, totalBytes } = readNpyHeader(head, resolveLimits({ maxImagePixels }));
     if (reader.size < totalBytes) {
       throw new Truncated();

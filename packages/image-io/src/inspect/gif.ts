@@ -7,26 +7,33 @@ import type { Reader, Structure } from './reader.ts';
  */
 export async function inspectGif(reader: Reader): Promise<Structure> {
   const screen = await reader.at(6, 7);
-  let position = 13 + colorTableBytes(screen[4]!);
   let frames = 0;
-  for (;;) {
-    const [introducer] = await reader.at(position, 1);
-    if (introducer === 0x3b) {
-      break;
+  let isInBlock = false;
+  const start = 13 + colorTableBytes(screen[4]!);
+  await reader.pass({ start, end: Infinity, least: 10 }, (bytes, index, position) => {
+    const byte = bytes[index]!;
+    if (isInBlock) {
+      // The length of a sub-block; none follows one of 0.
+      isInBlock = byte !== 0;
+      return 1 + byte;
     }
-    if (introducer === 0) {
-      // Some writers leave NULs between blocks, which readers pass over.
-      position += 1;
-    } else if (introducer === 0x21) {
-      position = await afterSubBlocks(reader, position + 2);
-    } else if (introducer === 0x2c) {
-      frames += 1;
-      const descriptor = await reader.at(position, 10);
-      position = await afterSubBlocks(reader, position + 11 + colorTableBytes(descriptor[9]!));
-    } else {
-      throw new ImageIoError('INVALID_IMAGE', `GIF file has no block at byte ${position}`);
+    switch (byte) {
+      case 0x3b:
+        return undefined;
+      case 0:
+        // Some writers leave NULs between blocks, which readers pass over.
+        return 1;
+      case 0x21:
+        isInBlock = true;
+        return 2;
+      case 0x2c:
+        isInBlock = true;
+        frames += 1;
+        return 11 + colorTableBytes(bytes[index + 9] ?? 0);
+      default:
+        throw new ImageIoError('INVALID_IMAGE', `GIF file has no block at byte ${position}`);
     }
-  }
+  });
   if (frames === 0) {
     throw new ImageIoError('INVALID_IMAGE', 'GIF file has no image');
   }
@@ -35,14 +42,4 @@ export async function inspectGif(reader: Reader): Promise<Structure> {
 
 function colorTableBytes(flags: number): number {
   return (flags & 0x80) === 0 ? 0 : 3 * 2 ** ((flags & 7) + 1);
-}
-
-async function afterSubBlocks(reader: Reader, start: number): Promise<number> {
-  for (let position = start; ;) {
-    const [length] = await reader.at(position, 1);
-    position += 1 + length!;
-    if (length === 0) {
-      return position;
-    }
-  }
 }

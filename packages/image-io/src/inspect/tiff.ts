@@ -1,177 +1,177 @@
 import { ImageIoError } from '../errors.ts';
 import { Truncated } from './reader.ts';
 import type { Reader, Structure } from './reader.ts';
+import { directoryAt, numberIn } from './tiff-directory.ts';
+import type { Directory } from './tiff-directory.ts';
 
-/** Pages of a file; a loop ends here. */
+/** Pages of a file, and pictures below them. */
 const maxDirectories = 65_536;
 
 /** Strips or tiles of one page. */
 const maxPieces = 4_000_000;
 
-/** Bytes of a value of each type; https://www.itu.int/itudoc/itu-t/com16/tiff-fx/docs/tiff6.pdf, page 15, and BigTIFF. */
-const typeBytes: Record<number, number> = {
-  1: 1,
-  2: 1,
-  3: 2,
-  4: 4,
-  5: 8,
-  6: 1,
-  7: 1,
-  8: 2,
-  9: 4,
-  10: 8,
-  11: 4,
-  12: 8,
-  13: 4,
-  16: 8,
-  17: 8,
-  18: 8,
+/** The tags that say where pixels are. https://www.itu.int/itudoc/itu-t/com16/tiff-fx/docs/tiff6.pdf */
+const tags = {
+  subfileType: 254,
+  width: 256,
+  height: 257,
+  bitsPerSample: 258,
+  compression: 259,
+  photometric: 262,
+  stripOffsets: 273,
+  samplesPerPixel: 277,
+  rowsPerStrip: 278,
+  stripByteCounts: 279,
+  planar: 284,
+  tileWidth: 322,
+  tileLength: 323,
+  tileOffsets: 324,
+  tileByteCounts: 325,
+  subIfds: 330,
+  jpegStart: 513,
+  jpegBytes: 514,
 };
 
-/** The types that are whole numbers of zero or more: SHORT, LONG, IFD, LONG8, IFD8. */
-const unsigned = new Set([3, 4, 13, 16, 18]);
-
-interface Layout {
-  readonly isLittle: boolean;
-  /** BigTIFF: offsets and counts have 64 bits. https://www.awaresystems.be/imaging/tiff/bigtiff.html */
-  readonly isBig: boolean;
-}
-
-interface Entry {
-  readonly type: number;
-  readonly count: number;
-  /** Where the values are. */
-  readonly start: number;
-}
-
 /**
- * TIFF: a chain of directories, each of which says where the strips or tiles of a page are; all of them must
- * lie within the file. The dimensions are those of the largest page; smaller copies of pages are not counted.
+ * TIFF: a chain of directories, each of which says where the strips or tiles of a page are, and which other directories
+ * are below it: the picture of a DNG, the levels of a pyramid. All pixels must lie within the file. The dimensions are
+ * those of the largest picture; frames are the pages, without smaller copies of pages. A chain that comes back to
+ * where it was ends there, as for libtiff.
  */
 export async function inspectTiff(reader: Reader): Promise<Structure> {
-  const header = await reader.at(0, 8);
+  const header = await reader.at(0, 16 > reader.size ? 8 : 16);
   const isLittle = header[0] === 0x49;
   const isBig = (isLittle ? header.readUInt16LE(2) : header.readUInt16BE(2)) === 43;
   const layout = { isLittle, isBig };
-  const seen = new Set<number>();
-  let largest = { width: 0, height: 0 };
-  let frames = 0;
-  let pieces = 0;
-  let position = await numberAt(reader, layout, isBig ? 8 : 4, isBig ? 8 : 4);
-  while (position !== 0) {
-    if (seen.has(position) || seen.size >= maxDirectories) {
-      throw new ImageIoError('INVALID_IMAGE', `TIFF file comes back to the directory at byte ${position}`);
-    }
-    seen.add(position);
-    const { entries, next } = await directoryAt(reader, layout, position);
-    const size = {
-      width: await single(reader, layout, entries.get(256)),
-      height: await single(reader, layout, entries.get(257)),
-    };
-    if (size.width * size.height > largest.width * largest.height) {
-      largest = size;
-    }
-    // The first bit marks a smaller copy of another page, as in a pyramid.
-    frames += (await single(reader, layout, entries.get(254))) & 1 ? 0 : 1;
-    pieces += entries.get(273)?.count ?? entries.get(324)?.count ?? 0;
-    if (pieces > reader.size) {
-      // Each piece takes bytes in a table, so pages must share theirs: reading them all is work without bound.
-      throw new ImageIoError(
-        'INVALID_IMAGE',
-        `TIFF file of ${reader.size} bytes announces ${pieces} or more strips or tiles`,
-      );
-    }
-    await assertPieces(reader, layout, entries);
-    position = next;
+  if (isBig && header.length < 16) {
+    throw new Truncated();
   }
+  const seen = new Set<number>();
+  const largest = { width: 0, height: 0 };
+  let frames = 0;
+
+  const follow = async (start: number, isPage: boolean): Promise<void> => {
+    for (let place = start; place !== 0 && !seen.has(place);) {
+      if (seen.size >= maxDirectories) {
+        throw new ImageIoError('LIMIT_EXCEEDED', `TIFF file has more than ${maxDirectories} directories`);
+      }
+      seen.add(place);
+      const directory = await directoryAt(reader, layout, place);
+      const width = await directory.number(tags.width, 0);
+      const height = await directory.number(tags.height, 0);
+      if (width * height > largest.width * largest.height) {
+        Object.assign(largest, { width, height });
+      }
+      // The first bit marks a smaller copy of another page, as in a pyramid.
+      frames += isPage && ((await directory.number(tags.subfileType, 0)) & 1) === 0 ? 1 : 0;
+      await assertPixels(reader, directory, { width, height, isPage });
+      for (const below of await directory.numbers(tags.subIfds, 0, directory.count(tags.subIfds))) {
+        await follow(below, false);
+      }
+      place = directory.next;
+    }
+  };
+  await follow(isBig ? numberIn(header, layout, 8, 8) : numberIn(header, layout, 4, 4), true);
   return { ...largest, frames: Math.max(1, frames) };
 }
 
-async function directoryAt(
+/** That the strips or tiles of a picture lie within the file. */
+async function assertPixels(
   reader: Reader,
-  layout: Layout,
-  place: number,
-): Promise<{ entries: Map<number, Entry>; next: number }> {
-  const { isBig } = layout;
-  const countBytes = isBig ? 8 : 2;
-  const entryBytes = isBig ? 20 : 12;
-  const inline = isBig ? 8 : 4;
-  const count = await numberAt(reader, layout, place, countBytes);
-  if (count > 65_535) {
-    throw new ImageIoError('INVALID_IMAGE', `TIFF directory at byte ${place} has ${count} entries`);
+  directory: Directory,
+  size: { readonly width: number; readonly height: number; readonly isPage: boolean },
+): Promise<void> {
+  const [offsets, counts] =
+    directory.count(tags.stripOffsets) > 0
+      ? [tags.stripOffsets, tags.stripByteCounts]
+      : [tags.tileOffsets, tags.tileByteCounts];
+  if (directory.count(offsets) === 0) {
+    await assertJpeg(reader, directory, size.isPage);
+    return;
   }
-  const entries = new Map<number, Entry>();
-  for (let index = 0; index < count; index++) {
-    const entry = place + countBytes + index * entryBytes;
-    const type = await numberAt(reader, layout, entry + 2, 2);
-    const values = await numberAt(reader, layout, entry + 4, inline);
-    const value = entry + 4 + inline;
-    const bytes = values * (typeBytes[type] ?? 1);
-    const start = bytes <= inline ? value : await numberAt(reader, layout, value, inline);
-    if (start + bytes > reader.size) {
-      throw new Truncated();
-    }
-    entries.set(await numberAt(reader, layout, entry, 2), { type, count: values, start });
-  }
-  return { entries, next: await numberAt(reader, layout, place + countBytes + count * entryBytes, inline) };
-}
-
-/** That each strip (tags 273 and 279) or tile (324 and 325) lies within the file. */
-async function assertPieces(reader: Reader, layout: Layout, entries: Map<number, Entry>): Promise<void> {
-  const offsets = entries.get(273) ?? entries.get(324);
-  const lengths = entries.get(279) ?? entries.get(325);
-  if (
-    offsets === undefined ||
-    lengths === undefined ||
-    offsets.count !== lengths.count ||
-    offsets.count === 0
-  ) {
-    throw new ImageIoError('INVALID_IMAGE', 'TIFF file does not say where its pixels are');
-  }
-  if (offsets.count > maxPieces) {
+  const { pieces, pieceBytes } = await piecesOf(directory, size);
+  if (pieces > maxPieces) {
     throw new ImageIoError(
       'LIMIT_EXCEEDED',
-      `TIFF page of ${offsets.count} pieces exceeds the limit of ${maxPieces}`,
+      `TIFF page of ${pieces} pieces exceeds the limit of ${maxPieces}`,
     );
   }
-  // The tables lie apart, and the reader has one window: a stretch of each in turn.
+  if (directory.count(offsets) < pieces) {
+    throw new ImageIoError(
+      'INVALID_IMAGE',
+      `TIFF page of ${pieces} strips or tiles says only of ${directory.count(offsets)} where they are`,
+    );
+  }
+  const hasCounts = directory.count(counts) >= pieces;
+  if (!hasCounts && pieceBytes === undefined) {
+    throw new ImageIoError('INVALID_IMAGE', 'TIFF file does not say how long its compressed strips are');
+  }
+  // The tables may be long: a stretch of each in turn.
   const step = 4096;
-  for (let first = 0; first < offsets.count; first += step) {
-    const length = Math.min(step, offsets.count - first);
-    const starts = await numbers(reader, layout, offsets, first, length);
-    const sizes = await numbers(reader, layout, lengths, first, length);
-    if (starts.some((start, index) => start + sizes[index]! > reader.size)) {
+  for (let first = 0; first < pieces; first += step) {
+    const length = Math.min(step, pieces - first);
+    const starts = await directory.numbers(offsets, first, length);
+    const stored = hasCounts ? await directory.numbers(counts, first, length) : [];
+    const isWithin = starts.every((start, index) => {
+      const needed = pieceBytes?.(first + index);
+      return start + bytesRead(needed, stored[index], pieces) <= reader.size;
+    });
+    if (!isWithin) {
       throw new Truncated();
     }
   }
 }
 
-async function numbers(
-  reader: Reader,
-  layout: Layout,
-  { type, start }: Entry,
-  first: number,
-  length: number,
-): Promise<number[]> {
-  const bytes = typeBytes[type]!;
-  if (!unsigned.has(type)) {
-    throw new ImageIoError('INVALID_IMAGE', `TIFF file has a number of type ${type}`);
+/**
+ * How many bytes of a piece decoders read. Of one that is not compressed they know how many there must be, and that
+ * a count is often wrong where there is only one piece.
+ */
+function bytesRead(needed: number | undefined, stored: number | undefined, pieces: number): number {
+  if (needed === undefined) {
+    return stored!;
   }
-  const table = await reader.at(start + first * bytes, length * bytes);
-  return Array.from({ length }, (_one, index) => numberIn(table, layout, index * bytes, bytes));
+  return stored === undefined || pieces === 1 ? needed : Math.min(needed, stored);
 }
 
-async function single(reader: Reader, layout: Layout, entry: Entry | undefined): Promise<number> {
-  return entry === undefined ? 0 : (await numbers(reader, layout, entry, 0, 1))[0]!;
-}
+/** How many strips or tiles a picture consists of, and the bytes of each where they are not compressed. */
+async function piecesOf(
+  directory: Directory,
+  { width, height }: { readonly width: number; readonly height: number },
+): Promise<{ pieces: number; pieceBytes: ((index: number) => number) | undefined }> {
+  const samples = await directory.number(tags.samplesPerPixel, 1);
+  const isPlanar = (await directory.number(tags.planar, 1)) === 2;
+  const isTiled = directory.count(tags.tileWidth) > 0;
+  const columns = isTiled ? Math.max(1, await directory.number(tags.tileWidth, width)) : width;
+  const rows = isTiled
+    ? Math.max(1, await directory.number(tags.tileLength, height))
+    : Math.min(height, (await directory.number(tags.rowsPerStrip, height)) || height);
+  const down = Math.ceil(height / rows);
+  const perPlane = down * Math.ceil(width / columns);
+  const pieces = perPlane * (isPlanar ? samples : 1);
 
-async function numberAt(reader: Reader, layout: Layout, start: number, length: number): Promise<number> {
-  return numberIn(await reader.at(start, length), layout, 0, length);
-}
-
-function numberIn(bytes: Buffer, { isLittle }: Layout, at: number, length: number): number {
-  if (length === 8) {
-    return Number(isLittle ? bytes.readBigUInt64LE(at) : bytes.readBigUInt64BE(at));
+  // Of YCbCr, neighbours share their colour; its rows have other lengths.
+  const isPlain =
+    (await directory.number(tags.compression, 1)) === 1 &&
+    (await directory.number(tags.photometric, 0)) !== 6;
+  if (!isPlain) {
+    return { pieces, pieceBytes: undefined };
   }
-  return isLittle ? bytes.readUIntLE(at, length) : bytes.readUIntBE(at, length);
+  const bits = await directory.number(tags.bitsPerSample, 1);
+  const rowBytes = Math.ceil((columns * bits * (isPlanar ? 1 : samples)) / 8);
+  const lastRows = isTiled ? rows : height - (down - 1) * rows;
+  return {
+    pieces,
+    pieceBytes: (index) => rowBytes * (!isTiled && index % down === down - 1 ? lastRows : rows),
+  };
+}
+
+/** A preview of a camera is a JPEG of its own, and a directory below a page may hold no picture at all. */
+async function assertJpeg(reader: Reader, directory: Directory, isPage: boolean): Promise<void> {
+  const start = await directory.number(tags.jpegStart, 0);
+  if (start + (await directory.number(tags.jpegBytes, 0)) > reader.size) {
+    throw new Truncated();
+  }
+  if (start === 0 && isPage) {
+    throw new ImageIoError('INVALID_IMAGE', 'TIFF file does not say where its pixels are');
+  }
 }

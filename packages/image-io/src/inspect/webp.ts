@@ -16,36 +16,37 @@ export async function inspectWebp(reader: Reader): Promise<Structure> {
   let size: Size | undefined;
   let hasPixels = false;
   let frames = 0;
-  for (let position = 12; position < end;) {
-    const chunk = await reader.at(position, 8);
+  await reader.pass({ start: 12, end, least: 18 }, (bytes, index, position) => {
+    const chunk = bytes.subarray(index, index + 18);
+    if (chunk.length < 8) {
+      throw new Truncated();
+    }
     const type = chunk.toString('latin1', 0, 4);
     const length = chunk.readUInt32LE(4);
     if (position + 8 + length > end) {
       throw new Truncated();
     }
-    hasPixels ||= ['VP8 ', 'VP8L', 'ANMF'].includes(type);
+    hasPixels ||= type === 'VP8 ' || type === 'VP8L' || type === 'ANMF';
     frames += Number(type === 'ANMF');
-    size ??= await sizeIn(type, reader, position + 8);
-    position += 8 + length + (length % 2);
-  }
+    size ??= sizeIn(type, chunk.subarray(8));
+    return 8 + length + (length % 2);
+  });
   if (size === undefined || !hasPixels) {
     throw new ImageIoError('INVALID_IMAGE', 'WebP file has no pixels');
   }
   return { ...size, frames: Math.max(1, frames) };
 }
 
-async function sizeIn(type: string, reader: Reader, start: number): Promise<Size | undefined> {
-  if (type === 'VP8X') {
-    const header = await reader.at(start, 10);
-    return { width: header.readUIntLE(4, 3) + 1, height: header.readUIntLE(7, 3) + 1 };
+function sizeIn(type: string, data: Buffer): Size | undefined {
+  if (type === 'VP8X' && data.length === 10) {
+    return { width: data.readUIntLE(4, 3) + 1, height: data.readUIntLE(7, 3) + 1 };
   }
-  if (type === 'VP8L') {
-    const bits = (await reader.at(start, 5)).readUInt32LE(1);
+  if (type === 'VP8L' && data.length >= 5) {
+    const bits = data.readUInt32LE(1);
     return { width: (bits & 0x3fff) + 1, height: ((bits >>> 14) & 0x3fff) + 1 };
   }
-  if (type === 'VP8 ') {
-    const header = await reader.at(start, 10);
-    return { width: header.readUInt16LE(6) & 0x3fff, height: header.readUInt16LE(8) & 0x3fff };
+  if (type === 'VP8 ' && data.length === 10) {
+    return { width: data.readUInt16LE(6) & 0x3fff, height: data.readUInt16LE(8) & 0x3fff };
   }
   return undefined;
 }

@@ -1,6 +1,7 @@
 import { byteSource, decodeNpy, isPixelArray, npyMediaType, resolveLimits } from '@image-stream/codec';
 import type { Image, PixelArray } from '@image-stream/codec';
 import type { Sharp } from 'sharp';
+import { decoded } from './decoded.ts';
 import { encodingOf } from './encodings.ts';
 import type { Encoding } from './encodings.ts';
 import { ImageIoError } from './errors.ts';
@@ -25,6 +26,9 @@ export interface OpenedImage {
   readonly hasProfile: boolean;
   readonly frames: number;
 }
+
+/** The most that sharp takes. */
+const maxFrames = 100_000;
 
 /**
  * Reads what an image says about itself; its pixels are decoded later, and those of a file piece by piece.
@@ -52,6 +56,9 @@ export async function openImage(
       `${frames} frames of ${width} x ${height} pixels exceed the limit of ${limit}`,
     );
   }
+  if (frames > maxFrames) {
+    throw new ImageIoError('LIMIT_EXCEEDED', `${frames} frames exceed the limit of ${maxFrames}`);
+  }
   if (mediaType === npyMediaType) {
     const limits = resolveLimits({ maxImagePixels: limit });
     return openPixels(decodeNpy(await source.read(0, source.size), limits));
@@ -59,7 +66,7 @@ export async function openImage(
   const sharp = await loadSharp();
   const input = isFileSource(source) ? source.path : await source.read(0, source.size);
   const settings = { failOn: 'warning', limitInputPixels: limit, pages: frames } as const;
-  const metadata = await decoded(sharp(input, settings).metadata());
+  const metadata = await decoded(() => sharp(input, settings).metadata());
   const { depth, space, channels, autoOrient } = metadata;
   if (depth !== 'uchar' && depth !== 'ushort') {
     throw new ImageIoError(
@@ -121,17 +128,4 @@ function loadSharp(): Promise<(typeof import('sharp'))['default']> {
     return sharp;
   });
   return loaded;
-}
-
-/** libvips' reasons in the user's terms; faults of the disk are none of the image. */
-export async function decoded<T>(result: Promise<T>): Promise<T> {
-  try {
-    return await result;
-  } catch (error) {
-    const { message } = error as Error;
-    if (/No space left|Disk quota exceeded/.test(message)) {
-      throw Object.assign(new Error(message), { code: 'ENOSPC', cause: error });
-    }
-    throw new ImageIoError('INVALID_IMAGE', `image cannot be decoded: ${message}`, { cause: error });
-  }
 }

@@ -1,6 +1,7 @@
 import type { EncodedImage, Image } from '@image-stream/codec';
 import type { Sharp } from 'sharp';
-import { decoded, openImage } from './opened-image.ts';
+import { decoded } from './decoded.ts';
+import { openImage } from './opened-image.ts';
 
 type Content = Image['content'];
 
@@ -23,8 +24,9 @@ export async function thumbnailOf(
   options: PreviewOptions = {},
 ): Promise<EncodedImage> {
   const image = await firstFrame(content, options);
-  const small = image.resize({ width: side, height: side, fit: 'cover', withoutEnlargement: true });
-  return { mediaType: 'image/webp', bytes: await decoded(small.webp({ quality: 80, effort: 2 }).toBuffer()) };
+  const small = { width: side, height: side, fit: 'cover', withoutEnlargement: true } as const;
+  const bytes = await decoded(() => image.resize(small).webp({ quality: 80, effort: 2 }).toBuffer());
+  return { mediaType: 'image/webp', bytes };
 }
 
 /**
@@ -34,7 +36,10 @@ export async function thumbnailOf(
  */
 export async function previewOf(content: Content, options: PreviewOptions = {}): Promise<EncodedImage> {
   const image = await firstFrame(content, options);
-  return { mediaType: 'image/png', bytes: await decoded(image.png({ compressionLevel: 3 }).toBuffer()) };
+  return {
+    mediaType: 'image/png',
+    bytes: await decoded(() => image.png({ compressionLevel: 3 }).toBuffer()),
+  };
 }
 
 async function firstFrame(content: Content, { maxImagePixels }: PreviewOptions): Promise<Sharp> {

@@ -1,11 +1,12 @@
-import { writeFile } from 'node:fs/promises';
+import { appendFile, writeFile } from 'node:fs/promises';
 import { bytesOf, encodeNpy, isPixelArray, pixelArray } from '@image-stream/codec';
 import type { EncodedImage, Image, PixelArray } from '@image-stream/codec';
 import type { Sharp } from 'sharp';
+import { decoded } from './decoded.ts';
 import { abilities, encodingOf, mediaTypeOf } from './encodings.ts';
 import type { Encoding } from './encodings.ts';
 import { ImageIoError } from './errors.ts';
-import { decoded, openImage } from './opened-image.ts';
+import { openImage } from './opened-image.ts';
 import type { OpenedImage } from './opened-image.ts';
 import { encodePhotograph, pngForm } from './png.ts';
 
@@ -62,7 +63,7 @@ export async function transcode(
   options: TranscodeOptions = {},
 ): Promise<EncodedImage> {
   const made = await encodedBy(content, encoding, options);
-  const bytes = Buffer.isBuffer(made) ? made : await decoded(made.toBuffer());
+  const bytes = Buffer.isBuffer(made) ? made : await decoded(() => made.toBuffer());
   return { mediaType: mediaTypeOf(encoding), bytes };
 }
 
@@ -77,8 +78,18 @@ export async function transcodeToFile(
   options: TranscodeOptions = {},
 ): Promise<{ readonly mediaType: string }> {
   const made = await encodedBy(content, encoding, options);
-  await (Buffer.isBuffer(made) ? writeFile(path, made) : decoded(made.toFile(path)));
+  await (Buffer.isBuffer(made) ? writeFile(path, made) : encodedTo(path, made));
   return { mediaType: mediaTypeOf(encoding) };
+}
+
+/** Into a file. Where that fails, the disk is asked: libvips keeps reasons for the whole process, and mixes them up. */
+async function encodedTo(path: string, image: Sharp): Promise<void> {
+  try {
+    await decoded(() => image.toFile(path));
+  } catch (error) {
+    await appendFile(path, Buffer.alloc(65_536));
+    throw error;
+  }
 }
 
 /**
@@ -102,7 +113,7 @@ export async function decodePixels(content: Content, options: TranscodeOptions =
   const raw = (isGreyAlpha ? image.toColourspace('srgb') : image).raw({
     depth: is16Bit ? 'ushort' : 'uchar',
   });
-  const { data, info } = await decoded(raw.toBuffer({ resolveWithObject: true }));
+  const { data, info } = await decoded(() => raw.toBuffer({ resolveWithObject: true }));
   const { height, width, channels } = info;
   const dtype = is16Bit ? 'uint16' : 'uint8';
   if (isGreyAlpha) {
@@ -215,7 +226,7 @@ function assertSize(
 }
 
 async function assertOpaque({ image }: OpenedImage, encoding: Encoding): Promise<void> {
-  const { isOpaque } = await decoded(image.clone().stats());
+  const { isOpaque } = await decoded(() => image.clone().stats());
   if (!isOpaque) {
     throw unsupported(`image is transparent in places, ${encoding} cannot be; use png, webp, avif or tiff`);
   }

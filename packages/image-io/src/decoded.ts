@@ -1,0 +1,54 @@
+import { ImageIoError } from './errors.ts';
+
+/** What the system says, with glibc or musl, and the name that Node.js gives it. */
+const systemErrors: Record<string, string> = {
+  'No space left on device': 'ENOSPC',
+  'Disk quota exceeded': 'EDQUOT',
+  'Quota exceeded': 'EDQUOT',
+  'Input/output error': 'EIO',
+  'I/O error': 'EIO',
+  'Too many open files': 'EMFILE',
+  'No file descriptors available': 'EMFILE',
+  'Too many open files in system': 'ENFILE',
+  'Cannot allocate memory': 'ENOMEM',
+  'Out of memory': 'ENOMEM',
+  'Device or resource busy': 'EBUSY',
+  'Resource busy': 'EBUSY',
+  'Stale file handle': 'ESTALE',
+  'Connection timed out': 'ETIMEDOUT',
+  'Operation timed out': 'ETIMEDOUT',
+  'Read-only file system': 'EROFS',
+  'Permission denied': 'EACCES',
+  'File too large': 'EFBIG',
+  'No such file or directory': 'ENOENT',
+};
+
+/**
+ * What sharp gives. Whatever it throws for a file is the fault of the file, unless the system is to blame, as for a full
+ * disk: then it is thrown as Node.js throws it, with its `code`.
+ *
+ * @throws ImageIoError `INVALID_IMAGE`, with the reason of libvips
+ */
+export async function decoded<T>(result: () => Promise<T>): Promise<T> {
+  try {
+    return await result();
+  } catch (error) {
+    if (error instanceof ImageIoError) {
+      throw error;
+    }
+    const { message } = error as Error;
+    const code = systemErrorIn(message);
+    if (code !== undefined) {
+      throw Object.assign(new Error(message, { cause: error }), { code });
+    }
+    throw new ImageIoError('INVALID_IMAGE', `image cannot be decoded: ${message}`, { cause: error });
+  }
+}
+
+function systemErrorIn(message: string): string | undefined {
+  if (message.startsWith('Input file is missing')) {
+    return 'ENOENT';
+  }
+  const said = [...message.matchAll(/^(?:system|unix) error: (.*)$/gm)].map(([, text]) => text!);
+  return said.map((text) => systemErrors[text]).find((code) => code !== undefined);
+}

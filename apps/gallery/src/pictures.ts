@@ -8,6 +8,7 @@ import {
   isPixelArray,
   npyMediaType,
   resolveLimits,
+  mediaTypeBytes,
   sniffMediaType,
 } from '@image-stream/codec';
 import type { ByteSource, Chunk, DecodedImage, Limits } from '@image-stream/codec';
@@ -236,7 +237,7 @@ export function createPictures({ topic, reader, saved, keyRule, limits }: Pictur
         return undefined;
       }
       const { source, path } = found;
-      const mediaType = sniffMediaType(await source.read(0, Math.min(16, source.size)));
+      const mediaType = sniffMediaType(await source.read(0, Math.min(mediaTypeBytes, source.size)));
       return {
         mediaType: mediaType ?? 'application/octet-stream',
         bytes: pieces(source),

@@ -50,4 +50,4 @@ export { pythonShape } from './python-json.ts';
 export { byteSource, bytesOf, isPixelArray, pixelArray } from './image.ts';
 export { decodeNpy, encodeNpy, npyHeadBytes, readNpyHeader } from './npy.ts';
 export type { NpyHeader } from './npy.ts';
-export { npyMediaType, sniffMediaType, extensionOf } from './media-type.ts';
+export { npyMediaType, mediaTypeBytes, sniffMediaType, extensionOf } from './media-type.ts';

@@ -1,6 +1,9 @@
 /** The media type of NumPy arrays: https://numpy.org/doc/stable/reference/generated/numpy.lib.format.html */
 export const npyMediaType = 'application/x-npy';
 
+/** So many of the first bytes always show a media type: room for 60 brands of AVIF, of which files have a few. */
+export const mediaTypeBytes = 256;
+
 const ascii = (text: string): number[] => Array.from(Buffer.from(text, 'latin1'));
 
 /** What is at an offset of a file of each type: the image formats that travel, and NPY. */
@@ -30,11 +33,25 @@ const signatures: readonly {
   { mediaType: npyMediaType, extension: 'npy', at: [[0, [0x93, ...ascii('NUMPY')]]] },
 ];
 
-/** The media type that the first bytes show, whatever a name or a header claims; undefined for none that is known. */
+/**
+ * The media type that the first bytes show, whatever a name or a header claims; undefined for none that is known. `mediaTypeBytes`
+ * are always enough.
+ */
 export function sniffMediaType(bytes: Uint8Array): string | undefined {
-  return signatures.find(({ at }) =>
+  const known = signatures.find(({ at }) =>
     at.every(([offset, expected]) => expected.every((byte, index) => bytes[offset + index] === byte)),
   )?.mediaType;
+  return known ?? (hasAvifBrand(bytes) ? 'image/avif' : undefined);
+}
+
+/** Files of a family of formats begin with a box of its length, `ftyp`, a brand, a version and all brands that they conform to. */
+function hasAvifBrand(bytes: Uint8Array): boolean {
+  const start = Buffer.from(bytes.buffer, bytes.byteOffset, Math.min(bytes.byteLength, mediaTypeBytes));
+  if (start.length < 16 || start.toString('latin1', 4, 8) !== 'ftyp') {
+    return false;
+  }
+  const brands = start.toString('latin1', 16, start.readUInt32BE()).match(/.{4}/gs);
+  return brands?.some((brand) => brand === 'avif' || brand === 'avis') === true;
 }
 
 /** The usual file name extension of a media type that travels, without the dot. */

@@ -63,6 +63,9 @@ test('an image is there before the first byte of the next one', async () => {
 test('another type is one image to the end', async () => {
   const webp = await sharp(frames[0]).webp().toBuffer();
   expect(await collect(cut(webp, [100]))).toEqual([webp]);
+  const avif = await sharp(frames[0]).avif({ effort: 0 }).toBuffer();
+  avif.write('mif1', 8, 'latin1');
+  expect(await collect(cut(avif, [7]))).toEqual([avif]);
 });
 
 describe('refused', () => {

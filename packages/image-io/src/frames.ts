@@ -1,4 +1,4 @@
-import { sniffMediaType } from '@image-stream/codec';
+import { mediaTypeBytes, sniffMediaType } from '@image-stream/codec';
 import { ImageIoError } from './errors.ts';
 
 /**
@@ -16,7 +16,7 @@ export async function* splitFrames(
   const bytes = createByteQueue(chunks, maxFrameBytes);
   for (let frame = 1; await bytes.has(1); frame++) {
     const head = await bytes.peek(16);
-    const mediaType = sniffMediaType(head);
+    const mediaType = sniffMediaType(head) ?? sniffMediaType(await bytes.peek(mediaTypeBytes));
     try {
       if (mediaType === 'image/jpeg') {
         await passJpeg(bytes);

@@ -1,100 +1,85 @@
 import { ImageIoError } from '../errors.ts';
+import { inspectTracks } from './avif-tracks.ts';
+import { boxesBelow, boxesIn } from './boxes.ts';
+import type { Box } from './boxes.ts';
 import { Truncated } from './reader.ts';
 import type { Reader, Structure } from './reader.ts';
 
-interface Box {
-  readonly type: string;
-  readonly start: number;
-  readonly end: number;
-}
-
-/** Far more boxes than any image has. */
-const maxBoxes = 10_000;
-
-/** Boxes that hold others, and the bytes before these. */
-const containers: Record<string, number> = {
-  meta: 4,
-  iprp: 0,
-  ipco: 0,
-  moov: 0,
-  trak: 0,
-  mdia: 0,
-  minf: 0,
-  stbl: 0,
-};
-
-type Size = Pick<Structure, 'width' | 'height'>;
+/** The table of places of an image has a few entries; one in tiles, thousands. */
+const maxTableBytes = 1024 ** 2;
 
 /**
- * AVIF: boxes of length and type up to the end of the file; the dimensions are those of the largest `ispe`, and of a
- * sequence those of its tracks, which also count its frames. https://aomediacodec.github.io/av1-avif/, ISO/IEC 14496-12
+ * AVIF: boxes, one of which says where the data of each item is, and another of a sequence where its samples are; all of
+ * them must lie within the file. What follows the boxes does not matter, as it does not for decoders. The dimensions are
+ * those of the largest item or track. https://aomediacodec.github.io/av1-avif/
  */
 export async function inspectAvif(reader: Reader): Promise<Structure> {
-  let size: Size | undefined;
-  let boxes = 0;
-  let frames = 1;
-  const types = new Set<string>();
-
-  const walk = async (start: number, end: number): Promise<void> => {
-    for (let position = start; position < end;) {
-      const box = await boxAt(reader, position, end);
-      boxes += 1;
-      if (boxes > maxBoxes) {
-        throw new ImageIoError('INVALID_IMAGE', `AVIF file has more than ${maxBoxes} boxes`);
-      }
-      types.add(box.type);
-      const found = await sizeIn(box, reader);
-      if (found !== undefined && found.width * found.height > (size?.width ?? 0) * (size?.height ?? 0)) {
-        size = found;
-      }
-      if (box.type === 'stsz') {
-        frames = Math.max(frames, (await reader.at(box.start + 8, 4)).readUInt32BE());
-      }
-      const before = Object.hasOwn(containers, box.type) ? containers[box.type] : undefined;
-      if (before !== undefined) {
-        await walk(box.start + before, box.end);
-      }
-      position = box.end;
-    }
-  };
-  await walk(0, reader.size);
-  if (!types.has('mdat') && !types.has('idat')) {
+  const boxes = await boxesIn(reader, 0, reader.size);
+  const meta = boxes.find(({ type }) => type === 'meta');
+  const movie = boxes.find(({ type }) => type === 'moov');
+  if (meta === undefined && movie === undefined) {
     throw new Truncated();
   }
-  if (size === undefined) {
+  const found = [
+    ...(meta === undefined ? [] : await inspectItems(reader, meta)),
+    ...(movie === undefined ? [] : await inspectTracks(reader, movie)),
+  ].toSorted((one, other) => other.width * other.height - one.width * one.height);
+  if (found[0] === undefined) {
     throw new ImageIoError('INVALID_IMAGE', 'AVIF file does not say how large its image is');
   }
-  return { ...size, frames };
+  return { ...found[0], frames: Math.max(...found.map(({ frames }) => frames)) };
 }
 
-async function boxAt(reader: Reader, position: number, end: number): Promise<Box> {
-  const header = await reader.at(position, 8);
-  const type = header.toString('latin1', 4, 8);
-  const short = header.readUInt32BE(0);
-  const isLong = short === 1;
-  const length = isLong
-    ? Number((await reader.at(position + 8, 8)).readBigUInt64BE())
-    : short === 0
-      ? end - position
-      : short;
-  if (length < (isLong ? 16 : 8)) {
-    throw new ImageIoError('INVALID_IMAGE', `AVIF file has a box of ${length} bytes at byte ${position}`);
+/** The pictures of a file that is no sequence. */
+async function inspectItems(reader: Reader, meta: Box): Promise<Structure[]> {
+  // Version and flags come before the boxes.
+  const content = { ...meta, start: meta.start + 4 };
+  const [places] = await boxesBelow(reader, content, 'iloc');
+  if (places === undefined) {
+    return [];
   }
-  if (position + length > end) {
-    throw new Truncated();
+  const [data] = await boxesBelow(reader, content, 'idat');
+  await assertItems(reader, places, data);
+  const sizes = await boxesBelow(reader, content, 'iprp', 'ipco', 'ispe');
+  const found: Structure[] = [];
+  for (const { start } of sizes) {
+    const size = await reader.at(start + 4, 8);
+    found.push({ width: size.readUInt32BE(0), height: size.readUInt32BE(4), frames: 1 });
   }
-  return { type, start: position + (isLong ? 16 : 8), end: position + length };
+  return found;
 }
 
-async function sizeIn({ type, start, end }: Box, reader: Reader): Promise<Size | undefined> {
-  if (type === 'ispe') {
-    const box = await reader.at(start, 12);
-    return { width: box.readUInt32BE(4), height: box.readUInt32BE(8) };
+/** That every item lies within the file, or within the box of small data. ISO/IEC 14496-12, 8.11.3 */
+async function assertItems(reader: Reader, { start, end }: Box, data: Box | undefined): Promise<void> {
+  if (end - start > maxTableBytes) {
+    throw new ImageIoError('LIMIT_EXCEEDED', `AVIF file has a table of places of ${end - start} bytes`);
   }
-  if (type === 'tkhd' && end - start >= 8) {
-    // Fixed point, 16 bits before the point.
-    const box = await reader.at(end - 8, 8);
-    return { width: box.readUInt16BE(0), height: box.readUInt16BE(4) };
+  const table = await reader.at(start, end - start);
+  let position = 6;
+  const next = (bytes: number): number => {
+    position += bytes;
+    return bytes === 0
+      ? 0
+      : bytes === 8
+        ? Number(table.readBigUInt64BE(position - 8))
+        : table.readUIntBE(position - bytes, bytes);
+  };
+  const version = table[0]!;
+  const [sizes, moreSizes] = [table[4]!, table[5]!];
+  const [offsetBytes, lengthBytes, baseBytes] = [sizes >> 4, sizes & 15, moreSizes >> 4];
+  const indexBytes = version === 0 ? 0 : moreSizes & 15;
+  for (let items = next(version < 2 ? 2 : 4); items > 0; items--) {
+    next(version < 2 ? 2 : 4);
+    const method = version === 0 ? 0 : next(2) & 15;
+    const isElsewhere = next(2) !== 0 || method > 1;
+    const base = next(baseBytes);
+    for (let extents = next(2); extents > 0; extents--) {
+      next(indexBytes);
+      const itemEnd = base + next(offsetBytes) + next(lengthBytes);
+      const limit = method === 0 ? reader.size : (data?.end ?? 0) - (data?.start ?? 0);
+      if (!isElsewhere && itemEnd > limit) {
+        throw new Truncated();
+      }
+    }
   }
-  return undefined;
 }

@@ -1,29 +1,63 @@
 import { ImageIoError } from '../errors.ts';
+import { otherPictures } from './mpo.ts';
 import { Truncated } from './reader.ts';
 import type { Reader, Structure } from './reader.ts';
 
 /**
  * JPEG: marker segments with their lengths; after the one that starts a scan, coded data, in which a marker is 0xff
- * before anything but 0, a restart or another 0xff. A thumbnail lies within a segment, and is skipped with it.
+ * before anything but 0, a restart or another 0xff. A thumbnail lies within a segment, and is skipped with it. Other
+ * pictures may follow: the second one of a stereo camera, or how bright the first one is.
  * https://www.w3.org/Graphics/JPEG/itu-t81.pdf, B.1
  */
 export async function inspectJpeg(reader: Reader): Promise<Structure> {
-  let size: Pick<Structure, 'width' | 'height'> | undefined;
+  const first = await pictureAt(reader, 0);
+  // Some programs take the other pictures away and leave what says where they were.
+  if (first.index !== undefined && first.end < reader.size) {
+    let { end } = first;
+    for (const start of await otherPictures(reader, first.index)) {
+      // What is no picture there was moved, and pictures do not overlap.
+      if (start >= end && (await reader.at(start, 2)).readUInt16BE() === 0xffd8) {
+        ({ end } = await pictureAt(reader, start));
+      }
+    }
+  }
+  return { ...first.size, frames: 1 };
+}
+
+interface Picture {
+  readonly size: Pick<Structure, 'width' | 'height'>;
+  readonly end: number;
+  /** Where it says where other pictures are. */
+  readonly index: { readonly start: number; readonly end: number } | undefined;
+}
+
+async function pictureAt(reader: Reader, start: number): Promise<Picture> {
+  let size: Picture['size'] | undefined;
   let hasScan = false;
-  await reader.pass({ start: 2, end: Infinity, least: 9 }, (bytes, index, position) => {
-    const marker = bytes[index + 1];
-    if (bytes[index] !== 0xff || marker === 0xff) {
+  let hasQuantization = false;
+  let index: Picture['index'];
+  let end = 0;
+  await reader.pass({ start: start + 2, end: Infinity, least: 9 }, (bytes, at, position) => {
+    const marker = bytes[at + 1];
+    if (bytes[at] !== 0xff || marker === 0xff) {
       // Coded data, fill bytes, or stray bytes that some cameras leave between segments. Decoders skip all of them.
-      const found = bytes.indexOf(0xff, index + 1);
-      return (found < 0 ? bytes.length : found) - index;
+      const found = bytes.indexOf(0xff, at + 1);
+      return (found < 0 ? bytes.length : found) - at;
     }
     if (marker === 0 || isAlone(marker!)) {
       return 2;
     }
     if (marker === 0xd9) {
+      end = position + 2;
       return undefined;
     }
-    const segment = bytes.subarray(index + 2, index + 9);
+    if (marker! < 0xc0 || marker === 0xd8) {
+      throw new ImageIoError(
+        'INVALID_IMAGE',
+        `JPEG file has a marker ff${marker!.toString(16).padStart(2, '0')} at byte ${position}, which does not belong there`,
+      );
+    }
+    const segment = bytes.subarray(at + 2, at + 9);
     if (segment.length < 2) {
       throw new Truncated();
     }
@@ -41,12 +75,19 @@ export async function inspectJpeg(reader: Reader): Promise<Structure> {
       size = { width: size.width, height: segment.readUInt16BE(2) };
     }
     hasScan ||= marker === 0xda;
+    hasQuantization ||= marker === 0xdb || marker === 0xc3;
+    if (marker === 0xe2 && segment.toString('latin1', 2, 6) === 'MPF\0') {
+      index ??= { start: position + 8, end: position + 2 + length };
+    }
     return 2 + length;
   });
   if (size === undefined || !hasScan) {
     throw new ImageIoError('INVALID_IMAGE', 'JPEG file has no pixels: there is no frame or no scan');
   }
-  return { ...size, frames: 1 };
+  if (!hasQuantization) {
+    throw new ImageIoError('INVALID_IMAGE', 'JPEG file has no quantization table');
+  }
+  return { size, end, index };
 }
 
 /** TEM and restarts have no length. */

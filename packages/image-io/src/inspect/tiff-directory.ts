@@ -28,15 +28,14 @@ interface Entry {
   readonly start: number;
 }
 
-/** Bytes of a value of the types that are whole numbers of zero or more: BYTE, SHORT, LONG, IFD, LONG8, IFD8. */
-const typeBytes: Record<number, number> = { 1: 1, 3: 2, 4: 4, 13: 4, 16: 8, 18: 8 };
+/** Bytes of a value of the types that are whole numbers of zero or more: BYTE, SHORT, LONG, UNDEFINED, IFD, LONG8, IFD8. */
+const typeBytes: Record<number, number> = { 1: 1, 3: 2, 4: 4, 7: 1, 13: 4, 16: 8, 18: 8 };
 
 /** Bytes of a value of any other type; https://www.itu.int/itudoc/itu-t/com16/tiff-fx/docs/tiff6.pdf, page 15. */
 const otherTypeBytes: Record<number, number> = {
   2: 1,
   5: 8,
   6: 1,
-  7: 1,
   8: 2,
   9: 4,
   10: 8,

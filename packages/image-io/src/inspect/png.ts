@@ -25,8 +25,8 @@ interface CriticalChunk {
 }
 
 /**
- * PNG: after 8 bytes, chunks of length, type, data and CRC up to IEND; of an animation, an fcTL for each frame. The
- * acTL says how many there are, too, but decoders find no more than there are.
+ * PNG: after 8 bytes, chunks of length, type, data and CRC up to IEND; of an animation, an fcTL for each frame, and an acTL
+ * that says how many there are: decoders show no more than both.
  * https://www.w3.org/TR/png-3/#5Chunk-layout
  */
 export async function inspectPng(reader: Reader): Promise<Structure> {
@@ -35,6 +35,7 @@ export async function inspectPng(reader: Reader): Promise<Structure> {
     throw new ImageIoError('INVALID_IMAGE', 'PNG file does not begin with its header, IHDR');
   }
   const types = new Set<string>();
+  let announced = 0;
   let frames = 0;
   let critical: CriticalChunk | undefined;
   await reader.pass({ start: 8, end: Infinity, least: 12 }, (bytes, index, position) => {
@@ -67,6 +68,7 @@ export async function inspectPng(reader: Reader): Promise<Structure> {
     }
     types.add(type);
     frames += Number(type === 'fcTL');
+    announced = type === 'acTL' && length >= 4 ? bytes.readUInt32BE(index + 8) : announced;
     // A capital first letter: no decoder may do without the chunk.
     if (type < 'a') {
       critical = { type, start: position, left: length, crc: crc32(start.subarray(4)) };
@@ -78,7 +80,7 @@ export async function inspectPng(reader: Reader): Promise<Structure> {
     throw new ImageIoError('INVALID_IMAGE', 'PNG file has no pixels: there is no IDAT chunk');
   }
   const size = sizeIn(header.subarray(8), types);
-  return { ...size, frames: types.has('acTL') ? Math.max(1, frames) : 1 };
+  return { ...size, frames: Math.max(1, Math.min(announced, frames)) };
 }
 
 function sizeIn(header: Buffer, types: Set<string>): Pick<Structure, 'width' | 'height'> {

@@ -6,6 +6,7 @@ type Size = Pick<Structure, 'width' | 'height'>;
 
 /**
  * WebP: a RIFF file of chunks, each padded to an even length.
+ * The length of the file may leave the last padding out, or count a byte too many, as libwebp takes it.
  * https://developers.google.com/speed/webp/docs/riff_container
  */
 export async function inspectWebp(reader: Reader): Promise<Structure> {
@@ -16,11 +17,9 @@ export async function inspectWebp(reader: Reader): Promise<Structure> {
   let size: Size | undefined;
   let hasPixels = false;
   let frames = 0;
-  await reader.pass({ start: 12, end, least: 18 }, (bytes, index, position) => {
+  // What is shorter than the head of a chunk is none.
+  await reader.pass({ start: 12, end: end - 7, least: 18 }, (bytes, index, position) => {
     const chunk = bytes.subarray(index, index + 18);
-    if (chunk.length < 8) {
-      throw new Truncated();
-    }
     const type = chunk.toString('latin1', 0, 4);
     const length = chunk.readUInt32LE(4);
     if (position + 8 + length > end) {

@@ -16,6 +16,7 @@ import { createReader, Truncated } from './inspect/reader.ts';
 import type { Reader, Structure } from './inspect/reader.ts';
 import { inspectTiff } from './inspect/tiff.ts';
 import { inspectWebp } from './inspect/webp.ts';
+import { decoded, inputOf, loadSharp } from './libvips.ts';
 
 /** What an image file says about itself. */
 export interface ImageInfo {
@@ -42,7 +43,7 @@ const inspectors: Record<string, (reader: Reader) => Promise<Structure>> = {
 };
 
 /**
- * Checks an image file without decoding it: its type by its first bytes, its dimensions, and its structure to the
+ * Checks an image file, without decoding it where its structure tells enough: its type by its first bytes, its dimensions, and its structure to the
  * end, so that a truncated file is found. Only small parts of it are in memory at a time. Bytes after the end of
  * the image are tolerated, since cameras append them.
  *
@@ -65,7 +66,7 @@ export async function inspectImage(
   if (mediaType === undefined) {
     throw new ImageIoError('INVALID_IMAGE', 'not a PNG, JPEG, WebP, AVIF, TIFF, GIF or NPY file');
   }
-  const { width, height, frames } = await structureOf(mediaType, reader, maxImagePixels);
+  const { width, height, frames, undecided = [] } = await structureOf(mediaType, reader, maxImagePixels);
   if (width === 0 || height === 0) {
     throw new ImageIoError('INVALID_IMAGE', `image of ${width} x ${height} pixels`);
   }
@@ -75,7 +76,23 @@ export async function inspectImage(
       `${width} x ${height} = ${width * height} pixels exceed the limit of ${maxImagePixels}`,
     );
   }
+  await assertDecodable(source, undecided, maxImagePixels);
   return { mediaType, width, height, frames };
+}
+
+/** Decodes pages off the main thread, and keeps nothing of them. */
+async function assertDecodable(
+  source: ByteSource,
+  pages: readonly number[],
+  limitInputPixels: number,
+): Promise<void> {
+  if (pages.length > 0) {
+    const sharp = await loadSharp();
+    const input = await inputOf(source);
+    for (const page of pages) {
+      await decoded(() => sharp(input, { page, failOn: 'error', limitInputPixels }).stats());
+    }
+  }
 }
 
 async function structureOf(mediaType: string, reader: Reader, maxImagePixels: number): Promise<Structure> {

@@ -1,12 +1,11 @@
 import { byteSource, decodeNpy, isPixelArray, npyMediaType, resolveLimits } from '@image-stream/codec';
 import type { Image, PixelArray } from '@image-stream/codec';
 import type { Sharp } from 'sharp';
-import { decoded } from './decoded.ts';
 import { encodingOf } from './encodings.ts';
 import type { Encoding } from './encodings.ts';
 import { ImageIoError } from './errors.ts';
-import { isFileSource } from './file-source.ts';
 import { defaultMaxPixels, inspectImage } from './inspect.ts';
+import { decoded, inputOf, loadSharp } from './libvips.ts';
 
 /** An image of which the header was read, and that libvips can decode. */
 export interface OpenedImage {
@@ -64,7 +63,7 @@ export async function openImage(
     return openPixels(decodeNpy(await source.read(0, source.size), limits));
   }
   const sharp = await loadSharp();
-  const input = isFileSource(source) ? source.path : await source.read(0, source.size);
+  const input = await inputOf(source);
   const settings = { failOn: 'warning', limitInputPixels: limit, pages: frames } as const;
   const metadata = await decoded(() => sharp(input, settings).metadata());
   const { depth, space, channels, autoOrient } = metadata;
@@ -113,19 +112,4 @@ async function openPixels(pixels: PixelArray): Promise<OpenedImage> {
     hasProfile: false,
     frames: 1,
   };
-}
-
-let loaded: Promise<(typeof import('sharp'))['default']> | undefined;
-
-/** libvips is loaded when the first image needs it, so that `--help` does not wait for it. */
-function loadSharp(): Promise<(typeof import('sharp'))['default']> {
-  loaded ??= import('sharp').then(({ default: sharp }) => {
-    // Images come from strangers: nothing else that libvips can read, SVG above all, is to be tried on them.
-    sharp.block({ operation: ['VipsForeignLoad'] });
-    sharp.unblock({
-      operation: ['Png', 'Jpeg', 'Webp', 'Heif', 'Tiff', 'Nsgif'].map((format) => `VipsForeignLoad${format}`),
-    });
-    return sharp;
-  });
-  return loaded;
 }

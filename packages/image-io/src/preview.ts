@@ -1,6 +1,6 @@
 import type { EncodedImage, Image } from '@image-stream/codec';
 import type { Sharp } from 'sharp';
-import { decoded } from './decoded.ts';
+import { decoded } from './libvips.ts';
 import { openImage } from './opened-image.ts';
 
 type Content = Image['content'];

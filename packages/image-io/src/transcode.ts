@@ -2,7 +2,7 @@ import { appendFile, writeFile } from 'node:fs/promises';
 import { bytesOf, encodeNpy, isPixelArray, pixelArray } from '@image-stream/codec';
 import type { EncodedImage, Image, PixelArray } from '@image-stream/codec';
 import type { Sharp } from 'sharp';
-import { decoded } from './decoded.ts';
+import { decoded } from './libvips.ts';
 import { abilities, encodingOf, mediaTypeOf } from './encodings.ts';
 import type { Encoding } from './encodings.ts';
 import { ImageIoError } from './errors.ts';

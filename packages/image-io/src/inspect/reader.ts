@@ -9,6 +9,8 @@ export interface Structure {
   readonly height: number;
   /** Images of an animation, pages of a document; 1 for a single image. */
   readonly frames: number;
+  /** The pages of which only a decoder knows whether they can be decoded. Default: none. */
+  readonly undecided?: readonly number[];
 }
 
 /** The file ends before its structure does. */

@@ -7,6 +7,9 @@ import type { Directory } from './tiff-directory.ts';
 /** Pages of a file, and pictures below them. */
 const maxDirectories = 65_536;
 
+/** A decoder looks for each page from the beginning of the file. */
+const maxUndecided = 100;
+
 /** Strips or tiles of one page. */
 const maxPieces = 4_000_000;
 
@@ -48,6 +51,8 @@ export async function inspectTiff(reader: Reader): Promise<Structure> {
   }
   const seen = new Set<number>();
   const largest = { width: 0, height: 0 };
+  const undecided: number[] = [];
+  let pages = 0;
   let frames = 0;
 
   const follow = async (start: number, isPage: boolean): Promise<void> => {
@@ -65,6 +70,10 @@ export async function inspectTiff(reader: Reader): Promise<Structure> {
       // The first bit marks a smaller copy of another page, as in a pyramid.
       frames += isPage && ((await directory.number(tags.subfileType, 0)) & 1) === 0 ? 1 : 0;
       await assertPixels(reader, directory, { width, height, isPage });
+      if (isPage && (await isUnusual(directory))) {
+        undecided.push(pages);
+      }
+      pages += Number(isPage);
       for (const below of await directory.numbers(tags.subIfds, 0, directory.count(tags.subIfds))) {
         await follow(below, false);
       }
@@ -72,7 +81,28 @@ export async function inspectTiff(reader: Reader): Promise<Structure> {
     }
   };
   await follow(isBig ? numberIn(header, layout, 8, 8) : numberIn(header, layout, 4, 4), true);
-  return { ...largest, frames: Math.max(1, frames) };
+  if (undecided.length > maxUndecided) {
+    throw new ImageIoError(
+      'INVALID_IMAGE',
+      `TIFF file has ${undecided.length} pages that do not say how to read them`,
+    );
+  }
+  return { ...largest, frames: Math.max(1, frames), undecided };
+}
+
+/**
+ * Whether a page leaves out what most decoders ask for. Some guess, and are right: how long a strip is that is compressed, what
+ * samples mean and how large they are.
+ */
+async function isUnusual(directory: Directory): Promise<boolean> {
+  const isCompressed = (await directory.number(tags.compression, 1)) !== 1;
+  const isRgb = (await directory.number(tags.photometric, 0)) === 2;
+  return (
+    (isCompressed && directory.count(tags.stripByteCounts) + directory.count(tags.tileByteCounts) === 0) ||
+    directory.count(tags.photometric) === 0 ||
+    (isRgb && directory.count(tags.bitsPerSample) === 0) ||
+    (await directory.number(tags.rowsPerStrip, 1)) === 0
+  );
 }
 
 /** That the strips or tiles of a picture lie within the file. */
@@ -89,6 +119,10 @@ async function assertPixels(
     await assertJpeg(reader, directory, size.isPage);
     return;
   }
+  const samples = await directory.number(tags.samplesPerPixel, 1);
+  if ((await directory.number(tags.photometric, 0)) === 2 && samples < 3) {
+    throw new ImageIoError('INVALID_IMAGE', `TIFF page in RGB has ${samples} samples a pixel`);
+  }
   const { pieces, pieceBytes } = await piecesOf(directory, size);
   if (pieces > maxPieces) {
     throw new ImageIoError(
@@ -103,9 +137,6 @@ async function assertPixels(
     );
   }
   const hasCounts = directory.count(counts) >= pieces;
-  if (!hasCounts && pieceBytes === undefined) {
-    throw new ImageIoError('INVALID_IMAGE', 'TIFF file does not say how long its compressed strips are');
-  }
   // The tables may be long: a stretch of each in turn.
   const step = 4096;
   for (let first = 0; first < pieces; first += step) {
@@ -128,7 +159,7 @@ async function assertPixels(
  */
 function bytesRead(needed: number | undefined, stored: number | undefined, pieces: number): number {
   if (needed === undefined) {
-    return stored!;
+    return stored ?? 0;
   }
   return stored === undefined || pieces === 1 ? needed : Math.min(needed, stored);
 }

@@ -1,4 +1,26 @@
+import type { ByteSource } from '@image-stream/codec';
 import { ImageIoError } from './errors.ts';
+import { isFileSource } from './file-source.ts';
+
+let loaded: Promise<(typeof import('sharp'))['default']> | undefined;
+
+/** libvips is loaded when the first image needs it, so that `--help` does not wait for it. */
+export function loadSharp(): Promise<(typeof import('sharp'))['default']> {
+  loaded ??= import('sharp').then(({ default: sharp }) => {
+    // Images come from strangers: nothing else that libvips can read, SVG above all, is to be tried on them.
+    sharp.block({ operation: ['VipsForeignLoad'] });
+    sharp.unblock({
+      operation: ['Png', 'Jpeg', 'Webp', 'Heif', 'Tiff', 'Nsgif'].map((format) => `VipsForeignLoad${format}`),
+    });
+    return sharp;
+  });
+  return loaded;
+}
+
+/** A file is read piece by piece; anything else has to be in memory. */
+export async function inputOf(source: ByteSource): Promise<string | Uint8Array> {
+  return isFileSource(source) ? source.path : source.read(0, source.size);
+}
 
 /** What the system says, with glibc or musl, and the name that Node.js gives it. */
 const systemErrors: Record<string, string> = {

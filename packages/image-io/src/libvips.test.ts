@@ -2,7 +2,7 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, onTestFinished, test } from 'vitest';
-import { decoded } from './decoded.ts';
+import { decoded } from './libvips.ts';
 import { encodings, fileSource, generateImage, thumbnailOf, transcode, transcodeToFile } from './index.ts';
 
 const pixels = generateImage({ pattern: 'noise', width: 300, height: 300, seed: '1', index: 0 });

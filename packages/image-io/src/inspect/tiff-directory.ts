@@ -46,7 +46,8 @@ const otherTypeBytes: Record<number, number> = {
 
 /** The tags without which no decoder knows what the pixels are; of one that points outside, the file is cut off. */
 const neededTags = new Set([
-  256, 257, 258, 259, 262, 266, 273, 277, 278, 279, 284, 317, 320, 322, 323, 324, 325, 338, 339, 347, 530,
+  256, 257, 258, 259, 262, 266, 273, 277, 278, 279, 284, 317, 320, 322, 323, 324, 325, 338, 339, 347, 519,
+  520, 521, 529, 530, 532,
 ]);
 
 /**

@@ -52,13 +52,16 @@ describe('taken, as decoders do', () => {
     expect(await pixelsOf(file)).toHaveLength(48);
   });
 
-  test('compressed strips without counts, which the decoder finds whole', async () => {
+  test('compressed strips without counts, or with none, which the decoder finds whole', async () => {
     const file = await sharp(Buffer.alloc(300, 'abcdefg'), { raw: { width: 10, height: 10, channels: 3 } })
       .tiff({ compression: 'lzw' })
       .toBuffer();
     const start = file.readUInt32LE(4);
     const counts = file.indexOf(Buffer.of(0x17, 1), start);
     file.writeUInt16LE(65_000, counts);
+    expect(await inspect(file)).toMatchObject({ width: 10 });
+    file.writeUInt16LE(279, counts);
+    file.writeUInt32LE(0, counts + 8);
     expect(await inspect(file)).toMatchObject({ width: 10 });
     file.fill(0, 8, 30);
     await expect(inspect(file)).rejects.toThrow('cannot be decoded');
@@ -78,8 +81,13 @@ describe('refused', () => {
     ],
     ['fewer strips than rows need', () => tiff([{ ...page, 278: 1 }]), '4 strips or tiles says only of 1'],
     ['RGB of one sample', () => tiff([{ ...page, 262: 2 }]), 'RGB has 1 samples'],
+    ['tables of a JPEG that are cut off', () => tiff([{ ...page, 519: [8, 400] }]), 'cut off'],
     ['a page without pixels', () => tiff([without(273)]), 'where its pixels are'],
-    ['no meaning of the samples', () => tiff([without(262)]), 'cannot be decoded'],
+    [
+      'RGB without the size of its samples',
+      () => tiff([{ ...without(258), 262: 2, 277: 3 }]),
+      'cannot be decoded',
+    ],
   ])('%s', async (_what, make, message) => {
     await expect(inspect(make())).rejects.toMatchObject({
       code: 'INVALID_IMAGE',

@@ -33,6 +33,9 @@ const tags = {
   subIfds: 330,
   jpegStart: 513,
   jpegBytes: 514,
+  jpegQuantization: 519,
+  jpegDcTables: 520,
+  jpegAcTables: 521,
 };
 
 /**
@@ -70,6 +73,7 @@ export async function inspectTiff(reader: Reader): Promise<Structure> {
       // The first bit marks a smaller copy of another page, as in a pyramid.
       frames += isPage && ((await directory.number(tags.subfileType, 0)) & 1) === 0 ? 1 : 0;
       await assertPixels(reader, directory, { width, height, isPage });
+      await assertJpegTables(reader, directory);
       if (isPage && (await isUnusual(directory))) {
         undecided.push(pages);
       }
@@ -91,15 +95,15 @@ export async function inspectTiff(reader: Reader): Promise<Structure> {
 }
 
 /**
- * Whether a page leaves out what most decoders ask for. Some guess, and are right: how long a strip is that is compressed, what
- * samples mean and how large they are.
+ * Whether a page leaves out what decoders need, and some guess rightly: how long a strip is that is compressed, how large
+ * samples are.
  */
 async function isUnusual(directory: Directory): Promise<boolean> {
   const isCompressed = (await directory.number(tags.compression, 1)) !== 1;
+  const counts = directory.count(tags.stripByteCounts) > 0 ? tags.stripByteCounts : tags.tileByteCounts;
   const isRgb = (await directory.number(tags.photometric, 0)) === 2;
   return (
-    (isCompressed && directory.count(tags.stripByteCounts) + directory.count(tags.tileByteCounts) === 0) ||
-    directory.count(tags.photometric) === 0 ||
+    (isCompressed && (await directory.number(counts, 0)) === 0) ||
     (isRgb && directory.count(tags.bitsPerSample) === 0) ||
     (await directory.number(tags.rowsPerStrip, 1)) === 0
   );
@@ -204,5 +208,19 @@ async function assertJpeg(reader: Reader, directory: Directory, isPage: boolean)
   }
   if (start === 0 && isPage) {
     throw new ImageIoError('INVALID_IMAGE', 'TIFF file does not say where its pixels are');
+  }
+}
+
+/** In an old form of JPEG in TIFF, the tables lie anywhere in the file: of 64 bytes, or 16 counts and as many bytes. */
+async function assertJpegTables(reader: Reader, directory: Directory): Promise<void> {
+  for (const tag of [tags.jpegQuantization, tags.jpegDcTables, tags.jpegAcTables]) {
+    // There is a table for each sample, of which pixels have a few.
+    for (const start of await directory.numbers(tag, 0, Math.min(directory.count(tag), 16))) {
+      const bytes =
+        tag === tags.jpegQuantization ? 64 : 16 + (await reader.at(start, 16)).reduce((a, b) => a + b, 0);
+      if (start + bytes > reader.size) {
+        throw new Truncated();
+      }
+    }
   }
 }

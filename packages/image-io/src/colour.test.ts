@@ -207,7 +207,8 @@ describe('what an encoding has no room for is refused with an alternative', () =
   test('the frames of an animated PNG', async () => {
     const png = await picture().png().toBuffer();
     const control = Buffer.from('\0\0\0\x08acTL\0\0\0\x02\0\0\0\0\0\0\0\0', 'latin1');
-    const bytes = Buffer.concat([png.subarray(0, 33), control, png.subarray(33)]);
+    const frame = Buffer.from(`\0\0\0\x1afcTL${'\0'.repeat(30)}`, 'latin1');
+    const bytes = Buffer.concat([png.subarray(0, 33), control, frame, frame, png.subarray(33)]);
     await expect(transcode({ mediaType: 'image/png', bytes }, 'jpeg')).rejects.toThrow(
       'image has 2 frames, jpeg takes one of these; use original',
     );

@@ -4,6 +4,9 @@ import type { Box } from './boxes.ts';
 import { Truncated } from './reader.ts';
 import type { Reader, Structure } from './reader.ts';
 
+/** Of a table of sizes, which may be long. */
+const samplesAtOnce = 4096;
+
 /** The tracks of a sequence that show something; others are sound, or transparency. Each has a frame a sample. */
 export async function inspectTracks(reader: Reader, movie: Box): Promise<Structure[]> {
   const found: Structure[] = [];
@@ -62,9 +65,12 @@ async function assertSamples(reader: Reader, tables: Box): Promise<number> {
     if (sameSize > 0) {
       end += sameSize * (last - sample);
     } else {
-      const table = await reader.at(sizes.start + 12 + 4 * sample, 4 * (last - sample));
-      for (let at = 0; at < table.length; at += 4) {
-        end += table.readUInt32BE(at);
+      for (let first = sample; first < last; first += samplesAtOnce) {
+        const length = Math.min(samplesAtOnce, last - first);
+        const table = await reader.at(sizes.start + 12 + 4 * first, 4 * length);
+        for (let at = 0; at < table.length; at += 4) {
+          end += table.readUInt32BE(at);
+        }
       }
     }
     sample = last;

@@ -2,6 +2,7 @@ import { byteSource } from '@image-stream/codec';
 import sharp from 'sharp';
 import { describe, expect, test } from 'vitest';
 import { inspectImage } from '../index.ts';
+import { box, longs } from './boxes.test-support.ts';
 
 const inspect = (file: Buffer): ReturnType<typeof inspectImage> => inspectImage(byteSource(file));
 
@@ -17,19 +18,6 @@ async function openEnded(): Promise<Buffer> {
   const file = await still();
   file.writeUInt32BE(0, file.indexOf('mdat') - 4);
   return file;
-}
-
-function box(type: string, ...content: (Buffer | readonly number[])[]): Buffer {
-  const inside = Buffer.concat(content.map((one) => (Buffer.isBuffer(one) ? one : longs(one))));
-  return Buffer.concat([longs([inside.length + 8]), Buffer.from(type, 'latin1'), inside]);
-}
-
-function longs(values: readonly number[]): Buffer {
-  const bytes = Buffer.alloc(4 * values.length);
-  for (const [index, value] of values.entries()) {
-    bytes.writeUInt32BE(value, 4 * index);
-  }
-  return bytes;
 }
 
 /** A track of samples of 10 bytes from byte 40 on, two in each chunk. */

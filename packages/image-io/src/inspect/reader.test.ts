@@ -3,6 +3,7 @@ import { byteSource } from '@image-stream/codec';
 import sharp from 'sharp';
 import { describe, expect, test } from 'vitest';
 import { inspectImage } from '../index.ts';
+import { box } from './boxes.test-support.ts';
 import { tiff } from './tiff.test-support.ts';
 
 const megabyte = 1024 ** 2;
@@ -34,9 +35,25 @@ const hostile: Record<string, () => Promise<Buffer>> = {
     return file;
   },
   'TIFF whose directories share a table': async () => tiff(manyPages({ strips: 50_000, pages: 1000 })),
+  'AVIF of samples in one chunk': async () => sequence(1, megabyte / 4),
+  'AVIF of chunks of one sample': async () => sequence(megabyte / 8, megabyte / 8),
   'TIFF of small directories, from back to front': async () =>
     tiff(manyPages({ strips: 1, pages: 15_000 }), 'backwards'),
 };
+
+function sequence(chunks: number, samples: number): Buffer {
+  const type = box('ftyp', Buffer.from('avis\0\0\0\0avis'));
+  const sizes = Array.from({ length: samples }, () => 1);
+  const places = Array.from({ length: chunks }, () => 8);
+  const tables = box(
+    'stbl',
+    box('stsz', [0, 0, samples, ...sizes]),
+    box('stsc', [0, 1, 1, samples / chunks, 1]),
+    box('stco', [0, chunks, ...places]),
+  );
+  const media = box('mdia', box('hdlr', [0, 0], Buffer.from('pict')), box('minf', tables));
+  return Buffer.concat([type, box('moov', box('trak', box('tkhd', Buffer.alloc(84, 1)), media))]);
+}
 
 function inserted(file: Buffer, at: number, bytes: Buffer): Buffer {
   return Buffer.concat([file.subarray(0, at), bytes, file.subarray(at)]);
@@ -77,4 +94,12 @@ describe.each(Object.entries(hostile))('a %s', (_what, make) => {
 test('a TIFF whose directories share one table of strips is refused before all of them are read', async () => {
   const file = tiff(manyPages({ strips: 1000, pages: 1000 }));
   await expect(inspectImage(byteSource(file))).rejects.toThrow('the same bytes again and again');
+});
+
+test('a TIFF with more pictures below a page than any file has is refused before they are listed', async () => {
+  const file = tiff([{ 256: 1, 257: 1, 273: 8, 330: Array.from({ length: 70_000 }, () => 8) }]);
+  await expect(inspectImage(byteSource(file))).rejects.toMatchObject({
+    code: 'LIMIT_EXCEEDED',
+    message: 'TIFF file has more than 65536 directories',
+  });
 });

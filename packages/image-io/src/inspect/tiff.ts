@@ -61,7 +61,7 @@ export async function inspectTiff(reader: Reader): Promise<Structure> {
   const follow = async (start: number, isPage: boolean): Promise<void> => {
     for (let place = start; place !== 0 && !seen.has(place);) {
       if (seen.size >= maxDirectories) {
-        throw new ImageIoError('LIMIT_EXCEEDED', `TIFF file has more than ${maxDirectories} directories`);
+        throw tooManyDirectories();
       }
       seen.add(place);
       const directory = await directoryAt(reader, layout, place);
@@ -78,7 +78,11 @@ export async function inspectTiff(reader: Reader): Promise<Structure> {
         undecided.push(pages);
       }
       pages += Number(isPage);
-      for (const below of await directory.numbers(tags.subIfds, 0, directory.count(tags.subIfds))) {
+      const belowCount = directory.count(tags.subIfds);
+      if (belowCount > maxDirectories) {
+        throw tooManyDirectories();
+      }
+      for (const below of await directory.numbers(tags.subIfds, 0, belowCount)) {
         await follow(below, false);
       }
       place = directory.next;
@@ -92,6 +96,10 @@ export async function inspectTiff(reader: Reader): Promise<Structure> {
     );
   }
   return { ...largest, frames: Math.max(1, frames), undecided };
+}
+
+function tooManyDirectories(): ImageIoError {
+  return new ImageIoError('LIMIT_EXCEEDED', `TIFF file has more than ${maxDirectories} directories`);
 }
 
 /**

@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -7,11 +8,14 @@ import { encodings, fileSource, generateImage, thumbnailOf, transcode, transcode
 
 const pixels = generateImage({ pattern: 'noise', width: 300, height: 300, seed: '1', index: 0 });
 
-test.each(encodings)('a full disk is not the fault of the image that becomes %s', async (encoding) => {
-  const { bytes } = await transcode(pixels, 'tiff');
-  const full = transcodeToFile({ mediaType: 'image/tiff', bytes }, encoding, '/dev/full');
-  await expect(full).rejects.toMatchObject({ code: 'ENOSPC' });
-});
+test.skipIf(!existsSync('/dev/full')).each(encodings)(
+  'a full disk is not the fault of the image that becomes %s',
+  async (encoding) => {
+    const { bytes } = await transcode(pixels, 'tiff');
+    const full = transcodeToFile({ mediaType: 'image/tiff', bytes }, encoding, '/dev/full');
+    await expect(full).rejects.toMatchObject({ code: 'ENOSPC' });
+  },
+);
 
 test('a folder that is gone is not the fault of the image', async () => {
   const gone = join(tmpdir(), 'no-such-folder', 'image.webp');

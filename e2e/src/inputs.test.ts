@@ -1,13 +1,14 @@
+import { spawnSync } from 'node:child_process';
 import { createHash, randomBytes } from 'node:crypto';
-import { mkdirSync, readFileSync, utimesSync, writeFileSync } from 'node:fs';
+import { chmodSync, mkdirSync, readFileSync, utimesSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { encodeNpy } from '@image-stream/codec';
 import sharp from 'sharp';
 import type { Sharp } from 'sharp';
-import { expect, test } from 'vitest';
+import { expect, onTestFinished, test } from 'vitest';
 import { filesIn, temporaryFolder } from './files.test-support.ts';
-import { createTopic } from './kafka.test-support.ts';
-import { start, succeed, summaryOf } from './programs.test-support.ts';
+import { createTopic, ends } from './kafka.test-support.ts';
+import { commandOf, run, start, succeed, summaryOf } from './programs.test-support.ts';
 
 const noise = (width: number, height: number): Sharp =>
   sharp(randomBytes(width * height * 3), { raw: { width, height, channels: 3 } });
@@ -106,6 +107,42 @@ test('globs, single files and customers from paths', async () => {
     'customer=me',
   ]);
 });
+
+test('an input of a scheme that no source opens is wrong usage, and nothing is sent', async () => {
+  const { folder } = await pictures();
+  const topic = await createTopic();
+  const ended = await start('producer', [folder, 's3://bucket/a.png', '-t', topic]).ended;
+  expect(ended).toMatchObject({ exitCode: 2, stdout: '' });
+  expect(ended.stderr).toBe(
+    "producer: 's3://bucket/a.png' cannot be opened: s3:// is none of - (standard input), file:// (or a path: a file, a folder, a glob) (see producer --help)\n",
+  );
+  expect(await ends(topic)).toBe(0);
+});
+
+// Even root reads what its mode forbids, unless it gives the right to that away.
+const withoutRights = [
+  '--bounding-set=-dac_override,-dac_read_search',
+  '--inh-caps=-dac_override,-dac_read_search',
+];
+const canGiveUpRights = spawnSync('setpriv', [...withoutRights, 'true']).status === 0;
+
+test.skipIf(!canGiveUpRights)(
+  'a folder that may not be read is named, also by a glob, and the others are sent',
+  async () => {
+    const { folder } = await pictures();
+    const topic = await createTopic();
+    chmodSync(join(folder, 'sub'), 0);
+    onTestFinished(() => chmodSync(join(folder, 'sub'), 0o755));
+    const sub = join(folder, 'sub');
+    const inputs = [folder, join(folder, '**/*.png'), join(sub, 'c.webp'), join(sub, '*.webp')];
+    const command = commandOf('producer', [...inputs, '--recursive', '-t', topic, '--json']);
+    const ended = await run('setpriv', [...withoutRights, ...command]).ended;
+    expect(ended.exitCode).toBe(1);
+    expect(summaryOf(ended.stdout)).toMatchObject({ images: 3, failed: 4 });
+    const named = ended.stderr.match(/(?<=ERROR: ).*(?= was not sent: EACCES: permission denied)/g);
+    expect(named).toEqual([sub, sub, join(sub, 'c.webp'), join(sub, '*.webp')]);
+  },
+);
 
 test('NumPy arrays are sent as they are and saved as PNG, or as they were', async () => {
   const folder = temporaryFolder();

@@ -3,16 +3,11 @@ import { open, realpath, stat } from 'node:fs/promises';
 import { parse } from 'node:path/posix';
 import { byteSource } from '@image-stream/codec';
 import { fileSource, ImageIoError, inspectImage, pieces, readFully } from '@image-stream/image-io';
-import type { InputFile } from './files.ts';
-import type { Pending } from './source.ts';
+import type { ImageFileOptions, Pending } from './source.ts';
+import type { InputFile } from './walk.ts';
 
 /** A file up to this size is read once; a larger one is read while it travels. */
 const maxBytesInMemory = 16 * 1024 ** 2;
-
-export interface ImageFileOptions {
-  readonly customerOf: (relativePath: string) => string;
-  readonly maxImagePixels?: number | undefined;
-}
 
 /**
  * A file as an image: checked to its end without decoding it, and sent as it is. Its id is its name with 24 hex

@@ -4,13 +4,12 @@ import { relative } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileSource, inspectImage } from '@image-stream/image-io';
 import { watch } from 'chokidar';
-import { listFiles, slashes } from './files.ts';
-import type { InputFile } from './files.ts';
 import { imageFile } from './image-file.ts';
-import type { ImageFileOptions } from './image-file.ts';
 import type { FileVersion, SentFiles } from './sent-files.ts';
 import { badInput } from './source.ts';
-import type { Pending } from './source.ts';
+import type { ImageFileOptions, Pending } from './source.ts';
+import { folderRule, slashes, walk } from './walk.ts';
+import type { InputFile } from './walk.ts';
 
 export interface WatchOptions extends ImageFileOptions {
   readonly folder: string;
@@ -75,14 +74,11 @@ export async function* watchFolder(options: WatchOptions): AsyncGenerator<Pendin
       new Promise<void>((ready) => void watcher.once('ready', ready)),
       once(problem.signal, 'abort'),
     ]);
-    for await (const input of listFiles([folder], { cwd: folder, recursive })) {
-      if (input === '-') {
-        continue;
-      }
-      if ('error' in input) {
-        yield badInput(input);
-      } else {
-        touch(input.path);
+    for await (const found of walk(folder, folderRule(recursive))) {
+      if (found.kind === 'bad') {
+        yield badInput(found);
+      } else if (found.kind === 'file') {
+        touch(found.path);
       }
     }
     while (!signal.aborted && !problem.signal.aborted) {

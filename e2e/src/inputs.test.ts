@@ -55,6 +55,29 @@ test('a folder of pictures comes out byte for byte, also when it is sent twice',
   );
 });
 
+test('a file whose modification time changed is another image, and verify finds both, in chunks or not', async () => {
+  const { folder } = await pictures();
+  const topic = await createTopic(2, '1048588');
+  const output = join(temporaryFolder(), 'output');
+  const files = ['a.png', 'sub/deep/large.tif'].map((file) => join(folder, file));
+  const send = () => succeed('producer', [...files, '-t', topic]);
+  await send();
+  // In the same second, and on another day.
+  for (const time of [1_700_000_000.25, 1_700_100_000]) {
+    files.forEach((file) => utimesSync(file, time, time));
+    await send();
+  }
+  files.forEach((file) => utimesSync(file, 1_700_000_000, 1_700_000_000));
+  await send();
+  const saved = await succeed('consumer', ['-t', topic, '-gid', topic, '-o', output, '--exit-at-end']);
+  expect(saved).toMatchObject({ images: 6, skipped: 2, deadLettered: 0 });
+  const ids = filesIn(output).map((file) => file.replace(/^.*\//, ''));
+  expect(new Set(ids).size).toBe(6);
+  const verified = await start('consumer', ['verify', '-t', topic, '-o', output, '--json']).ended;
+  expect(verified.exitCode).toBe(0);
+  expect(JSON.parse(verified.stdout)).toMatchObject({ onDisk: 6, differences: 0 });
+});
+
 test('bad files are named with the reason, and the others arrive', async () => {
   const { folder, files } = await pictures();
   const topic = await createTopic();

@@ -10,9 +10,10 @@ import type { InputFile } from './walk.ts';
 const maxBytesInMemory = 16 * 1024 ** 2;
 
 /**
- * A file as an image: checked to its end without decoding it, and sent as it is. Its id is its name with 24 hex
- * digits of the SHA-256 of its relative path, a NUL and its content, so that a file that is sent again lands
- * on the same path, and people recognise it.
+ * A file as an image: checked to its end without decoding it, and sent as it is. Its id is its name, by which people
+ * recognise it, with 24 hex digits of the SHA-256 of its relative path, its modification time in milliseconds since 1970, and its
+ * content, with NULs between them. The time is in there because the path has its date: a file that is sent again is the same
+ * image on the same path, and a file with another time is another image.
  */
 export async function imageFile(file: InputFile, options: ImageFileOptions): Promise<Pending> {
   const { path, relativePath } = file;
@@ -28,7 +29,7 @@ export async function imageFile(file: InputFile, options: ImageFileOptions): Pro
     const { mtime, bytes } = await readSmall(path);
     const source = bytes === undefined ? await fileSource(await realpath(path)) : byteSource(bytes);
     const { mediaType } = await inspectImage(source, options);
-    const idHash = createHash('sha256').update(relativePath).update('\0');
+    const idHash = createHash('sha256').update(`${relativePath}\0${mtime.getTime()}\0`);
     const contentHash = createHash('sha256');
     for await (const piece of pieces(source)) {
       idHash.update(piece);

@@ -1,8 +1,8 @@
 import { createHash } from 'node:crypto';
-import { open, realpath, stat } from 'node:fs/promises';
+import { realpath, stat } from 'node:fs/promises';
 import { parse } from 'node:path/posix';
 import { byteSource } from '@image-stream/codec';
-import { fileSource, ImageIoError, inspectImage, pieces, readFully } from '@image-stream/image-io';
+import { fileSource, ImageIoError, inspectImage, openFile, pieces, readFully } from '@image-stream/image-io';
 import type { ImageFileOptions, Pending } from './source.ts';
 import type { InputFile } from './walk.ts';
 
@@ -22,11 +22,8 @@ export async function imageFile(file: InputFile, options: ImageFileOptions): Pro
 
   async function load() {
     const customerId = options.customerOf(relativePath);
-    // A pipe has no end, and waits for it already when it is opened.
-    if (stats?.isFile() === false) {
-      throw new ImageIoError('INVALID_IMAGE', 'is not a file');
-    }
     const { mtime, bytes } = await readSmall(path);
+    assertShown(mtime);
     const source = bytes === undefined ? await fileSource(await realpath(path)) : byteSource(bytes);
     const { mediaType } = await inspectImage(source, options);
     const idHash = createHash('sha256').update(`${relativePath}\0${mtime.getTime()}\0`);
@@ -47,9 +44,20 @@ export async function imageFile(file: InputFile, options: ImageFileOptions): Pro
   }
 }
 
+/** A record's time has a year of four digits, and so has the date in a path. */
+function assertShown(mtime: Date): void {
+  const year = mtime.getUTCFullYear();
+  if (!(year >= 1 && year <= 9999)) {
+    throw new ImageIoError(
+      'INVALID_IMAGE',
+      'its modification time is not in the years 1 to 9999; set another one with touch',
+    );
+  }
+}
+
 /** When a file was modified, and what is in it, unless that is too much for the memory. */
 async function readSmall(path: string): Promise<{ readonly mtime: Date; readonly bytes?: Buffer }> {
-  const file = await open(path);
+  const file = await openFile(path);
   try {
     const { mtime, size } = await file.stat();
     return size > maxBytesInMemory ? { mtime } : { mtime, bytes: await readFully(file, path, 0, size) };

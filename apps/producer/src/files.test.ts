@@ -117,6 +117,7 @@ async function files(...names: string[]) {
       },
       path: (path) => resolve(cwd, path),
       recursive,
+      incomplete: new Map(),
       sentFiles: () => Promise.reject(new Error('not watched')),
       warn: (message) => void warnings.push(message),
       signal: new AbortController().signal,

@@ -187,6 +187,7 @@ function parts(count: number) {
   const options: ProduceOptions = {
     images: images(count),
     total: count,
+    incomplete: () => 0,
     encode: async function* ({ id }): AsyncGenerator<OutgoingRecord> {
       yield { key: id, value: Buffer.alloc(3), headers: {} };
     },

@@ -11,6 +11,8 @@ export interface ProduceOptions {
   readonly images: AsyncIterable<Pending>;
   /** How many images there will be, for the progress line; undefined where nobody knows. */
   readonly total: number | undefined;
+  /** How many files wait to become whole, for the progress line. */
+  readonly incomplete: () => number;
   /** An image as the records that carry it. */
   readonly encode: (image: Image) => AsyncIterable<OutgoingRecord>;
   /** Resolves once the record is acknowledged, to its partition where the broker says it. */
@@ -31,6 +33,7 @@ export interface ProduceOptions {
 export async function produce({
   images,
   total,
+  incomplete,
   encode,
   send,
   limit,
@@ -47,7 +50,8 @@ export async function produce({
     const done = count.images + count.failed;
     const sent =
       total === undefined ? counted(count.images, 'image') : `${count.images} of ${counted(total, 'image')}`;
-    return `sent ${sent}, ${describePace(count.images, done, total, performance.now() - started)}`;
+    const waiting = incomplete() === 0 ? '' : `, ${counted(incomplete(), 'file')} not complete yet`;
+    return `sent ${sent}, ${describePace(count.images, done, total, performance.now() - started)}${waiting}`;
   }, logger);
 
   for await (const pending of images) {
@@ -89,12 +93,13 @@ export async function produce({
     return wireBytes;
   }
 
-  async function deliver({ name, load, acknowledged }: Pending): Promise<void> {
+  async function deliver({ name, load, acknowledged, failed, isAgain = false }: Pending): Promise<void> {
     undelivered.add(name);
     try {
       const image = await load();
       const wireBytes = await sendWithinLimit(image);
       count.images += 1;
+      count.failed -= Number(isAgain);
       count.payloadBytes += sizeOf(image);
       count.wireBytes += wireBytes;
       lastAcknowledged = performance.now();
@@ -102,9 +107,10 @@ export async function produce({
         logger.error(`${name} was sent, but that was not noted, so it will be sent again: ${error.message}`);
       });
     } catch (error) {
-      count.failed += 1;
+      count.failed += Number(!isAgain);
       const { message, stack } = error as Error;
-      logger.error(`${name} was not sent: ${isProgrammingError(error) ? stack : message}`);
+      const outlook = failed?.(error as Error) === true ? ', and will be tried again' : '';
+      logger.error(`${name} was not sent${outlook}: ${isProgrammingError(error) ? stack : message}`);
     } finally {
       undelivered.delete(name);
     }

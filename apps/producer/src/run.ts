@@ -53,13 +53,14 @@ export async function run({
   await assertWatchable(values, inputs, path);
   const properties = await loadProperties(sourcesOf(values, { path, configOf }));
   const encoding = values.encoding ?? (inputs.length > 0 ? 'original' : 'png');
+  const incomplete = new Map<string, string>();
   const imagesTo = (destination: Destination) =>
     paced(
       inputs.length > 0
         ? inputImages(
             inputs,
             values.watch === true,
-            sourceContext(values, destination, { path, signal, logger }),
+            sourceContext(values, destination, { path, signal, logger, incomplete }),
           )
         : generatedImages(values),
       { limit: values['num-messages'], rate: values.rate, signal },
@@ -104,6 +105,7 @@ export async function run({
     const summary = await produce({
       images: imagesTo(destination),
       total: inputs.length > 0 ? undefined : values['num-messages'],
+      incomplete: () => incomplete.size,
       encode: createEncoder({ ...values, encoding, limit, logger }),
       send: (record, partition) => sender.send(record, partition),
       limit,
@@ -126,21 +128,23 @@ export async function run({
 function sourceContext(
   { 'customer-id': customerId = 'default', 'customer-from-path': pattern, ...values }: ProducerOptions,
   destination: Destination,
-  { path, signal, logger }: Pick<RunContext<typeof options>, 'path' | 'signal' | 'logger'>,
+  {
+    logger,
+    ...context
+  }: Pick<SourceContext, 'path' | 'signal' | 'incomplete'> & { readonly logger: Pick<Logger, 'warn'> },
 ): SourceContext {
   const stateFile = values['state-file'];
   return {
     customerOf: pattern === undefined ? () => customerId : customerFromPath(pattern),
     maxImagePixels: values['max-image-pixels'],
-    path,
+    ...context,
     recursive: values.recursive === true,
     sentFiles: (folder) =>
       openSentFiles(
-        stateFile === undefined ? join(folder, '.image-stream-sent') : path(stateFile),
+        stateFile === undefined ? join(folder, '.image-stream-sent') : context.path(stateFile),
         destination,
       ),
     warn: (message) => logger.warn(message),
-    signal,
   };
 }
 

@@ -26,6 +26,8 @@ export interface SourceContext extends ImageFileOptions {
   readonly recursive: boolean;
   /** Opens the note of what a watched folder has sent. */
   readonly sentFiles: (folder: string) => Promise<SentFiles>;
+  /** Where a watch notes the files that wait to become whole, and what they lack. */
+  readonly incomplete: Map<string, string>;
   /** Tells people what is no failure. */
   readonly warn: (message: string) => void;
   /** Ends the source. */
@@ -42,6 +44,10 @@ export interface Pending {
   readonly load: () => Promise<Image>;
   /** Called once the whole image is acknowledged. */
   readonly acknowledged?: () => Promise<void>;
+  /** Called when it could not be sent. @returns whether it will be tried again */
+  readonly failed?: (error: Error) => boolean;
+  /** True where it has failed before, and was counted then. */
+  readonly isAgain?: boolean;
 }
 
 /** What cannot be read, so that it is reported like an image that cannot be. */

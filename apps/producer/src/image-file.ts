@@ -14,11 +14,13 @@ const maxBytesInMemory = 16 * 1024 ** 2;
  * recognise it, with 24 hex digits of the SHA-256 of its relative path, its modification time in milliseconds since 1970, and its
  * content, with NULs between them. The time is in there because the path has its date: a file that is sent again is the same
  * image on the same path, and a file with another time is another image.
+ *
+ * @param size in bytes, where it is known
  */
-export async function imageFile(file: InputFile, options: ImageFileOptions): Promise<Pending> {
+export async function imageFile(file: InputFile, options: ImageFileOptions, size?: number): Promise<Pending> {
   const { path, relativePath } = file;
-  const stats = await stat(path).catch(() => undefined);
-  return { name: path, bytes: Math.min(stats?.size ?? 0, maxBytesInMemory), load };
+  const bytes = size ?? (await stat(path).catch(() => undefined))?.size ?? 0;
+  return { name: path, bytes: Math.min(bytes, maxBytesInMemory), load };
 
   async function load() {
     const customerId = options.customerOf(relativePath);

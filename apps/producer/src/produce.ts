@@ -1,7 +1,7 @@
 import { bytesOf, isPixelArray } from '@image-stream/codec';
 import type { Image, OutgoingRecord } from '@image-stream/codec';
 import { isProgrammingError, KafkaConfigError } from '@image-stream/kafka-config';
-import { counted, createPool, describePace, timing } from '@image-stream/program';
+import { counted, createPool, describePace, oneLine, timing } from '@image-stream/program';
 import type { ByteBudget, Logger, Progress, Summary } from '@image-stream/program';
 import type { LearnedLimit } from './record-limit.ts';
 import type { Pending } from './source.ts';
@@ -93,6 +93,13 @@ export async function produce({
     return wireBytes;
   }
 
+  async function note(name: string, acknowledged: () => Promise<void>): Promise<void> {
+    await acknowledged().catch((error: Error) => {
+      const reason = `that was not noted, so it will be sent again: ${error.message}`;
+      logger.error(oneLine(`${name} was sent, but ${reason}`));
+    });
+  }
+
   async function deliver({ name, load, acknowledged, failed, isAgain = false }: Pending): Promise<void> {
     undelivered.add(name);
     try {
@@ -103,14 +110,16 @@ export async function produce({
       count.payloadBytes += sizeOf(image);
       count.wireBytes += wireBytes;
       lastAcknowledged = performance.now();
-      await acknowledged?.().catch((error: Error) => {
-        logger.error(`${name} was sent, but that was not noted, so it will be sent again: ${error.message}`);
-      });
+      if (acknowledged !== undefined) {
+        // Whoever notes it takes no room from the next image.
+        pool.add(note(name, acknowledged));
+      }
     } catch (error) {
       count.failed += Number(!isAgain);
       const { message, stack } = error as Error;
       const outlook = failed?.(error as Error) === true ? ', and will be tried again' : '';
-      logger.error(`${name} was not sent${outlook}: ${isProgrammingError(error) ? stack : message}`);
+      const reason = isProgrammingError(error) ? stack : oneLine(message);
+      logger.error(`${oneLine(name)} was not sent${outlook}: ${reason}`);
     } finally {
       undelivered.delete(name);
     }

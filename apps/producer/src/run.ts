@@ -10,7 +10,7 @@ import {
   topicLimit,
   translate,
 } from '@image-stream/kafka-config';
-import { createBudget, createOutageLog, UsageError } from '@image-stream/program';
+import { createBudget, createOutageLog, oneLine, UsageError } from '@image-stream/program';
 import type { Logger, Outcome, RunContext, Summary } from '@image-stream/program';
 import kafkajs from 'kafkajs';
 import type { Admin, Kafka } from 'kafkajs';
@@ -144,14 +144,14 @@ function sourceContext(
         stateFile === undefined ? join(folder, '.image-stream-sent') : context.path(stateFile),
         destination,
       ),
-    warn: (message) => logger.warn(message),
+    warn: (message) => logger.warn(oneLine(message)),
   };
 }
 
 /** Whatever ends the program: a second signal, or an error that nobody foresaw. */
 function nameUndelivered(undelivered: ReadonlySet<string>, logger: Pick<Logger, 'error'>): void {
   for (const name of undelivered) {
-    logger.error(`${name} was not sent, or not acknowledged yet`);
+    logger.error(`${oneLine(name)} was not sent, or not acknowledged yet`);
   }
 }
 

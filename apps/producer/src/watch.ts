@@ -158,7 +158,7 @@ export async function* watchFolder(options: WatchOptions): AsyncGenerator<Pendin
     candidates.delete(relativePath);
     incomplete.delete(path);
     handedOver.set(relativePath, version);
-    const image = await imageFile(file, options);
+    const image = await imageFile(file, options, version.size);
     let isRefused = false;
     return {
       ...image,

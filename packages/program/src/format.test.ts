@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { counted, describePace, formatBytes, formatSeconds } from './format.ts';
+import { counted, describePace, formatBytes, formatSeconds, oneLine } from './format.ts';
 
 describe('bytes', () => {
   test.each([
@@ -43,4 +43,11 @@ test.each<[images: number, done: number, total: number | undefined, text: string
   [20, 20, undefined, '2 images/s'],
 ])('%d images, %d of %s done after 10 s: %s', (images, done, total, text) => {
   expect(describePace(images, done, total, 10_000)).toBe(text);
+});
+
+test('what strangers named is one line, and commands no terminal', () => {
+  expect(oneLine('a\nERROR: b\r\u001b[2J\u0085\u2028\u202ec')).toBe(
+    String.raw`a\u000aERROR: b\u000d\u001b[2J\u0085\u2028\u202ec`,
+  );
+  expect(oneLine('größer 日本 🖼.png')).toBe('größer 日本 🖼.png');
 });

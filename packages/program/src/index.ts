@@ -23,7 +23,7 @@ export { createBudget } from './budget.ts';
 export type { ByteBudget } from './budget.ts';
 export { createPool } from './pool.ts';
 export type { Pool } from './pool.ts';
-export { counted, describePace, formatBytes, formatSeconds } from './format.ts';
+export { counted, describePace, formatBytes, formatSeconds, oneLine } from './format.ts';
 export { timing } from './timing.ts';
 export type { Summary } from './summary.ts';
 export type { Logger } from './log.ts';

@@ -167,6 +167,17 @@ test.skipIf(!canGiveUpRights)(
   },
 );
 
+test('what stands behind -- is an input, and a newline in a name forges no line', async () => {
+  const folder = temporaryFolder();
+  const picture = await noise(8, 8).png().toBuffer();
+  writeFileSync(join(folder, '--a_b.png'), picture);
+  writeFileSync(join(folder, 'bad\nERROR: forged.png'), 'no image');
+  const command = commandOf('producer', ['--dry-run', '--', '--a_b.png', 'bad\nERROR: forged.png']);
+  const { stdout, stderr } = await run(command[0]!, command.slice(1), {}, folder).ended;
+  expect(stdout).toMatch(/^--a_b-[0-9a-f]{24} {2}image\/png/m);
+  expect(stderr).toContain(String.raw`bad\u000aERROR: forged.png cannot be sent: not a PNG`);
+});
+
 test('NumPy arrays are sent as they are and saved as PNG, or as they were', async () => {
   const folder = temporaryFolder();
   const array = encodeNpy({

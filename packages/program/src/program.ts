@@ -9,6 +9,7 @@ import type { LogFormat, LogLevel, Logger } from './log.ts';
 import { createProgress } from './progress.ts';
 import type { Progress } from './progress.ts';
 import { abortOnSignals } from './signals.ts';
+import { passedOn } from './spelling.ts';
 import { describeSummary } from './summary.ts';
 import type { Summary } from './summary.ts';
 
@@ -101,7 +102,7 @@ export interface Program<O extends OptionDefinitions> extends CommandLine<O> {
  */
 export async function runProgram<O extends OptionDefinitions>(program: Program<O>): Promise<void> {
   collectLessOften();
-  const { commandLine, args, run } = chosenBy(process.argv.slice(2), program);
+  const { commandLine, args, run } = chosenBy(passedOn(process.argv.slice(2), process.env), program);
   let finish = (): void => {};
   let jsonLogger: Logger | undefined;
   try {

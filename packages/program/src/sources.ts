@@ -1,6 +1,6 @@
 import type { Environment, OptionDefinitions } from './arguments.ts';
 import type { ConfigFile } from './config-file.ts';
-import { aliasesOf, variableOf } from './spelling.ts';
+import { aliasesOf, beforeInputs, variableOf } from './spelling.ts';
 
 /** What was typed, and what else counts where nothing was. */
 export interface Sources {
@@ -19,7 +19,7 @@ export function collectSources(
   config: ConfigFile,
   options: OptionDefinitions,
 ): Sources {
-  const typed = new Set(given.map((word) => word.replace(/=.*$/s, '')));
+  const typed = new Set(beforeInputs(given).map((word) => word.replace(/=.*$/s, '')));
   const isTyped = (name: string): boolean =>
     [name, ...aliasesOf(options[name] ?? {})].some((one) => typed.has(`--${one}`) || typed.has(`-${one}`));
   const inEnvironment = (name: string): string[] => [environment[variableOf(name)] ?? ''].filter(Boolean);
@@ -51,10 +51,11 @@ export function collectSources(
 
 /** The config file that is asked for, on the command line or in the environment. */
 export function configFileName(given: readonly string[], environment: Environment): string | undefined {
-  const place = given.findLastIndex((word) => /^--config(=|$)/.test(word));
-  const word = given[place];
+  const words = beforeInputs(given);
+  const place = words.findLastIndex((word) => /^--config(=|$)/.test(word));
+  const word = words[place];
   if (word === undefined) {
     return environment[variableOf('config')] || undefined;
   }
-  return word.includes('=') ? word.slice(word.indexOf('=') + 1) : given[place + 1];
+  return word.includes('=') ? word.slice(word.indexOf('=') + 1) : words[place + 1];
 }

@@ -19,8 +19,8 @@ const maxBytesInMemory = 16 * 1024 ** 2;
  */
 export async function imageFile(file: InputFile, options: ImageFileOptions, size?: number): Promise<Pending> {
   const { path, relativePath } = file;
-  const bytes = size ?? (await stat(path).catch(() => undefined))?.size ?? 0;
-  return { name: path, bytes: Math.min(bytes, maxBytesInMemory), load };
+  const expected = size ?? (await stat(path).catch(() => undefined))?.size ?? 0;
+  return { name: path, bytes: Math.min(expected, maxBytesInMemory), load };
 
   async function load() {
     const customerId = options.customerOf(relativePath);

@@ -1,13 +1,14 @@
+import { spawnSync } from 'node:child_process';
 import { createHash, randomBytes } from 'node:crypto';
-import { mkdirSync, readFileSync, utimesSync, writeFileSync } from 'node:fs';
+import { chmodSync, mkdirSync, readFileSync, utimesSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { encodeNpy } from '@image-stream/codec';
 import sharp from 'sharp';
 import type { Sharp } from 'sharp';
-import { expect, test } from 'vitest';
+import { expect, onTestFinished, test } from 'vitest';
 import { filesIn, temporaryFolder } from './files.test-support.ts';
-import { createTopic } from './kafka.test-support.ts';
-import { start, succeed, summaryOf } from './programs.test-support.ts';
+import { createTopic, ends } from './kafka.test-support.ts';
+import { commandOf, run, start, succeed, summaryOf } from './programs.test-support.ts';
 
 const noise = (width: number, height: number): Sharp =>
   sharp(randomBytes(width * height * 3), { raw: { width, height, channels: 3 } });
@@ -52,6 +53,29 @@ test('a folder of pictures comes out byte for byte, also when it is sent twice',
       (name) => `customer=default/date=2023-11-14/${name}`,
     ),
   );
+});
+
+test('a file whose modification time changed is another image, and verify finds both, in chunks or not', async () => {
+  const { folder } = await pictures();
+  const topic = await createTopic(2, '1048588');
+  const output = join(temporaryFolder(), 'output');
+  const files = ['a.png', 'sub/deep/large.tif'].map((file) => join(folder, file));
+  const send = () => succeed('producer', [...files, '-t', topic]);
+  await send();
+  // In the same second, and on another day.
+  for (const time of [1_700_000_000.25, 1_700_100_000]) {
+    files.forEach((file) => utimesSync(file, time, time));
+    await send();
+  }
+  files.forEach((file) => utimesSync(file, 1_700_000_000, 1_700_000_000));
+  await send();
+  const saved = await succeed('consumer', ['-t', topic, '-gid', topic, '-o', output, '--exit-at-end']);
+  expect(saved).toMatchObject({ images: 6, failed: 0, deadLettered: 0 });
+  const ids = filesIn(output).map((file) => file.replace(/^.*\//, ''));
+  expect(new Set(ids).size).toBe(6);
+  const verified = await start('consumer', ['verify', '-t', topic, '-o', output, '--json']).ended;
+  expect(verified.exitCode).toBe(0);
+  expect(JSON.parse(verified.stdout)).toMatchObject({ onDisk: 6, differences: 0 });
 });
 
 test('bad files are named with the reason, and the others arrive', async () => {
@@ -105,6 +129,53 @@ test('globs, single files and customers from paths', async () => {
     'customer=default',
     'customer=me',
   ]);
+});
+
+test('an input of a scheme that no source opens is wrong usage, and nothing is sent', async () => {
+  const { folder } = await pictures();
+  const topic = await createTopic();
+  const ended = await start('producer', [folder, 's3://bucket/a.png', '-t', topic]).ended;
+  expect(ended).toMatchObject({ exitCode: 2, stdout: '' });
+  expect(ended.stderr).toBe(
+    "producer: 's3://bucket/a.png' cannot be opened: s3:// is none of - (standard input), file:// (or a path: a file, a folder, a glob) (see producer --help)\n",
+  );
+  expect(await ends(topic)).toBe(0);
+});
+
+// Even root reads what its mode forbids, unless it gives the right to that away.
+const withoutRights = [
+  '--bounding-set=-dac_override,-dac_read_search',
+  '--inh-caps=-dac_override,-dac_read_search',
+];
+const canGiveUpRights = spawnSync('setpriv', [...withoutRights, 'true']).status === 0;
+
+test.skipIf(!canGiveUpRights)(
+  'a folder that may not be read is named, also by a glob, and the others are sent',
+  async () => {
+    const { folder } = await pictures();
+    const topic = await createTopic();
+    chmodSync(join(folder, 'sub'), 0);
+    onTestFinished(() => chmodSync(join(folder, 'sub'), 0o755));
+    const sub = join(folder, 'sub');
+    const inputs = [folder, join(folder, '**/*.png'), join(sub, 'c.webp'), join(sub, '*.webp')];
+    const command = commandOf('producer', [...inputs, '--recursive', '-t', topic, '--json']);
+    const ended = await run('setpriv', [...withoutRights, ...command]).ended;
+    expect(ended.exitCode).toBe(1);
+    expect(summaryOf(ended.stdout)).toMatchObject({ images: 3, failed: 4 });
+    const named = ended.stderr.match(/(?<=ERROR: ).*(?= was not sent: EACCES: permission denied)/g);
+    expect(named).toEqual([sub, sub, join(sub, 'c.webp'), join(sub, '*.webp')]);
+  },
+);
+
+test('what stands behind -- is an input, and a newline in a name forges no line', async () => {
+  const folder = temporaryFolder();
+  const picture = await noise(8, 8).png().toBuffer();
+  writeFileSync(join(folder, '--a_b.png'), picture);
+  writeFileSync(join(folder, 'bad\nERROR: forged.png'), 'no image');
+  const command = commandOf('producer', ['--dry-run', '--', '--a_b.png', 'bad\nERROR: forged.png']);
+  const { stdout, stderr } = await run(command[0]!, command.slice(1), {}, folder).ended;
+  expect(stdout).toMatch(/^--a_b-[0-9a-f]{24} {2}image\/png/m);
+  expect(stderr).toContain(String.raw`bad\u000aERROR: forged.png cannot be sent: not a PNG`);
 });
 
 test('NumPy arrays are sent as they are and saved as PNG, or as they were', async () => {

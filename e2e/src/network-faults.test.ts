@@ -1,9 +1,11 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { startKafka } from '@image-stream/local-kafka';
 import type { KafkaCluster } from '@image-stream/local-kafka';
 import { beforeAll, beforeEach, expect, test } from 'vitest';
 import { ends } from './kafka.test-support.ts';
 import { consumerArgs, expectLedger, openLedger, paintFiles, sendFiles } from './ledger.test-support.ts';
-import { succeed } from './programs.test-support.ts';
+import { start, succeed, summaryOf } from './programs.test-support.ts';
 import { fetchKey, produceKey, startProxy } from './proxy.test-support.ts';
 import type { Frame, Proxy } from './proxy.test-support.ts';
 
@@ -73,6 +75,28 @@ test('records that are damaged on their way to the broker are refused by it, and
   expect(await ends(ledger.topic, ledger.servers)).toBe(5);
   await succeed('consumer', [...consumerArgs(ledger), '--exit-at-end']);
   await expectLedger(ledger);
+});
+
+test('an outage longer than delivery.timeout.ms delays the files of a watched folder', async () => {
+  const ledger = await openLedger(1, undefined, kafka.bootstrapServers);
+  await paintFiles(ledger.folder, 3);
+  let isAway = true;
+  proxy.setFate(({ kind, apiKey }) => !(isAway && kind === 'request' && apiKey === produceKey));
+  const timeouts = ['-rt', '1000', '-X', 'delivery.timeout.ms=1500'];
+  const to = ['-bs', kafka.bootstrapServers, '-t', ledger.topic];
+  const note = join(ledger.folder, '..', 'note');
+  const watch = ['--watch', '--state-file', note];
+  const program = start('producer', [ledger.folder, ...watch, ...to, ...timeouts, '--json']);
+  const givenUp =
+    /was not sent, and will be tried again: it was not acknowledged within delivery\.timeout\.ms/g;
+  await expect.poll(() => program.log().match(givenUp)?.length, { timeout: 20_000 }).toBeGreaterThan(3);
+  isAway = false;
+  // Not what is in the topic: a record may get there after it was given up.
+  await expect.poll(() => readFileSync(note, 'utf8').match(/\n/g)?.length, { timeout: 20_000 }).toBe(3);
+  program.process.kill('SIGTERM');
+  const { exitCode, stdout } = await program.ended;
+  expect(exitCode).toBe(0);
+  expect(summaryOf(stdout)).toMatchObject({ images: 3, failed: 0 });
 });
 
 /** Changes one bit of the first large frame, in the middle of it, where the records are. @returns how many were changed */

@@ -4,7 +4,7 @@ import type { Image } from '@image-stream/codec';
 import { byteSource } from '@image-stream/codec';
 import { inspectImage } from '@image-stream/image-io';
 import { unlessAborted } from '@image-stream/kafka-config';
-import { counted, formatBytes } from '@image-stream/program';
+import { counted, formatBytes, oneLine } from '@image-stream/program';
 import type { Logger, Outcome, Progress } from '@image-stream/program';
 import type { Encoder } from './encode.ts';
 import type { Pending } from './source.ts';
@@ -88,7 +88,7 @@ export async function dryRun({
       print(lineOf(image));
     } catch (error) {
       total.failed += 1;
-      logger.error(`${name} cannot be sent: ${(error as Error).message}`);
+      logger.error(oneLine(`${name} cannot be sent: ${(error as Error).message}`));
     }
   }
   const summary: DryRun = { dryRun: true, ...total, maxRequestSize, listed };
@@ -131,10 +131,8 @@ async function contentOf({ content }: Image) {
   return { type: mediaType, width, height, bytes: source.size };
 }
 
-/** Ids come from the names of files, and are not to command a terminal. */
 function lineOf({ id, type, width, height, payloadBytes, wireBytes, records }: DryRunImage): string {
-  const name = id.replaceAll(/\p{Cc}/gu, '?');
-  return `${name}  ${type}  ${width} x ${height}  ${sizes(payloadBytes, wireBytes)}, ${counted(records, 'record')}`;
+  return `${oneLine(id)}  ${type}  ${width} x ${height}  ${sizes(payloadBytes, wireBytes)}, ${counted(records, 'record')}`;
 }
 
 function sizes(payloadBytes: number, wireBytes: number): string {

@@ -1,123 +1,114 @@
-import type { Dirent } from 'node:fs';
-import { readdir, stat } from 'node:fs/promises';
-import { isAbsolute, join, relative } from 'node:path';
-import { glob, isDynamicPattern } from 'tinyglobby';
+import { stat } from 'node:fs/promises';
+import { isAbsolute, relative, sep } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { counted } from '@image-stream/program';
+import { globFiles, isGlob } from './glob.ts';
+import { imageFile } from './image-file.ts';
+import { badInput } from './source.ts';
+import type { Source, SourceContext } from './source.ts';
+import { folderRule, isHidden, isUnfinished, slashes, walk } from './walk.ts';
+import type { Found, Rule } from './walk.ts';
+import { watchFolder } from './watch.ts';
 
-/** A file that was asked for. */
-export interface InputFile {
-  readonly path: string;
-  /**
-   * Below the directory that was named, or as it was typed for a file; with forward slashes. Part of the
-   * image's id, so that the same file sent again is the same image, wherever its directory is.
-   */
-  readonly relativePath: string;
-}
-
-/** An input that cannot be listed. */
-export interface BadInput {
-  readonly path: string;
-  readonly error: Error;
-}
-
-export interface ListOptions {
-  /** Where relative inputs are taken from. */
-  readonly cwd: string;
-  /** Whether to enter the directories within a directory. */
-  readonly recursive: boolean;
-  /** Ends the list early. */
-  readonly signal: AbortSignal;
-}
-
-/**
- * The files that inputs name, in the order in which they were given; those of a directory or a glob in the order
- * of their paths. Hidden files of directories are left out, as a shell's `*` does, and directories that are
- * symbolic links are not entered; `-` stands for itself. Directories are listed one by one, so that millions of files need little memory.
- */
-export async function* listFiles(
-  inputs: readonly string[],
-  { cwd, recursive, signal }: ListOptions,
-): AsyncGenerator<InputFile | BadInput | '-'> {
-  for (const input of inputs) {
-    if (signal.aborted) {
-      return;
-    }
-    if (input === '-') {
-      yield input;
-      continue;
-    }
-    const path = isAbsolute(input) ? input : join(cwd, input);
-    try {
-      const found = await stat(path).catch(() => undefined);
-      if (found?.isDirectory()) {
-        yield* walk(path, '', recursive, signal);
-      } else if (found === undefined && isDynamicPattern(input)) {
-        yield* matches(input, cwd, signal);
-      } else if (found === undefined) {
-        await stat(path);
-      } else {
-        yield {
-          path,
-          relativePath: slashes(relative(cwd, path).startsWith('..') ? path : relative(cwd, path)),
-        };
+/** A source: a path of this machine, which names a file, a folder or, where nothing has that name, a glob. */
+export const localFiles: Source = {
+  inputs: 'file:// (or a path: a file, a folder, a glob)',
+  async *open(input, context) {
+    const path = plainPath(input);
+    for await (const found of kinds[await kindOf(path, context)](path, context)) {
+      if (context.signal.aborted) {
+        return;
       }
-    } catch (error) {
-      if (!signal.aborted) {
-        yield { path: input, error: error as Error };
+      if (found.kind === 'bad') {
+        yield badInput(found);
+      } else if (found.kind === 'file') {
+        yield imageFile(found, context);
       }
     }
-  }
-}
+  },
+  async *watch(input, context) {
+    const folder = context.path(plainPath(input));
+    yield* watchFolder({ ...context, folder, sent: await context.sentFiles(folder) });
+  },
+};
 
-async function* walk(
-  folder: string,
-  below: string,
-  recursive: boolean,
-  signal: AbortSignal,
-): AsyncGenerator<InputFile | BadInput> {
-  let entries: Dirent[];
+type Kind = (path: string, context: SourceContext) => AsyncIterable<Found>;
+
+const kinds = { file: oneFile, folder: filesOfFolder, glob: filesOfGlob } as const satisfies Record<
+  string,
+  Kind
+>;
+
+/** @throws what the file system says where there is nothing, or nothing can be seen */
+async function kindOf(path: string, context: SourceContext): Promise<keyof typeof kinds> {
   try {
-    entries = await readdir(folder, { withFileTypes: true });
+    return (await stat(context.path(path))).isDirectory() ? 'folder' : 'file';
   } catch (error) {
-    yield { path: folder, error: error as Error };
-    return;
-  }
-  const visible = entries.filter(({ name }) => !name.startsWith('.'));
-  for (const entry of visible.toSorted((a, b) => compare(a.name, b.name))) {
-    if (signal.aborted) {
-      return;
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT' && isGlob(path)) {
+      return 'glob';
     }
-    const path = join(folder, entry.name);
-    const relativePath = below === '' ? entry.name : `${below}/${entry.name}`;
-    if (entry.isDirectory()) {
-      if (recursive) {
-        yield* walk(path, relativePath, recursive, signal);
-      }
-    } else if (!(entry.isSymbolicLink() && (await isDirectory(path)))) {
-      yield { path, relativePath };
-    }
+    throw error;
   }
 }
 
-async function* matches(pattern: string, cwd: string, signal: AbortSignal): AsyncGenerator<InputFile> {
-  const found = await glob(pattern, { cwd, onlyFiles: true, expandDirectories: false, signal });
-  if (found.length === 0) {
+async function* oneFile(input: string, context: SourceContext): AsyncGenerator<Found> {
+  const path = context.path(input);
+  const below = relative(context.path('.'), path);
+  const isOutside = below === '..' || below.startsWith(`..${sep}`) || isAbsolute(below);
+  yield { kind: 'file', path, relativePath: slashes(isOutside ? path : below) };
+}
+
+async function* filesOfFolder(
+  input: string,
+  { path, recursive, warn }: SourceContext,
+): AsyncGenerator<Found> {
+  const seen = { files: 0, folders: 0, unfinished: 0 };
+  const { enters, takes } = folderRule(recursive);
+  const rule: Rule = {
+    enters(below) {
+      seen.folders += Number(!isHidden(below));
+      return enters(below);
+    },
+    takes(below) {
+      seen.unfinished += Number(isUnfinished(below) && !isHidden(below));
+      return takes(below);
+    },
+  };
+  for await (const found of walk(path(input), rule)) {
+    seen.files += Number(found.kind !== 'folder');
+    yield found;
+  }
+  if (seen.unfinished > 0) {
+    warn(
+      `${input}: ${counted(seen.unfinished, 'file')} left out, whose names are those of unfinished files or backups`,
+    );
+  }
+  if (seen.files === 0 && seen.folders > 0 && !recursive) {
+    throw new Error(
+      `there is no file in it, but ${counted(seen.folders, 'folder')}, which --recursive enters`,
+    );
+  }
+  if (seen.files === 0) {
+    warn(`${input}: there is no file to send`);
+  }
+}
+
+async function* filesOfGlob(input: string, { path }: SourceContext): AsyncGenerator<Found> {
+  let isEmpty = true;
+  for await (const found of globFiles(input, path('.'))) {
+    isEmpty &&= found.kind === 'folder';
+    yield found;
+  }
+  if (isEmpty) {
     throw new Error('no file matches');
   }
-  for (const match of found.toSorted(compare)) {
-    yield { path: isAbsolute(match) ? match : join(cwd, match), relativePath: slashes(match) };
+}
+
+/** The path of an input, which may be a URL; one that names no file of this machine, such as `file://host/a`, is found nowhere. */
+export function plainPath(input: string): string {
+  try {
+    return /^file:\/\//i.test(input) ? fileURLToPath(input) : input;
+  } catch {
+    return input;
   }
-}
-
-async function isDirectory(path: string): Promise<boolean> {
-  return (await stat(path).catch(() => undefined))?.isDirectory() ?? false;
-}
-
-/** By code points, so that the order is the same on every machine. */
-function compare(one: string, other: string): number {
-  return one < other ? -1 : Number(one > other);
-}
-
-/** A path as on all systems. */
-export function slashes(path: string): string {
-  return path.replaceAll('\\', '/');
 }

@@ -1,39 +1,34 @@
 import { createHash } from 'node:crypto';
-import { open, realpath, stat } from 'node:fs/promises';
+import { realpath, stat } from 'node:fs/promises';
 import { parse } from 'node:path/posix';
 import { byteSource } from '@image-stream/codec';
-import { fileSource, ImageIoError, inspectImage, pieces, readFully } from '@image-stream/image-io';
-import type { InputFile } from './files.ts';
-import type { Pending } from './source.ts';
+import { fileSource, ImageIoError, inspectImage, openFile, pieces, readFully } from '@image-stream/image-io';
+import type { ImageFileOptions, Pending } from './source.ts';
+import type { InputFile } from './walk.ts';
 
 /** A file up to this size is read once; a larger one is read while it travels. */
 const maxBytesInMemory = 16 * 1024 ** 2;
 
-export interface ImageFileOptions {
-  readonly customerOf: (relativePath: string) => string;
-  readonly maxImagePixels?: number | undefined;
-}
-
 /**
- * A file as an image: checked to its end without decoding it, and sent as it is. Its id is its name with 24 hex
- * digits of the SHA-256 of its relative path, a NUL and its content, so that a file that is sent again lands
- * on the same path, and people recognise it.
+ * A file as an image: checked to its end without decoding it, and sent as it is. Its id is its name, by which people
+ * recognise it, with 24 hex digits of the SHA-256 of its relative path, its modification time in milliseconds since 1970, and its
+ * content, with NULs between them. The time is in there because the path has its date: a file that is sent again is the same
+ * image on the same path, and a file with another time is another image.
+ *
+ * @param size in bytes, where it is known
  */
-export async function imageFile(file: InputFile, options: ImageFileOptions): Promise<Pending> {
+export async function imageFile(file: InputFile, options: ImageFileOptions, size?: number): Promise<Pending> {
   const { path, relativePath } = file;
-  const stats = await stat(path).catch(() => undefined);
-  return { name: path, bytes: Math.min(stats?.size ?? 0, maxBytesInMemory), load };
+  const expected = size ?? (await stat(path).catch(() => undefined))?.size ?? 0;
+  return { name: path, bytes: Math.min(expected, maxBytesInMemory), load };
 
   async function load() {
     const customerId = options.customerOf(relativePath);
-    // A pipe has no end, and waits for it already when it is opened.
-    if (stats?.isFile() === false) {
-      throw new ImageIoError('INVALID_IMAGE', 'is not a file');
-    }
     const { mtime, bytes } = await readSmall(path);
+    assertShown(mtime);
     const source = bytes === undefined ? await fileSource(await realpath(path)) : byteSource(bytes);
     const { mediaType } = await inspectImage(source, options);
-    const idHash = createHash('sha256').update(relativePath).update('\0');
+    const idHash = createHash('sha256').update(`${relativePath}\0${mtime.getTime()}\0`);
     const contentHash = createHash('sha256');
     for await (const piece of pieces(source)) {
       idHash.update(piece);
@@ -51,9 +46,20 @@ export async function imageFile(file: InputFile, options: ImageFileOptions): Pro
   }
 }
 
+/** A record's time has a year of four digits, and so has the date in a path. */
+function assertShown(mtime: Date): void {
+  const year = mtime.getUTCFullYear();
+  if (!(year >= 1 && year <= 9999)) {
+    throw new ImageIoError(
+      'INVALID_IMAGE',
+      'its modification time is not in the years 1 to 9999; set another one with touch',
+    );
+  }
+}
+
 /** When a file was modified, and what is in it, unless that is too much for the memory. */
 async function readSmall(path: string): Promise<{ readonly mtime: Date; readonly bytes?: Buffer }> {
-  const file = await open(path);
+  const file = await openFile(path);
   try {
     const { mtime, size } = await file.stat();
     return size > maxBytesInMemory ? { mtime } : { mtime, bytes: await readFully(file, path, 0, size) };

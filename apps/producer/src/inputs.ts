@@ -1,53 +1,49 @@
-import { join } from 'node:path';
-import { customerFromPath } from './customer-from-path.ts';
-import { listFiles } from './files.ts';
-import { imageFile } from './image-file.ts';
-import type { ProducerOptions } from './options.ts';
-import { openSentFiles } from './sent-files.ts';
-import type { Destination } from './sent-files.ts';
+import { UsageError } from '@image-stream/program';
+import { localFiles } from './files.ts';
 import { badInput } from './source.ts';
-import type { Pending } from './source.ts';
-import { streamImages } from './stream.ts';
-import { watchFolder } from './watch.ts';
+import type { Pending, Source, SourceContext } from './source.ts';
+import { standardInput } from './stream.ts';
 
-type Wanted = Pick<
-  ProducerOptions,
-  'customer-id' | 'customer-from-path' | 'recursive' | 'max-image-pixels' | 'watch' | 'state-file'
->;
+/** Every source, by the scheme of what it opens: `s3` would open `s3://bucket/key`. A path without a scheme is a file's. */
+const sources: Readonly<Record<string, Source>> = {
+  '-': standardInput,
+  file: localFiles,
+};
 
-export interface InputContext {
-  /** A path as the user means it, made absolute. */
-  readonly path: (path: string) => string;
-  readonly destination: Destination;
-  readonly signal: AbortSignal;
-}
-
-/** The images that the inputs of a command line name. */
+/** The images that inputs name, one input after the other; with `isWatched`, those that come as well. */
 export async function* inputImages(
   inputs: readonly string[],
-  wanted: Wanted,
-  { path, destination, signal }: InputContext,
+  isWatched: boolean,
+  context: SourceContext,
 ): AsyncGenerator<Pending> {
-  const { 'customer-id': customerId = 'default', 'customer-from-path': pattern, recursive = false } = wanted;
-  const customerOf = pattern === undefined ? () => customerId : customerFromPath(pattern);
-  const options = { customerOf, maxImagePixels: wanted['max-image-pixels'] };
-  if (wanted.watch === true) {
-    const folder = path(inputs[0]!);
-    const stateFile = wanted['state-file'];
-    const sent = await openSentFiles(
-      stateFile === undefined ? join(folder, '.image-stream-sent') : path(stateFile),
-      destination,
-    );
-    yield* watchFolder({ ...options, folder, recursive, sent, signal });
-    return;
-  }
-  for await (const input of listFiles(inputs, { cwd: path('.'), recursive, signal })) {
-    if (input === '-') {
-      yield* streamImages(process.stdin, options, signal);
-    } else if ('error' in input) {
-      yield badInput(input);
-    } else {
-      yield imageFile(input, options);
+  for (const input of inputs) {
+    if (context.signal.aborted) {
+      return;
+    }
+    try {
+      const source = sourceOf(input);
+      yield* isWatched ? source.watch!(input, context) : source.open(input, context);
+    } catch (error) {
+      if (error instanceof UsageError) {
+        throw error;
+      }
+      yield badInput({ path: input, error: error as Error });
     }
   }
+}
+
+/**
+ * What opens an input.
+ *
+ * @throws UsageError for a scheme that nothing opens
+ */
+export function sourceOf(input: string): Source {
+  const scheme =
+    input === '-' ? input : (/^([a-z][a-z\d+.-]+):\/\//i.exec(input)?.[1]?.toLowerCase() ?? 'file');
+  const source = Object.hasOwn(sources, scheme) ? sources[scheme] : undefined;
+  if (source === undefined) {
+    const known = Object.values(sources).map(({ inputs }) => inputs);
+    throw new UsageError(`'${input}' cannot be opened: ${scheme}:// is none of ${known.join(', ')}`);
+  }
+  return source;
 }

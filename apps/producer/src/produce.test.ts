@@ -175,6 +175,26 @@ test('an image that is refused within every limit fails, with what the broker sa
   expect(errors).toEqual(['image image-0 was not sent: the broker refuses a record of 3 bytes']);
 });
 
+test('what failed and is tried again counts as failed until it is sent, and its name forges no line', async () => {
+  const { errors, options } = parts(0);
+  const attempts = [new Error('away\nERROR: forged'), undefined];
+  async function* again(): AsyncGenerator<Pending> {
+    for (const [attempt, error] of attempts.entries()) {
+      for await (const pending of images(1)) {
+        const load = error === undefined ? pending.load : () => Promise.reject(error);
+        yield { ...pending, name: 'a\nb', load, failed: () => true, isAgain: attempt > 0 };
+      }
+    }
+  }
+  expect(await produce({ ...options, images: again(), budget: createBudget(100, 1) })).toMatchObject({
+    images: 1,
+    failed: 0,
+  });
+  expect(errors).toEqual([
+    String.raw`a\u000ab was not sent, and will be tried again: away\u000aERROR: forged`,
+  ]);
+});
+
 test('no image: nothing sent, no rate', async () => {
   const { options } = parts(0);
   expect(await produce(options)).toMatchObject({ images: 0, seconds: 0, imagesPerSecond: 0 });
@@ -187,6 +207,7 @@ function parts(count: number) {
   const options: ProduceOptions = {
     images: images(count),
     total: count,
+    incomplete: () => 0,
     encode: async function* ({ id }): AsyncGenerator<OutgoingRecord> {
       yield { key: id, value: Buffer.alloc(3), headers: {} };
     },

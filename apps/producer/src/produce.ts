@@ -1,7 +1,7 @@
 import { bytesOf, isPixelArray } from '@image-stream/codec';
 import type { Image, OutgoingRecord } from '@image-stream/codec';
 import { isProgrammingError, KafkaConfigError } from '@image-stream/kafka-config';
-import { counted, createPool, describePace, timing } from '@image-stream/program';
+import { counted, createPool, describePace, oneLine, timing } from '@image-stream/program';
 import type { ByteBudget, Logger, Progress, Summary } from '@image-stream/program';
 import type { LearnedLimit } from './record-limit.ts';
 import type { Pending } from './source.ts';
@@ -11,6 +11,8 @@ export interface ProduceOptions {
   readonly images: AsyncIterable<Pending>;
   /** How many images there will be, for the progress line; undefined where nobody knows. */
   readonly total: number | undefined;
+  /** How many files wait to become whole, for the progress line. */
+  readonly incomplete: () => number;
   /** An image as the records that carry it. */
   readonly encode: (image: Image) => AsyncIterable<OutgoingRecord>;
   /** Resolves once the record is acknowledged, to its partition where the broker says it. */
@@ -31,6 +33,7 @@ export interface ProduceOptions {
 export async function produce({
   images,
   total,
+  incomplete,
   encode,
   send,
   limit,
@@ -47,7 +50,8 @@ export async function produce({
     const done = count.images + count.failed;
     const sent =
       total === undefined ? counted(count.images, 'image') : `${count.images} of ${counted(total, 'image')}`;
-    return `sent ${sent}, ${describePace(count.images, done, total, performance.now() - started)}`;
+    const waiting = incomplete() === 0 ? '' : `, ${counted(incomplete(), 'file')} not complete yet`;
+    return `sent ${sent}, ${describePace(count.images, done, total, performance.now() - started)}${waiting}`;
   }, logger);
 
   for await (const pending of images) {
@@ -89,22 +93,33 @@ export async function produce({
     return wireBytes;
   }
 
-  async function deliver({ name, load, acknowledged }: Pending): Promise<void> {
+  async function note(name: string, acknowledged: () => Promise<void>): Promise<void> {
+    await acknowledged().catch((error: Error) => {
+      const reason = `that was not noted, so it will be sent again: ${error.message}`;
+      logger.error(oneLine(`${name} was sent, but ${reason}`));
+    });
+  }
+
+  async function deliver({ name, load, acknowledged, failed, isAgain = false }: Pending): Promise<void> {
     undelivered.add(name);
     try {
       const image = await load();
       const wireBytes = await sendWithinLimit(image);
       count.images += 1;
+      count.failed -= Number(isAgain);
       count.payloadBytes += sizeOf(image);
       count.wireBytes += wireBytes;
       lastAcknowledged = performance.now();
-      await acknowledged?.().catch((error: Error) => {
-        logger.error(`${name} was sent, but that was not noted, so it will be sent again: ${error.message}`);
-      });
+      if (acknowledged !== undefined) {
+        // Whoever notes it takes no room from the next image.
+        pool.add(note(name, acknowledged));
+      }
     } catch (error) {
-      count.failed += 1;
+      count.failed += Number(!isAgain);
       const { message, stack } = error as Error;
-      logger.error(`${name} was not sent: ${isProgrammingError(error) ? stack : message}`);
+      const outlook = failed?.(error as Error) === true ? ', and will be tried again' : '';
+      const reason = isProgrammingError(error) ? stack : oneLine(message);
+      logger.error(`${oneLine(name)} was not sent${outlook}: ${reason}`);
     } finally {
       undelivered.delete(name);
     }

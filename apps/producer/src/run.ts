@@ -1,5 +1,6 @@
 import { stat } from 'node:fs/promises';
 import { availableParallelism } from 'node:os';
+import { join } from 'node:path';
 import {
   createSender,
   ensureTopic,
@@ -9,7 +10,7 @@ import {
   topicLimit,
   translate,
 } from '@image-stream/kafka-config';
-import { createBudget, createOutageLog, UsageError } from '@image-stream/program';
+import { createBudget, createOutageLog, oneLine, UsageError } from '@image-stream/program';
 import type { Logger, Outcome, RunContext, Summary } from '@image-stream/program';
 import kafkajs from 'kafkajs';
 import type { Admin, Kafka } from 'kafkajs';
@@ -17,13 +18,16 @@ import { customerFromPath } from './customer-from-path.ts';
 import { dryRun } from './dry-run.ts';
 import { createEncoder } from './encode.ts';
 import { generatedImages } from './generated-images.ts';
-import { inputImages } from './inputs.ts';
+import { plainPath } from './files.ts';
+import { inputImages, sourceOf } from './inputs.ts';
 import type { options, ProducerOptions } from './options.ts';
 import { paced } from './pace.ts';
 import { produce } from './produce.ts';
 import { learnLimit } from './record-limit.ts';
+import { openSentFiles } from './sent-files.ts';
 import type { Destination } from './sent-files.ts';
 import { sourcesOf } from './settings.ts';
+import type { SourceContext } from './source.ts';
 
 /** Bytes of images between generation and acknowledgement. */
 const maxInFlightBytes = 128 * 1024 ** 2;
@@ -49,10 +53,15 @@ export async function run({
   await assertWatchable(values, inputs, path);
   const properties = await loadProperties(sourcesOf({ path, given }));
   const encoding = values.encoding ?? (inputs.length > 0 ? 'original' : 'png');
+  const incomplete = new Map<string, string>();
   const imagesTo = (destination: Destination) =>
     paced(
       inputs.length > 0
-        ? inputImages(inputs, values, { path, destination, signal })
+        ? inputImages(
+            inputs,
+            values.watch === true,
+            sourceContext(values, destination, { path, signal, logger, incomplete }),
+          )
         : generatedImages(values),
       { limit: values['num-messages'], rate: values.rate, signal },
     );
@@ -97,6 +106,7 @@ export async function run({
     const summary = await produce({
       images: imagesTo(destination),
       total: inputs.length > 0 ? undefined : values['num-messages'],
+      incomplete: () => incomplete.size,
       encode: createEncoder({ ...values, encoding, limit, logger }),
       send: (record, partition) => sender.send(record, partition),
       limit,
@@ -115,10 +125,34 @@ export async function run({
   }
 }
 
+/** What the options say to the sources of inputs. */
+function sourceContext(
+  { 'customer-id': customerId = 'default', 'customer-from-path': pattern, ...values }: ProducerOptions,
+  destination: Destination,
+  {
+    logger,
+    ...context
+  }: Pick<SourceContext, 'path' | 'signal' | 'incomplete'> & { readonly logger: Pick<Logger, 'warn'> },
+): SourceContext {
+  const stateFile = values['state-file'];
+  return {
+    customerOf: pattern === undefined ? () => customerId : customerFromPath(pattern),
+    maxImagePixels: values['max-image-pixels'],
+    ...context,
+    recursive: values.recursive === true,
+    sentFiles: (folder) =>
+      openSentFiles(
+        stateFile === undefined ? join(folder, '.image-stream-sent') : context.path(stateFile),
+        destination,
+      ),
+    warn: (message) => logger.warn(oneLine(message)),
+  };
+}
+
 /** Whatever ends the program: a second signal, or an error that nobody foresaw. */
 function nameUndelivered(undelivered: ReadonlySet<string>, logger: Pick<Logger, 'error'>): void {
   for (const name of undelivered) {
-    logger.error(`${name} was not sent, or not acknowledged yet`);
+    logger.error(`${oneLine(name)} was not sent, or not acknowledged yet`);
   }
 }
 
@@ -127,6 +161,7 @@ function assertConsistent(
   { format, encoding, compression, quality, ...values }: ProducerOptions,
   inputs: readonly string[],
 ): void {
+  inputs.forEach(sourceOf);
   if (inputs.length === 0 && values['num-messages'] === undefined) {
     throw new UsageError('--num-messages (-n) is required, or inputs: files, folders or globs');
   }
@@ -166,8 +201,9 @@ async function assertWatchable(
     }
     return;
   }
-  const found = await Promise.all(inputs.map((input) => stat(path(input)).catch(() => undefined)));
-  if (found.length !== 1 || found[0]?.isDirectory() !== true) {
+  const [input = '-', ...others] = inputs;
+  const found = await stat(path(plainPath(input))).catch(() => undefined);
+  if (others.length > 0 || sourceOf(input).watch === undefined || found?.isDirectory() !== true) {
     throw new UsageError(`--watch takes one folder that exists, not ${inputs.join(' ') || 'nothing'}`);
   }
 }

@@ -1,4 +1,5 @@
-import { appendFile, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { execFileSync } from 'node:child_process';
+import { appendFile, mkdir, mkdtemp, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, onTestFinished, test } from 'vitest';
@@ -57,6 +58,29 @@ test('its size is bounded by the files that there are, and nothing is lost when 
   const again = await openSentFiles(path, here);
   expect([again.has('stays', version), again.has('last', version)]).toEqual([true, true]);
   expect((await openSentFiles(path, { ...here, topic: 'others' })).has('theirs', version)).toBe(true);
+});
+
+test('many files at once are noted in few writes, and a write that fails is made up for by the next one', async () => {
+  const path = await stateFile();
+  const sent = await openSentFiles(path, here);
+  await Promise.all(Array.from({ length: 20_000 }, (_one, index) => sent.add(`${index}.jpg`, version)));
+  await rename(path, `${path}.away`);
+  await mkdir(path);
+  await expect(sent.add('unnoted', version)).rejects.toThrow('EISDIR');
+  await rm(path, { recursive: true });
+  await rename(`${path}.away`, path);
+  await sent.add('last', version);
+  const again = await openSentFiles(path, here);
+  const names = ['0.jpg', '19999.jpg', 'unnoted', 'last'];
+  expect(names.map((name) => again.has(name, version))).toEqual([true, true, true, true]);
+});
+
+test('a pipe in its place is refused, and not waited for', async () => {
+  const path = await stateFile();
+  execFileSync('mkfifo', [path]);
+  await expect(openSentFiles(path, here)).rejects.toThrow(
+    'is not a file; choose another place with --state-file',
+  );
 });
 
 test('a place that cannot be written is refused with the option', async () => {

@@ -1,5 +1,7 @@
 import { randomUUID } from 'node:crypto';
-import { appendFile, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { appendFile, rename, rm, writeFile } from 'node:fs/promises';
+import { basename, dirname, join } from 'node:path';
+import { openFile } from '@image-stream/image-io';
 import { UsageError } from '@image-stream/program';
 
 /** A file as it was when it was sent; another size or time makes it another one. */
@@ -58,9 +60,33 @@ export async function openSentFiles(file: string, destination: Destination): Pro
     throw unusable(file, error);
   });
   let writing = Promise.resolve();
+  let unwritten: string[] = [];
+  let isTorn = false;
+
+  /** All that has come since the last time, at once: one write for each file would be slower than the files. */
+  async function write(): Promise<void> {
+    if (unwritten.length === 0) {
+      return;
+    }
+    const batch = unwritten;
+    unwritten = [];
+    try {
+      await appendFile(file, `${isTorn ? '\n' : ''}${batch.join('')}`);
+      isTorn = false;
+    } catch (error) {
+      isTorn = true;
+      unwritten = [...batch, ...unwritten];
+      throw error;
+    }
+    lines += batch.length;
+    if (lines > 2 * (sent.size + others.length) + spareLines) {
+      await compact();
+    }
+  }
 
   async function compact(): Promise<void> {
-    const replacement = `${file}.${randomUUID()}`;
+    // Hidden, since the folder that it lies in may be the one that is watched.
+    const replacement = join(dirname(file), `.${basename(file)}.${randomUUID()}`);
     const ours = [...sent].map(([path, { size, mtimeMs }]) => ({ ...destination, path, size, mtimeMs }));
     const kept = [...others, ...ours];
     try {
@@ -80,15 +106,8 @@ export async function openSentFiles(file: string, destination: Destination): Pro
     },
     add(path, { size, mtimeMs }) {
       sent.set(path, { size, mtimeMs });
-      writing = writing
-        .catch(() => {})
-        .then(async () => {
-          await appendFile(file, `${JSON.stringify({ clusterId, topic, path, size, mtimeMs })}\n`);
-          lines += 1;
-          if (lines > 2 * (sent.size + others.length) + spareLines) {
-            await compact();
-          }
-        });
+      unwritten.push(`${JSON.stringify({ clusterId, topic, path, size, mtimeMs })}\n`);
+      writing = writing.catch(() => {}).then(write);
       return writing;
     },
     delete(path) {
@@ -97,13 +116,16 @@ export async function openSentFiles(file: string, destination: Destination): Pro
   };
 }
 
-async function readText(file: string): Promise<string> {
-  return readFile(file, 'utf8').catch((error: NodeJS.ErrnoException) => {
-    if (error.code === 'ENOENT') {
+async function readText(path: string): Promise<string> {
+  try {
+    const file = await openFile(path);
+    return await file.readFile('utf8').finally(() => file.close());
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') {
       return '';
     }
-    throw unusable(file, error);
-  });
+    throw unusable(path, error as Error);
+  }
 }
 
 function linesOf(text: string): Line[] {

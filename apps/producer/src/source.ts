@@ -1,4 +1,38 @@
 import type { Image } from '@image-stream/codec';
+import type { SentFiles } from './sent-files.ts';
+
+/** Where images come from. */
+export interface Source {
+  /** The inputs that it opens, for messages. */
+  readonly inputs: string;
+  /** The images that an input names. What it throws is reported as the input's own failure, and the next input is opened. */
+  open(input: string, context: SourceContext): AsyncIterable<Pending>;
+  /** The same, and then those that come, until the signal. Absent where nothing can be waited for. */
+  watch?(input: string, context: SourceContext): AsyncIterable<Pending>;
+}
+
+/** How the images of a source become ours. */
+export interface ImageFileOptions {
+  /** Whose image it is, from its path. */
+  readonly customerOf: (relativePath: string) => string;
+  readonly maxImagePixels?: number | undefined;
+}
+
+/** What the command line says to every source. */
+export interface SourceContext extends ImageFileOptions {
+  /** A path as the user means it, made absolute. */
+  readonly path: (path: string) => string;
+  /** Whether to enter the folders within a folder. */
+  readonly recursive: boolean;
+  /** Opens the note of what a watched folder has sent. */
+  readonly sentFiles: (folder: string) => Promise<SentFiles>;
+  /** Where a watch notes the files that wait to become whole, and what they lack. */
+  readonly incomplete: Map<string, string>;
+  /** Tells people what is no failure. */
+  readonly warn: (message: string) => void;
+  /** Ends the source. */
+  readonly signal: AbortSignal;
+}
 
 /** An image that is on its way in: it is made or read when there is room for it. */
 export interface Pending {
@@ -10,6 +44,10 @@ export interface Pending {
   readonly load: () => Promise<Image>;
   /** Called once the whole image is acknowledged. */
   readonly acknowledged?: () => Promise<void>;
+  /** Called when it could not be sent. @returns whether it will be tried again */
+  readonly failed?: (error: Error) => boolean;
+  /** True where it has failed before, and was counted then. */
+  readonly isAgain?: boolean;
 }
 
 /** What cannot be read, so that it is reported like an image that cannot be. */

@@ -2,15 +2,20 @@ import type { Readable } from 'node:stream';
 import { byteSource } from '@image-stream/codec';
 import { inspectImage, splitFrames } from '@image-stream/image-io';
 import { v7 as uuidv7 } from 'uuid';
-import type { ImageFileOptions } from './image-file.ts';
 import { badInput } from './source.ts';
-import type { Pending } from './source.ts';
+import type { ImageFileOptions, Pending, Source } from './source.ts';
 
 /** The largest image of a stream, in bytes; it is in memory. */
 const maxFrameBytes = 256 * 1024 ** 2;
 
+/** A source: `-`. */
+export const standardInput: Source = {
+  inputs: '- (standard input)',
+  open: (_input, context) => streamImages(process.stdin, context, context.signal),
+};
+
 /** The images of a stream such as standard input, one after the other, each as soon as it is there. */
-export async function* streamImages(
+async function* streamImages(
   stream: Readable,
   options: ImageFileOptions,
   signal: AbortSignal,

@@ -1,33 +1,31 @@
-import { once } from 'node:events';
-import { realpath, stat } from 'node:fs/promises';
-import { relative } from 'node:path';
+import { lstat, realpath, stat } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { fileSource, inspectImage } from '@image-stream/image-io';
-import { watch } from 'chokidar';
-import { listFiles, slashes } from './files.ts';
-import type { InputFile } from './files.ts';
+import { CodecError } from '@image-stream/codec';
+import { fileSource, ImageIoError, inspectImage } from '@image-stream/image-io';
+import { isProgrammingError } from '@image-stream/kafka-config';
+import { counted } from '@image-stream/program';
+import { folderChanges } from './folder-changes.ts';
+import type { Change } from './folder-changes.ts';
 import { imageFile } from './image-file.ts';
-import type { ImageFileOptions } from './image-file.ts';
 import type { FileVersion, SentFiles } from './sent-files.ts';
 import { badInput } from './source.ts';
-import type { Pending } from './source.ts';
+import type { Pending, SourceContext } from './source.ts';
+import type { InputFile } from './walk.ts';
 
-export interface WatchOptions extends ImageFileOptions {
+export interface WatchOptions extends SourceContext {
   readonly folder: string;
-  /** Whether to enter the folders within the folder. */
-  readonly recursive: boolean;
   readonly sent: SentFiles;
-  /** Ends the watch. */
-  readonly signal: AbortSignal;
 }
 
-/** A file that may still be written. */
-interface Settling {
+/** A file that is still to be sent. */
+interface Candidate {
   readonly file: InputFile;
-  /** As it was when it was looked at; undefined before that. */
-  readonly version?: FileVersion;
-  /** Since when it has not changed, in milliseconds since 1970. */
+  readonly version: FileVersion;
+  /** Since when it has not changed, and when to look again; by `performance.now()`. */
   readonly since: number;
+  readonly lookAt: number;
+  /** How often it could not be read or delivered. */
+  readonly attempts: number;
 }
 
 /** A file that nobody has changed for so long is taken for complete, if its structure is. */
@@ -39,118 +37,260 @@ const oldMs = 60_000;
 /** A file whose structure is not complete is waited for as long as it goes on changing, and for so long afterwards. */
 const abandonedMs = 30_000;
 
+/** The longest pause before a file is tried again. */
+const maxPauseMs = 60_000;
+
 /** How often to look at files that may still be written. */
 const lookMs = 200;
 
+/** How many files are looked at at once, so that the disk is busy. */
+const atOnce = 32;
+
+/** How many files are named that were not sent when the watch ends. */
+const maxNamed = 100;
+
 /**
  * The images of a folder, and then those that appear in it, without end: each once it is completely written, and again
- * when it has changed. No file system says when a writer is done, so a file counts as complete when it has not
- * changed for a second and its structure goes on to its end. Files that `sent` knows are passed over.
+ * when it has changed, in size or modification time. No file system says when a writer is done, so a file counts as complete
+ * when it has not changed for a second and its structure goes on to its end. Files that `sent` knows are passed over. What
+ * cannot be read or delivered stays to be sent until it is sent or gone; what is no image, until it changes.
  */
 export async function* watchFolder(options: WatchOptions): AsyncGenerator<Pending> {
-  const { folder, recursive, sent, signal } = options;
-  const settling = new Map<string, Settling>();
-  const touch = (path: string): void => {
-    if (path !== sent.path) {
-      const file = { path, relativePath: slashes(relative(folder, path)) };
-      settling.set(path, { file, since: Date.now() });
-    }
-  };
-  const problem = new AbortController();
-  const watcher = watch(folder, {
-    ignored: (path) => /(^|[\\/])\./.test(relative(folder, path)),
-    ignoreInitial: true,
-    ...(!recursive && { depth: 0 }),
-  });
-  watcher
-    .on('add', touch)
-    .on('change', touch)
-    .on('unlink', (path) => sent.delete(slashes(relative(folder, path))))
-    .on('unlinkDir', (path) => path === folder && problem.abort(new Error('the folder is gone')))
-    .on('error', (error) => problem.abort(error));
+  const { folder, sent, signal, incomplete, warn } = options;
+  const candidates = new Map<string, Candidate>();
+  // Those that are on their way, and those that are no images, until they change.
+  const handedOver = new Map<string, FileVersion>();
+  // What was said about a path, so that it is said once.
+  const reported = new Map<string, string>();
+  const changes = folderChanges(folder, options);
 
   try {
-    // Not `once` of node:events, which throws what the listener above has noted.
-    await Promise.race([
-      new Promise<void>((ready) => void watcher.once('ready', ready)),
-      once(problem.signal, 'abort'),
-      once(signal, 'abort'),
-    ]);
-    for await (const input of listFiles([folder], { cwd: folder, recursive, signal })) {
-      if (input === '-') {
-        continue;
-      }
-      if ('error' in input) {
-        yield badInput(input);
-      } else {
-        touch(input.path);
-      }
-    }
-    while (!signal.aborted && !problem.signal.aborted) {
-      for (const seen of settling.values()) {
+    while (!signal.aborted) {
+      for await (const found of batches(changes.next())) {
         if (signal.aborted) {
           break;
         }
-        const { path, relativePath } = seen.file;
-        const version = await versionOf(path);
-        const isNew = version !== undefined && !sent.has(relativePath, version);
-        const since = isNew ? sinceWhen(seen, version) : 0;
-        const isReady = isNew && (await isComplete(path, Date.now() - since, options));
-        if (settling.get(path) !== seen) {
-          // It changed while it was looked at.
-          continue;
+        yield* await all(found, note);
+      }
+      for await (const due of batches([...candidates.values()].filter(isDue))) {
+        if (signal.aborted) {
+          break;
         }
-        if (!isNew) {
-          settling.delete(path);
-        } else if (isReady) {
-          settling.delete(path);
-          const image = await imageFile(seen.file, options);
-          yield { ...image, acknowledged: () => sent.add(relativePath, version) };
-        } else {
-          settling.set(path, { file: seen.file, version, since });
-        }
+        yield* await all(due, look);
       }
       await sleep(lookMs, undefined, { signal }).catch(() => {});
     }
-    if (problem.signal.aborted) {
-      const hint = 'CHOKIDAR_USEPOLLING=1 in the environment looks at the files instead';
-      const error = new Error(
-        `${(problem.signal.reason as Error).message}; where a folder cannot be watched, ${hint}`,
-      );
-      yield badInput({ path: `what comes into ${folder}`, error });
-    }
+  } catch (error) {
+    yield badInput({ path: `what comes into ${folder}`, error: error as Error });
   } finally {
-    await watcher.close();
+    changes.close();
+    if (signal.aborted) {
+      nameUnsent();
+    }
+  }
+
+  /** Takes in what has changed. @returns what there is to say about it */
+  async function note(change: Change): Promise<Pending[]> {
+    const { kind, path, relativePath } = change;
+    if (kind === 'bad') {
+      return report(change, change.error);
+    }
+    if (kind === 'folder' || path === sent.path) {
+      return [];
+    }
+    try {
+      const version = kind === 'gone' ? undefined : await versionOf(path);
+      if (version === undefined) {
+        forget(change);
+      } else if (!isKnown(relativePath, version)) {
+        const age = Date.now() - version.mtimeMs;
+        consider(change, version, performance.now() - (age > oldMs ? age : 0));
+      }
+      return [];
+    } catch (error) {
+      return report(change, error as Error);
+    }
+  }
+
+  function isKnown(relativePath: string, version: FileVersion): boolean {
+    const known = candidates.get(relativePath)?.version ?? handedOver.get(relativePath);
+    return isSame(known, version) || sent.has(relativePath, version);
+  }
+
+  function consider({ path, relativePath }: InputFile, version: FileVersion, since: number): void {
+    const file = { path, relativePath };
+    candidates.set(relativePath, { file, version, since, lookAt: since + settledMs, attempts: 0 });
+  }
+
+  function forget({ path, relativePath }: InputFile): void {
+    [candidates, handedOver, reported, sent].forEach((known) => known.delete(relativePath));
+    incomplete.delete(path);
+  }
+
+  /** Looks whether a file is complete. @returns it, if it is; or what there is to say about it */
+  async function look(candidate: Candidate): Promise<Pending[]> {
+    const { file, version, since, attempts } = candidate;
+    if (candidates.get(file.relativePath) !== candidate) {
+      return [];
+    }
+    try {
+      const now = await versionOf(file.path);
+      const unchangedMs = performance.now() - since;
+      const isAbandoned = unchangedMs >= abandonedMs;
+      if (now === undefined) {
+        forget(file);
+      } else if (!isSame(version, now)) {
+        consider(file, now, performance.now());
+      } else {
+        // One that is abandoned is sent as it is, and whoever reads it says what is wrong.
+        const problem = isAbandoned && attempts === 0 ? undefined : await problemOf(file.path, options);
+        if (problem === undefined || isAbandoned) {
+          return [await handOver(candidate)];
+        }
+        incomplete.set(file.path, problem);
+        const lookAt = performance.now() + Math.max(settledMs, unchangedMs);
+        candidates.set(file.relativePath, { ...candidate, lookAt });
+      }
+      return [];
+    } catch (error) {
+      tryAgain(candidate);
+      return report(file, error as Error);
+    }
+  }
+
+  async function handOver(candidate: Candidate): Promise<Pending> {
+    const { file, version } = candidate;
+    const { path, relativePath } = file;
+    candidates.delete(relativePath);
+    incomplete.delete(path);
+    handedOver.set(relativePath, version);
+    const image = await imageFile(file, options, version.size);
+    let isRefused = false;
+    return {
+      ...image,
+      isAgain: reported.has(relativePath),
+      async load() {
+        try {
+          return await image.load();
+        } catch (error) {
+          isRefused = !isOfSystem(error);
+          throw error;
+        }
+      },
+      async acknowledged() {
+        if (isSame(handedOver.get(relativePath), version)) {
+          handedOver.delete(relativePath);
+        }
+        reported.delete(relativePath);
+        await sent.add(relativePath, version);
+      },
+      failed(error) {
+        reported.set(relativePath, error.message);
+        if (isRefused || isOfImage(error)) {
+          return false;
+        }
+        const isThere = isSame(handedOver.get(relativePath), version);
+        if (isThere && !candidates.has(relativePath)) {
+          tryAgain(candidate);
+        }
+        return isThere;
+      },
+    };
+  }
+
+  function tryAgain(candidate: Candidate): void {
+    const attempts = candidate.attempts + 1;
+    const lookAt = performance.now() + Math.min(maxPauseMs, settledMs * 2 ** attempts);
+    candidates.set(candidate.file.relativePath, { ...candidate, attempts, lookAt });
+  }
+
+  function report({ path, relativePath }: InputFile, error: Error): Pending[] {
+    const before = reported.get(relativePath);
+    reported.set(relativePath, error.message);
+    const isAgain = before !== undefined;
+    return before === error.message
+      ? []
+      : [{ ...badInput({ path, error }), isAgain, failed: () => isOfSystem(error) }];
+  }
+
+  function nameUnsent(): void {
+    const files = [...candidates.values()].map(({ file }) => file);
+    for (const { path, relativePath } of files.slice(0, maxNamed)) {
+      const reason = incomplete.get(path) ?? reported.get(relativePath) ?? 'its turn had not come';
+      warn(`${path} was not sent yet: ${reason}`);
+    }
+    if (files.length > maxNamed) {
+      warn(`and so were ${counted(files.length - maxNamed, 'other file')}`);
+    }
   }
 }
 
+/** What a file is now; undefined where there is none. */
 async function versionOf(path: string): Promise<FileVersion | undefined> {
-  return stat(path).then(
-    ({ size, mtimeMs }) => ({ size, mtimeMs }),
-    () => undefined,
-  );
+  try {
+    const found = await stat(path);
+    if (!found.isFile()) {
+      throw new ImageIoError('INVALID_IMAGE', 'is not a file');
+    }
+    return { size: found.size, mtimeMs: found.mtimeMs };
+  } catch (error) {
+    const isThere = await lstat(path).then(
+      () => true,
+      () => false,
+    );
+    if (isThere) {
+      throw error;
+    }
+    return undefined;
+  }
 }
 
-function sinceWhen({ version: before, since }: Settling, { size, mtimeMs }: FileVersion): number {
-  if (before === undefined) {
-    return Date.now() - mtimeMs > oldMs ? mtimeMs : since;
-  }
-  return before.size === size && before.mtimeMs === mtimeMs ? since : Date.now();
+function isSame(one: FileVersion | undefined, other: FileVersion): boolean {
+  return one?.size === other.size && one.mtimeMs === other.mtimeMs;
 }
 
-/** True also for a file that is given up: it is sent, and whoever reads it says what is wrong. */
-async function isComplete(path: string, unchangedMs: number, options: ImageFileOptions): Promise<boolean> {
-  if (unchangedMs < settledMs) {
-    return false;
+function isDue({ lookAt }: Candidate): boolean {
+  return lookAt <= performance.now();
+}
+
+/** What a file lacks. @throws what the file system says where it cannot be read */
+async function problemOf(path: string, options: SourceContext): Promise<string | undefined> {
+  try {
+    await inspectImage(await fileSource(await realpath(path)), options);
+    return undefined;
+  } catch (error) {
+    if (isOfSystem(error)) {
+      throw error;
+    }
+    return (error as Error).message;
   }
-  return (
-    unchangedMs >= abandonedMs ||
-    realpath(path)
-      .then(fileSource)
-      .then((source) => inspectImage(source, options))
-      .then(
-        () => true,
-        () => false,
-      )
-  );
+}
+
+/** Whether it is the system that says so, which may change its mind without the file changing. */
+function isOfSystem(error: unknown): boolean {
+  return typeof (error as NodeJS.ErrnoException).errno === 'number';
+}
+
+/** Whether the same image would fail again. */
+function isOfImage(error: Error): boolean {
+  const isOurs = [error, error.cause].some((one) => one instanceof ImageIoError || one instanceof CodecError);
+  return isOurs || isProgrammingError(error);
+}
+
+/** What a look at several things gives, which are looked at at once. */
+async function all<T>(items: readonly T[], use: (item: T) => Promise<Pending[]>): Promise<Pending[]> {
+  return (await Promise.all(items.map(use))).flat();
+}
+
+/** Items so many at a time. */
+async function* batches<T>(items: AsyncIterable<T> | Iterable<T>): AsyncGenerator<T[]> {
+  let batch: T[] = [];
+  for await (const item of items) {
+    batch.push(item);
+    if (batch.length === atOnce) {
+      yield batch;
+      batch = [];
+    }
+  }
+  yield batch;
 }

@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import { constants } from 'node:fs';
 import { open } from 'node:fs/promises';
 import type { FileHandle } from 'node:fs/promises';
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { ByteSource } from '@image-stream/codec';
 import { ImageIoError } from './errors.ts';
 
@@ -16,8 +17,8 @@ export interface FileSource extends ByteSource {
  *
  * Nothing stays open in between, so a source needs no closing.
  *
- * @throws what the file system says, such as `ENOENT`, or `ELOOP` for a symbolic link; so does each read, and
- * ImageIoError `INVALID_IMAGE` when the file has become shorter
+ * @throws what the file system says, such as `ENOENT`, or `ELOOP` for a symbolic link, and ImageIoError `INVALID_IMAGE` for what is not
+ * a file; so does each read, also when the file has become shorter
  */
 export async function fileSource(path: string): Promise<FileSource> {
   return {
@@ -55,12 +56,54 @@ export async function readFully(
 }
 
 async function withFile<T>(path: string, use: (file: FileHandle) => Promise<T>): Promise<T> {
-  const file = await open(path, constants.O_RDONLY | constants.O_NOFOLLOW);
+  const file = await openFile(path, constants.O_NOFOLLOW);
   try {
     return await use(file);
   } finally {
     await file.close();
   }
+}
+
+/** How long, and how often, to ask for a file that another process holds. Linux takes it from that process after 45 s. */
+const heldMs = 60_000;
+const askMs = 100;
+
+/**
+ * Opens a file to read it. What else may stand there is not waited for: to open a pipe takes until somebody writes into it, and holds a
+ * thread of the pool, and with it the end of the process, as long.
+ *
+ * @param flags in addition, of `node:fs`
+ * @throws ImageIoError `INVALID_IMAGE` for what is not a file, and what the file system says
+ */
+export async function openFile(path: string, flags = 0): Promise<FileHandle> {
+  const file = await openAtOnce(path, constants.O_RDONLY | constants.O_NONBLOCK | flags);
+  if (!(await file.stat()).isFile()) {
+    await file.close();
+    throw notAFile();
+  }
+  return file;
+}
+
+async function openAtOnce(path: string, flags: number): Promise<FileHandle> {
+  for (let waited = 0; ; waited += askMs) {
+    try {
+      return await open(path, flags);
+    } catch (error) {
+      const { code } = error as NodeJS.ErrnoException;
+      if (code === 'ENXIO') {
+        throw notAFile();
+      }
+      // Without blocking, a lease that a file server has on a file is not waited for.
+      if (code !== 'EAGAIN' || waited >= heldMs) {
+        throw error;
+      }
+      await sleep(askMs);
+    }
+  }
+}
+
+function notAFile(): ImageIoError {
+  return new ImageIoError('INVALID_IMAGE', 'is not a file');
 }
 
 /** SHA-256 of a source, lower-case hex. */

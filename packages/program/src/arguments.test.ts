@@ -55,7 +55,6 @@ describe('what is understood', () => {
     [['--num-messages=3'], { 'num-messages': 3 }],
     [['--num_messages', '3'], { 'num-messages': 3 }],
     [['--num_messages=3'], { 'num-messages': 3 }],
-    [['--', '-n', '5'], { 'num-messages': 5 }],
     [['-n', '1', '-bs', 'a:1'], { 'bootstrap-servers': 'a:1' }],
     [['-n', '1', '-mrs', '5'], { 'max-request-size': '5' }],
     [['-n', '1', '-a', '-1'], { acks: '-1' }],

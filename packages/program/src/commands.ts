@@ -9,13 +9,12 @@ export function splitCommand(
   args: readonly string[],
   commands: Readonly<Record<string, unknown>> = {},
 ): { readonly word: string | undefined; readonly rest: readonly string[] } {
-  const words = args[0] === '--' ? args.slice(1) : args;
   // A shell passes the line that it completes behind the program's name; the last word of it is not finished.
-  const isCompletion = words[0] === completionRequest;
+  const isCompletion = args[0] === completionRequest;
   const place = isCompletion ? 2 : 0;
-  const word = words[place];
+  const word = args[place];
   const isCommand = word !== undefined && Object.hasOwn(commands, word);
-  return isCommand && !(isCompletion && words.length === place + 1)
-    ? { word, rest: words.toSpliced(place, 1) }
+  return isCommand && !(isCompletion && args.length === place + 1)
+    ? { word, rest: args.toSpliced(place, 1) }
     : { word: undefined, rest: args };
 }

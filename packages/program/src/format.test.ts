@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { counted, formatBytes, formatSeconds } from './format.ts';
+import { counted, formatBytes, formatSeconds, oneLine } from './format.ts';
 
 describe('bytes', () => {
   test.each([
@@ -34,4 +34,11 @@ test.each([
   [2, '2 images'],
 ])('%d is counted as %s', (count, text) => {
   expect(counted(count, 'image')).toBe(text);
+});
+
+test('what strangers named is one line, and commands no terminal', () => {
+  expect(oneLine('a\nERROR: b\r\u001b[2J\u0085\u2028\u202ec')).toBe(
+    String.raw`a\u000aERROR: b\u000d\u001b[2J\u0085\u2028\u202ec`,
+  );
+  expect(oneLine('größer 日本 🖼.png')).toBe('größer 日本 🖼.png');
 });

@@ -10,6 +10,14 @@ export function formatBytes(count: number): string {
   return `${(count / 1000 ** power).toFixed(power === 0 ? 0 : 1)} ${units[power]}`;
 }
 
+/** A text that strangers chose, such as the name of a file, as one line that commands no terminal: control characters become escapes. */
+export function oneLine(text: string): string {
+  return text.replaceAll(
+    /[\p{Cc}\p{Zl}\p{Zp}\u202A-\u202E\u2066-\u2069]/gu,
+    (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`,
+  );
+}
+
 const lengths = [
   ['d', 86_400],
   ['h', 3600],

@@ -24,7 +24,7 @@ export { createBudget } from './budget.ts';
 export type { ByteBudget } from './budget.ts';
 export { createPool } from './pool.ts';
 export type { Pool } from './pool.ts';
-export { counted, formatBytes, formatSeconds } from './format.ts';
+export { counted, formatBytes, formatSeconds, oneLine } from './format.ts';
 export { describePace, timing } from './timing.ts';
 export type { Summary } from './summary.ts';
 export type { Logger } from './log.ts';

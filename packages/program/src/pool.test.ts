@@ -55,3 +55,14 @@ test('the first error is thrown to whoever goes on, once the others are done', a
   second.end(new Error('second'));
   await expect(drained).rejects.toThrow('first');
 });
+
+test('draining takes in what a piece of work adds meanwhile', async () => {
+  const pool = createPool(createBudget(10, 10));
+  const done: string[] = [];
+  await pool.begin(1, async () => {
+    await setImmediate();
+    pool.add(setImmediate().then(() => void done.push('added')));
+  });
+  await pool.drain();
+  expect(done).toEqual(['added']);
+});

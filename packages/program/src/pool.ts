@@ -42,7 +42,10 @@ export function createPool(budget: ByteBudget): Pool {
     },
     add,
     async drain() {
-      await Promise.all(inFlight);
+      // A piece may have added another one.
+      while (inFlight.size > 0) {
+        await Promise.all(inFlight);
+      }
       assertNoFailure();
     },
   };

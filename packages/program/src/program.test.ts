@@ -148,7 +148,7 @@ describe('exit codes', () => {
 describe('a command', () => {
   test.each<[string[], number, string, string]>([
     [['check'], 0, 'checked\n  same\n', ''],
-    [['--', 'check', '--result', 'different'], 1, 'checked\n  different\n', ''],
+    [['check', '--result', 'different'], 1, 'checked\n  different\n', ''],
     [['check', '--result=different', '--json'], 1, '{"result":"different"}\n', ''],
     [['check', '--quiet'], 0, '', ''],
     [['check', '--result', 'usage'], 2, '', 'tester check: --result is wrong (see tester check --help)\n'],

@@ -11,6 +11,7 @@ import { createProgress } from './progress.ts';
 import type { Progress } from './progress.ts';
 import { abortOnSignals } from './signals.ts';
 import type { GivenValues } from './sources.ts';
+import { passedOn } from './spelling.ts';
 import { describeSummary } from './summary.ts';
 import type { Summary } from './summary.ts';
 
@@ -103,7 +104,7 @@ export interface Program<O extends OptionDefinitions> extends CommandLine<O> {
  */
 export async function runProgram<O extends OptionDefinitions>(program: Program<O>): Promise<void> {
   collectLessOften();
-  const { commandLine, args, run } = chosenBy(process.argv.slice(2), program);
+  const { commandLine, args, run } = chosenBy(passedOn(process.argv.slice(2), process.env), program);
   let finish = (): void => {};
   let jsonLogger: Logger | undefined;
   try {

@@ -5,14 +5,13 @@ import type { OptionDefinitions } from './command-line.ts';
  * What the Python application's users type, as yargs expects it: `--request_timeout_ms` with
  * hyphens, and a boolean with its value in one word, so that `--flag`, `--flag False` and
  * `--flag=false` are all read in the same way.
- * A leading `--` comes from package managers that pass arguments on; what stands behind another one is no option.
+ * What stands behind `--` are inputs, as they were typed.
  */
 export function normalize(args: readonly string[], options: OptionDefinitions): string[] {
   const booleans = booleanFlags(options);
   const normalized: string[] = [];
-  const words = args[0] === '--' ? args.slice(1) : args;
-  const end = words.includes('--') ? words.indexOf('--') : words.length;
-  for (let index = 0; index < end; index++) {
+  const words = beforeInputs(args);
+  for (let index = 0; index < words.length; index++) {
     const word = words[index]!;
     const [, flag = ''] = /^(--?[^=]+)/.exec(word) ?? [];
     const name = flag.startsWith('--') ? flag.replaceAll('_', '-') : flag;
@@ -26,7 +25,18 @@ export function normalize(args: readonly string[], options: OptionDefinitions): 
       normalized.push(`${name}=true`);
     }
   }
-  return [...normalized, ...words.slice(end)];
+  return [...normalized, ...args.slice(words.length)];
+}
+
+/** The words before `--`, among which options are. */
+function beforeInputs(args: readonly string[]): readonly string[] {
+  const place = args.indexOf('--');
+  return place === -1 ? args : args.slice(0, place);
+}
+
+/** Arguments without the leading `--` of package managers, which pass it on with what stands behind it. */
+export function passedOn(args: readonly string[], environment: NodeJS.ProcessEnv): readonly string[] {
+  return args[0] === '--' && environment['npm_lifecycle_event'] !== undefined ? args.slice(1) : args;
 }
 
 /** The environment variable of an option. */

@@ -147,7 +147,7 @@ describe('the environment', () => {
   });
 
   test.each([
-    ['behind the end of the options', ['--', '-n', '1', '--', '--topic']],
+    ['behind the end of the options', ['-n', '1', '--', '--topic']],
     ['as the value of another option', ['-n', '1', '--seed=--topic']],
   ])('counts where the name of an option stands %s', async (_case, args) => {
     const parsed = await parse(args, { IMAGE_STREAM_TOPIC: 'other' }, { name: 'files', describe: 'files' });

@@ -358,6 +358,22 @@ describe('a fault of the environment', () => {
   });
 });
 
+test('records that wait for nothing keep nothing else waiting', async () => {
+  const { options } = parts(records(1000));
+  let turns = 0;
+  let isOver = false;
+  const count = (): void => {
+    turns += 1;
+    if (!isOver) {
+      setImmediate(count);
+    }
+  };
+  setImmediate(count);
+  await run({ ...options, decode: async () => ({ kind: 'tombstone', key: 'k' }) as never });
+  isOver = true;
+  expect(turns).toBeGreaterThan(900);
+});
+
 test('a limit ends the run after so many, and leaves the rest', async () => {
   const { done, options } = parts(records(5));
   expect(await run({ ...options, limit: 2 })).toMatchObject({ images: 2 });

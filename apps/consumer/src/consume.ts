@@ -1,3 +1,4 @@
+import { setImmediate } from 'node:timers/promises';
 import { bytesOf, isChunk, isPixelArray } from '@image-stream/codec';
 import type { Decoded, DecodedImage, ImageAttributes, ReceivedRecord } from '@image-stream/codec';
 import { createPool } from '@image-stream/program';
@@ -59,6 +60,8 @@ export async function consume(options: ConsumeOptions): Promise<void> {
 
   async function takeAll(): Promise<void> {
     for await (const delivery of deliveries) {
+      // A fetch may bring tens of thousands of records that wait for nothing: heartbeats, probes and signals must not.
+      await setImmediate();
       statistics.came();
       if (selection?.isSelected(delivery.record) === false) {
         delivery.done();

@@ -7,7 +7,6 @@ import type { DecodedImage } from '@image-stream/codec';
 import { generateImage, transcode } from '@image-stream/image-io';
 import { openDirectory } from '@image-stream/storage';
 import type { Sink } from '@image-stream/storage';
-import sharp from 'sharp';
 import { beforeEach, describe, expect, test } from 'vitest';
 import { isSaved, saveImage } from './save.ts';
 import type { SaveOptions } from './save.ts';
@@ -69,12 +68,11 @@ describe.each(['jpeg', 'webp', 'avif', 'gif'] as const)('saved as %s', (saveAs) 
 test('what was re-encoded without loss is the same by its pixels', async () => {
   const content = pixels('one');
   await save({ content });
-  writeFileSync(
-    fileOf('png'),
-    await sharp(readFileSync(fileOf('png')))
-      .png({ compressionLevel: 1 })
-      .toBuffer(),
-  );
+  // As another release might compress it.
+  const file = { mediaType: 'image/png', bytes: readFileSync(fileOf('png')) };
+  const again = await transcode(file, 'png');
+  expect(again.bytes).not.toEqual(file.bytes);
+  writeFileSync(fileOf('png'), again.bytes);
   expect(await save({ content })).toBe('exists');
   writeFileSync(fileOf('png'), 'no image at all');
   await expect(save({ content })).rejects.toMatchObject({ code: 'CONFLICT' });

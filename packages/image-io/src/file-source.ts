@@ -28,6 +28,7 @@ export async function fileSource(path: string): Promise<FileSource> {
   };
 }
 
+/** True for a source that is a file. */
 export function isFileSource(source: ByteSource): source is FileSource {
   return 'path' in source;
 }

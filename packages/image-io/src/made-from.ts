@@ -1,8 +1,9 @@
 import { createHash } from 'node:crypto';
 import { open } from 'node:fs/promises';
+import { setImmediate } from 'node:timers/promises';
 import { byteSource, bytesOf, isPixelArray, sniffMediaType } from '@image-stream/codec';
 import type { ByteSource, EncodedImage, PixelArray, StoredImage } from '@image-stream/codec';
-import { fileSource, sha256Of } from './file-source.ts';
+import { fileSource, pieces, sha256Of } from './file-source.ts';
 
 /**
  * What an image file was made from. A lossy encoding does not give back the pixels that it was given, so such a file carries the SHA-256
@@ -130,12 +131,15 @@ export async function sourceSha256(content: EncodedImage | StoredImage | PixelAr
 }
 
 /** SHA-256 of pixels and their shape, lower-case hex. An array of one channel is the same with and without that dimension. */
-export function sha256OfPixels(pixels: PixelArray): string {
+export async function sha256OfPixels(pixels: PixelArray): Promise<string> {
   const [height, width, channels = 1] = pixels.shape;
-  return createHash('sha256')
-    .update(`${pixels.dtype} ${height} ${width} ${channels} `)
-    .update(bytesOf(pixels))
-    .digest('hex');
+  const hash = createHash('sha256').update(`${pixels.dtype} ${height} ${width} ${channels} `);
+  for await (const piece of pieces(byteSource(bytesOf(pixels)))) {
+    hash.update(piece);
+    // A gigabyte takes seconds, and others must have their turn.
+    await setImmediate();
+  }
+  return hash.digest('hex');
 }
 
 /** Enough to tell the format. */

@@ -1,4 +1,5 @@
 import { appendFile, writeFile } from 'node:fs/promises';
+import { setImmediate } from 'node:timers/promises';
 import { bytesOf, encodeNpy, isPixelArray, pixelArray } from '@image-stream/codec';
 import type { EncodedImage, Image, PixelArray } from '@image-stream/codec';
 import type { Sharp } from 'sharp';
@@ -117,10 +118,22 @@ export async function decodePixels(content: Content, options: TranscodeOptions =
   const { height, width, channels } = info;
   const dtype = is16Bit ? 'uint16' : 'uint8';
   if (isGreyAlpha) {
-    const greyAlpha = data.filter((_value, index) => index % 4 === 0 || index % 4 === 3);
-    return pixelArray([height, width, 2], dtype, greyAlpha);
+    return pixelArray([height, width, 2], dtype, await firstAndLastOf(data));
   }
   return pixelArray(channels === 1 ? [height, width] : [height, width, channels], dtype, data);
+}
+
+/** Grey and alpha of RGBA pixels; so many at a time that others have their turn. */
+async function firstAndLastOf(rgba: Uint8Array): Promise<Uint8Array> {
+  const greyAlpha = new Uint8Array(rgba.length / 2);
+  for (let from = 0, to = 0; from < rgba.length; from += 4, to += 2) {
+    greyAlpha[to] = rgba[from]!;
+    greyAlpha[to + 1] = rgba[from + 3]!;
+    if (from % (4 * 1024 ** 2) === 0) {
+      await setImmediate();
+    }
+  }
+  return greyAlpha;
 }
 
 /** Whether two images show the same pixels, however they were compressed. @throws ImageIoError as `decodePixels` */

@@ -45,7 +45,9 @@ export async function checkFile(
       const made = await readSource(source);
       return made?.sha256 === digest && made.isIntact ? 'same' : 'other';
     }
-    return sha256OfPixels(await decodePixels({ mediaType, source }, limits)) === digest ? 'same' : 'other';
+    return (await sha256OfPixels(await decodePixels({ mediaType, source }, limits))) === digest
+      ? 'same'
+      : 'other';
   } catch (error) {
     const isOfFile =
       error instanceof ImageIoError ||

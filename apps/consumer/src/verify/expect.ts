@@ -54,7 +54,7 @@ async function expectImage(image: DecodedImage, options: FileOptions): Promise<E
   }
   const isAsReceived = isPixelArray(content) && options.resize === undefined;
   const pixels = isAsReceived ? content : await decodePixels(await transcode(content, encoding, options));
-  return { ...place, check: 'pixels', digest: sha256OfPixels(pixels), size: pixels.data.byteLength };
+  return { ...place, check: 'pixels', digest: await sha256OfPixels(pixels), size: pixels.data.byteLength };
 }
 
 /** What one chunk tells about the whole image: its hash, but none of its pixels. */

@@ -547,7 +547,10 @@ function gauge() {
     save: async () => {
       now += 1;
       most = Math.max(most, now);
-      await new Promise(setImmediate);
+      // Long enough for others to begin.
+      for (let turn = 0; turn < 20; turn += 1) {
+        await new Promise(setImmediate);
+      }
       now -= 1;
       return 'written' as const;
     },

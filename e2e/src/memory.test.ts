@@ -119,12 +119,15 @@ async function firstChunk(): Promise<OutgoingRecord> {
   throw new Error('an image has no records');
 }
 
-/** The most bytes that the files of a folder have had together so far. */
+/** The most bytes that the files in the folders of a folder have had together so far. */
 function peakDiskOf(folder: string, ended: Promise<unknown>): () => number {
   let peak = 0;
   const timer = setInterval(() => {
-    const files = existsSync(folder) ? readdirSync(folder) : [];
-    const sizes = files.map((file) => statSync(join(folder, file), { throwIfNoEntry: false })?.size ?? 0);
+    const folders = existsSync(folder) ? readdirSync(folder).map((name) => join(folder, name)) : [];
+    const files = folders.flatMap((one) =>
+      existsSync(one) ? readdirSync(one).map((name) => join(one, name)) : [],
+    );
+    const sizes = files.map((file) => statSync(file, { throwIfNoEntry: false })?.size ?? 0);
     peak = Math.max(
       peak,
       sizes.reduce((sum, size) => sum + size, 0),

@@ -1,4 +1,4 @@
-// Kills, freezes, outages and full disks at random, for as many rounds as wanted, records that are damaged at random,
+// Kills at every step, then kills, freezes, outages and full disks at random, for as many rounds as wanted, records that are damaged at random,
 // as many as wanted, records of any shape, and a flood of uploads; the same seed gives the same faults.
 //
 //   pnpm test:faults [--rounds N] [--records N] [--seed S]
@@ -13,7 +13,7 @@ const options = {
 };
 const args = process.argv.slice(2).filter((arg) => arg !== '--');
 const { rounds, records, seed } = parseArgs({ args, options }).values;
-const files = ['random-faults', 'damaged-records', 'any-record', 'memory'];
+const files = ['kill-steps', 'random-faults', 'damaged-records', 'any-record', 'memory'];
 const fuzzSeed = seed ?? randomUUID().slice(0, 8);
 const { status } = spawnSync('vitest', ['run', '--project', 'e2e', '--no-file-parallelism', ...files], {
   stdio: 'inherit',

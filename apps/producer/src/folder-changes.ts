@@ -88,12 +88,9 @@ export function folderChanges(top: string, { recursive, warn }: FolderChangesOpt
         yield* enter(path, relativePath);
       }
     } catch (error) {
-      const isGone = await lstat(path).then(
-        () => false,
-        () => true,
-      );
+      const isThere = !(await isGone(path).catch(() => false));
       unwatch(path);
-      if (isGone) {
+      if (!isThere) {
         present.delete(relativePath);
         yield { kind: 'gone', path, relativePath };
       } else if (rule.takes(relativePath)) {
@@ -198,3 +195,17 @@ const settings: Readonly<Record<string, string>> = {
   ENOSPC: 'fs.inotify.max_user_watches',
   EMFILE: 'fs.inotify.max_user_instances, or the limit of open files (ulimit -n)',
 };
+
+/** Whether nothing is there. @throws what the file system says where it cannot be looked at */
+export async function isGone(path: string): Promise<boolean> {
+  try {
+    await lstat(path);
+    return false;
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    if (code === 'ENOENT' || code === 'ENOTDIR') {
+      return true;
+    }
+    throw error;
+  }
+}

@@ -1,10 +1,10 @@
-import { lstat, realpath, stat } from 'node:fs/promises';
+import { realpath, stat } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { CodecError } from '@image-stream/codec';
 import { fileSource, ImageIoError, inspectImage } from '@image-stream/image-io';
 import { isProgrammingError } from '@image-stream/kafka-config';
 import { counted } from '@image-stream/program';
-import { folderChanges } from './folder-changes.ts';
+import { folderChanges, isGone } from './folder-changes.ts';
 import type { Change } from './folder-changes.ts';
 import { imageFile } from './image-file.ts';
 import type { FileVersion, SentFiles } from './sent-files.ts';
@@ -234,14 +234,10 @@ async function versionOf(path: string): Promise<FileVersion | undefined> {
     }
     return { size: found.size, mtimeMs: found.mtimeMs };
   } catch (error) {
-    const isThere = await lstat(path).then(
-      () => true,
-      () => false,
-    );
-    if (isThere) {
-      throw error;
+    if (await isGone(path)) {
+      return undefined;
     }
-    return undefined;
+    throw error;
   }
 }
 

@@ -33,6 +33,9 @@ export function isFileSource(source: ByteSource): source is FileSource {
   return 'path' in source;
 }
 
+/** Node.js ends with a failed assertion where more than 2 GiB are asked for at once. */
+const maxReadBytes = 1024 ** 3;
+
 /**
  * What is in an open file from `start` to `end`.
  *
@@ -47,7 +50,12 @@ export async function readFully(
 ): Promise<Buffer> {
   const bytes = Buffer.allocUnsafe(end - start);
   for (let filled = 0; filled < bytes.length;) {
-    const { bytesRead } = await file.read(bytes, filled, bytes.length - filled, start + filled);
+    const { bytesRead } = await file.read(
+      bytes,
+      filled,
+      Math.min(bytes.length - filled, maxReadBytes),
+      start + filled,
+    );
     if (bytesRead === 0) {
       throw new ImageIoError('INVALID_IMAGE', `${path} became shorter while it was read`);
     }

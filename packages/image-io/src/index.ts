@@ -11,7 +11,14 @@ export { fileSource, isFileSource, openFile, pieces, readFully, sameBytes, sha25
 export type { FileSource } from './file-source.ts';
 
 // From one encoding to another.
-export { decodePixels, encodingNeeded, samePixels, transcode, transcodeToFile } from './transcode.ts';
+export {
+  decodePixels,
+  encodingNeeded,
+  isLarger,
+  samePixels,
+  transcode,
+  transcodeToFile,
+} from './transcode.ts';
 export type { Size, TranscodeOptions } from './transcode.ts';
 export { encodingOf, encodings, isLossless, mediaTypeOf } from './encodings.ts';
 export type { Encoding } from './encodings.ts';

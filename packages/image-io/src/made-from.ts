@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import { open } from 'node:fs/promises';
+import type { FileHandle } from 'node:fs/promises';
 import { setImmediate } from 'node:timers/promises';
 import { byteSource, bytesOf, isPixelArray, sniffMediaType } from '@image-stream/codec';
 import type { ByteSource, EncodedImage, PixelArray, StoredImage } from '@image-stream/codec';
@@ -15,7 +16,7 @@ import { fileSource, pieces, sha256Of } from './file-source.ts';
  * - AVIF: a box `uuid` at the end, ISO/IEC 14496-12 section 11.1
  */
 export interface MadeFrom {
-  /** SHA-256 of the source, lower-case hex. */
+  /** SHA-256 of the source, or whatever else was noted of it, lower-case hex. */
   readonly sha256: string;
   /** False where the file is no longer as it was made. */
   readonly isIntact: boolean;
@@ -93,16 +94,23 @@ export async function addSource(path: string, mediaType: string, sha256: string)
   try {
     const start = size - ending.length;
     const head = Buffer.concat([header, Buffer.from(`${sourceField}${sha256}${fileField}`)]);
-    await file.write(head, 0, head.length, start);
+    await writeAll(file, head, start);
     if (mediaType === 'image/webp') {
-      await file.write(uint32(riffSize(size, header), 'little'), 0, 4, riffSizeAt);
+      await writeAll(file, uint32(riffSize(size, header), 'little'), riffSizeAt);
     }
     await file.truncate(start + head.length);
     const digest = await sha256Of(await fileSource(path));
     const tail = Buffer.concat([Buffer.from(digest), closing, ending]);
-    await file.write(tail, 0, tail.length, start + head.length);
+    await writeAll(file, tail, start + head.length);
   } finally {
     await file.close();
+  }
+}
+
+/** A write that fills the disk takes less than it was given, and says nothing. */
+async function writeAll(file: FileHandle, bytes: Uint8Array, position: number): Promise<void> {
+  for (let written = 0; written < bytes.length;) {
+    written += (await file.write(bytes, written, bytes.length - written, position + written)).bytesWritten;
   }
 }
 

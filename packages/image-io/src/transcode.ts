@@ -45,9 +45,19 @@ export async function encodingNeeded(
   if (options.resize === undefined) {
     return target === own && options.quality === undefined ? undefined : target;
   }
+  return (await isLarger(content, options.resize, options))
+    ? target
+    : encodingNeeded(content, wanted, { ...options, resize: undefined });
+}
+
+/** Whether an image does not fit into a size. @throws ImageIoError as `transcode` */
+export async function isLarger(
+  content: Content,
+  size: Size,
+  options: Pick<TranscodeOptions, 'maxImagePixels'> = {},
+): Promise<boolean> {
   const { width, height } = await openImage(content, options);
-  const fits = width <= options.resize.width && height <= options.resize.height;
-  return fits ? encodingNeeded(content, wanted, { ...options, resize: undefined }) : target;
+  return width > size.width || height > size.height;
 }
 
 /**

@@ -5,6 +5,7 @@ import {
   open,
   readdir,
   readFile,
+  rename,
   rm,
   stat,
   symlink,
@@ -26,7 +27,12 @@ vi.mock('node:fs/promises', async (importOriginal) => {
     vi.spyOn(handle, 'sync');
     return handle;
   };
-  return { ...original, link: vi.fn(original.link), open: vi.fn(openWatched) };
+  return {
+    ...original,
+    link: vi.fn(original.link),
+    open: vi.fn(openWatched),
+    rename: vi.fn(original.rename),
+  };
 });
 
 /** What was synced since the mocks were cleared: each path with the place of the call among all calls. */
@@ -285,6 +291,30 @@ describe('what others planted in the output', () => {
     expect(await outcome(sink.put(taken, image, 'create'))).toBe('taken');
     await expect(sink.find(taken)).rejects.toMatchObject({ code: 'UNSAFE_PATH' });
   });
+});
+
+describe('looking for an image', () => {
+  test('where a file stands in the place of a folder, it is that file that is named', async () => {
+    const { sink } = await openOutput(directory);
+    await writeFile(join(directory, 'customer=c'), '');
+    await expect(sink.find(key)).rejects.toMatchObject({ code: 'UNSAFE_PATH' });
+  });
+
+  test('does not go through a link to a folder elsewhere', async () => {
+    const { sink } = await openOutput(directory);
+    await mkdir(join(directory, 'elsewhere', 'date=2026-01-01'), { recursive: true });
+    await writeFile(join(directory, 'elsewhere', 'date=2026-01-01', 'a.png'), bytes);
+    await symlink(join(directory, 'elsewhere'), join(directory, 'customer=c'));
+    await expect(sink.find(key)).rejects.toMatchObject({ code: 'UNSAFE_PATH' });
+  });
+});
+
+test('a file that cannot be replaced leaves no copy for each attempt', async () => {
+  const { sink } = await openOutput(directory);
+  await sink.put(key, byteSource(Buffer.from('first')), 'create');
+  vi.mocked(rename).mockRejectedValueOnce(Object.assign(new Error('EACCES'), { code: 'EACCES' }));
+  await expect(sink.put(key, image, 'replace')).rejects.toMatchObject({ code: 'EACCES' });
+  expect(await unfinished(directory)).toEqual([]);
 });
 
 describe('a directory that cannot be used is reported at once', () => {

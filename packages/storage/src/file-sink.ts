@@ -3,7 +3,7 @@ import { dirname, join, resolve } from 'node:path';
 import type { ByteSource } from '@image-stream/codec';
 import { fileSource, isFileSource, pieces } from '@image-stream/image-io';
 import { StorageError } from './errors.ts';
-import { codeOf, folderMaker, folderSyncer, makeParents } from './folders.ts';
+import { arePlainFolders, codeOf, folderMaker, folderSyncer, makeParents } from './folders.ts';
 import { probeDirectory } from './probe-directory.ts';
 import type { Accepted, Sink, SinkReader } from './sink.ts';
 import { classOfSystemError } from './system-errors.ts';
@@ -28,7 +28,7 @@ export function readDirectory(directory: string): SinkReader {
     location: root,
     async find(key) {
       const file = join(root, key);
-      const content = await plainFile(file);
+      const content = await plainFile(root, file);
       return (
         content && {
           content,
@@ -105,6 +105,7 @@ function createFileSink(directory: string, workspace: Workspace): Sink {
       if (mode === 'create') {
         return undefined;
       }
+      await plainFile(root, file);
       await replace(written, file, workspace.newFile());
     }
     await syncFolder(folder);
@@ -120,6 +121,9 @@ function createFileSink(directory: string, workspace: Workspace): Sink {
         throw error;
       }
       await workspace.restore().catch((failure: unknown) => {
+        if (codeOf(failure) !== 'ENOENT') {
+          throw failure;
+        }
         throw new StorageError('GONE', `${root} was removed while images were saved there; start again`, {
           cause: failure,
         });
@@ -174,7 +178,10 @@ export async function openDirectory(directory: string): Promise<Directory> {
  *
  * @throws StorageError `UNSAFE_PATH` for anything but a plain file
  */
-async function plainFile(file: string): Promise<ByteSource | undefined> {
+async function plainFile(root: string, file: string): Promise<ByteSource | undefined> {
+  if (!(await arePlainFolders(root, dirname(file)))) {
+    return undefined;
+  }
   try {
     if ((await lstat(file)).isFile()) {
       return await fileSource(file);
@@ -188,13 +195,15 @@ async function plainFile(file: string): Promise<ByteSource | undefined> {
   throw new StorageError('UNSAFE_PATH', `${file} is not a plain file; remove it`);
 }
 
-/** Puts a file in the place of another, which stays until then. */
+/** Puts a file in the place of another plain file, which stays until then. */
 async function replace(written: string, file: string, between: string): Promise<void> {
-  await plainFile(file);
   await link(written, between);
-  await rename(between, file);
-  // A rename to itself, after an attempt that failed later, leaves it.
-  await remove(between);
+  try {
+    await rename(between, file);
+  } finally {
+    // Where that failed, or was a rename to itself after an attempt that failed later.
+    await remove(between);
+  }
 }
 
 /** Durably, but for its place in the folder. */

@@ -32,12 +32,15 @@ async function makeFolder(folder: string): Promise<void> {
   }
 }
 
+/** Of others it is asked again whether they are there, and synced. */
+const maxKnownFolders = 100_000;
+
 /**
  * What makes the folders that are missing below `root`, one level at a time. The first time that this process meets a folder it syncs
  * the parent, even where the folder was there: a process that was killed in between may have made it.
  */
 export function folderMaker(root: string): (folder: string) => Promise<void> {
-  /** Folders whose place in their parent this process has synced. */
+  /** Folders whose place in their parent this process has synced; a new one each day for each customer, so not for ever. */
   const durable = new Set([root]);
   /** For each folder, what looks at this moment whether it is there. */
   const looking = new Map<string, Promise<void>>();
@@ -57,6 +60,9 @@ export function folderMaker(root: string): (folder: string) => Promise<void> {
       await assertPlainFolder(folder);
       await syncFolder(dirname(folder));
       durable.add(folder);
+      if (durable.size > maxKnownFolders) {
+        durable.delete(durable.values().next().value!);
+      }
     }
   }
 
@@ -119,6 +125,31 @@ async function isPlainFolder(folder: string): Promise<boolean> {
     }
     throw error;
   }
+}
+
+/**
+ * Whether the folders from below `root` down to `folder` are there.
+ *
+ * @throws StorageError `UNSAFE_PATH` where something else than a folder stands in the place of one
+ */
+export async function arePlainFolders(root: string, folder: string): Promise<boolean> {
+  if (folder === root) {
+    return true;
+  }
+  if (!(await arePlainFolders(root, dirname(folder)))) {
+    return false;
+  }
+  try {
+    if ((await lstat(folder)).isDirectory()) {
+      return true;
+    }
+  } catch (error) {
+    if (codeOf(error) === 'ENOENT') {
+      return false;
+    }
+    throw error;
+  }
+  throw new StorageError('UNSAFE_PATH', `${folder} is not a plain folder; remove it`);
 }
 
 /** A link planted here would lead out of the output directory. @throws StorageError `UNSAFE_PATH` */

@@ -35,3 +35,13 @@ test('what is no error of the system has no class', () => {
     expect(classOfSystemError(thrown)).toBeUndefined();
   }
 });
+
+test('each listed name is known by the number that this system has for it', () => {
+  for (const [kind, listed] of Object.entries(systemErrors)) {
+    for (const name of listed) {
+      const number = (constants.errno as Record<string, number>)[name];
+      const error = Object.assign(new Error(name), { code: name, ...(number && { errno: -number }) });
+      expect(classOfSystemError(error), name).toBe(kind);
+    }
+  }
+});

@@ -37,13 +37,15 @@ const names = new Map(
 );
 
 /**
- * The name of a system's error; undefined for any other. By its number where it has one: Node.js calls what libuv does not know,
- * `EDQUOT` and `ESTALE` among them, `Unknown system error -122`.
+ * The name of a system's error; undefined for any other. By its number where Node.js has no name for it: what libuv does not know,
+ * `EDQUOT` and `ESTALE` among them, it calls `Unknown system error -122`.
  */
 export function systemErrorName(error: unknown): string | undefined {
   const { errno, code } = (error ?? {}) as NodeJS.ErrnoException;
-  const name = errno === undefined ? undefined : names.get(-errno);
-  return name ?? (code !== undefined && /^E[A-Z0-9]+$/.test(code) ? code : undefined);
+  if (code !== undefined && /^E[A-Z0-9]+$/.test(code)) {
+    return code;
+  }
+  return errno === undefined ? undefined : names.get(-errno);
 }
 
 /** The class of a system's error; undefined for any other error, and for one that only a bug can cause. */

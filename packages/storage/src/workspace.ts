@@ -38,9 +38,11 @@ const kernel = kernelId();
 export async function openWorkspace(parent: string): Promise<Workspace> {
   await makeParents(parent);
   await assertPlainFolder(parent);
-  const folder = join(parent, `${kernel}.${randomUUID()}`);
+  // A socket answers only where it is seen through the same mount.
+  const place = `${kernel}-${(await lstat(parent)).dev}`;
+  const folder = join(parent, `${place}.${randomUUID()}`);
   let server = await claim(folder);
-  await removeAbandoned(parent, folder);
+  await removeAbandoned(parent, folder, place);
   let restoring: Promise<boolean> | undefined;
   const heartbeat = setInterval(() => {
     const now = new Date();
@@ -95,16 +97,17 @@ async function claim(folder: string): Promise<Server | undefined> {
   }
 }
 
-async function removeAbandoned(parent: string, own: string): Promise<void> {
+async function removeAbandoned(parent: string, own: string, place: string): Promise<void> {
   const now = (await lstat(own)).mtimeMs;
   for (const name of await readdir(parent)) {
     const folder = join(parent, name);
     if (
       folder !== own &&
       /^[^.]+\.[0-9a-f-]{36}$/.test(name) &&
-      (await isAbandoned(folder, name.startsWith(`${kernel}.`), now))
+      (await isAbandoned(folder, name.startsWith(`${place}.`), now))
     ) {
-      await remove(folder);
+      // What may not be removed is in nobody's way but the disk's.
+      await remove(folder).catch(() => {});
     }
   }
 }
@@ -119,12 +122,12 @@ async function remove(folder: string): Promise<void> {
 }
 
 /** @param now as the file system of the folder says */
-async function isAbandoned(folder: string, isOfThisKernel: boolean, now: number): Promise<boolean> {
+async function isAbandoned(folder: string, isOfThisPlace: boolean, now: number): Promise<boolean> {
   const found = await lstat(folder).catch(() => undefined);
   if (found?.isDirectory() !== true) {
     return false;
   }
-  if (isOfThisKernel && (await exists(join(folder, socketName)))) {
+  if (isOfThisPlace && (await exists(join(folder, socketName)).catch(() => true))) {
     return isSilent(folder);
   }
   return now - found.mtimeMs > abandonedMs;
@@ -161,10 +164,15 @@ async function withShortPath<T>(folder: string, use: (short: string) => Promise<
 }
 
 async function exists(path: string): Promise<boolean> {
-  return lstat(path).then(
-    () => true,
-    () => false,
-  );
+  try {
+    await lstat(path);
+    return true;
+  } catch (error) {
+    if (codeOf(error) === 'ENOENT') {
+      return false;
+    }
+    throw error;
+  }
 }
 
 function kernelId(): string {

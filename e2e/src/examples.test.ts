@@ -71,7 +71,14 @@ describe.skipIf(!hasPython)('in Python', () => {
     if (!existsSync(installed)) {
       rmSync(environment, { recursive: true, force: true });
       execFileSync('python3', ['-m', 'venv', environment], { stdio: 'pipe' });
-      const options = ['--quiet', '--disable-pip-version-check', '--only-binary=:all:', '-r', requirements];
+      const options = [
+        '--quiet',
+        '--disable-pip-version-check',
+        '--only-binary=:all:',
+        '--no-compile',
+        '-r',
+        requirements,
+      ];
       execFileSync(python, ['-m', 'pip', 'install', ...options], { stdio: 'pipe' });
       writeFileSync(installed, '');
     }

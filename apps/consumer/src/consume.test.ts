@@ -59,6 +59,34 @@ describe('every image', () => {
   });
 });
 
+test('what ends the run does not wait for what may go away some time', async () => {
+  const { done, errors, options } = parts(records(2));
+  const result = await run({
+    ...options,
+    save: async ({ id }) => {
+      if (id === 'image-0') {
+        throw Object.assign(new Error('ENOSPC: no space left'), { code: 'ENOSPC' });
+      }
+      throw Object.assign(new Error('ENOTDIR: not a directory'), { code: 'ENOTDIR' });
+    },
+  });
+  expect(result).toMatchObject({ images: 0, failed: 2 });
+  expect(done).toEqual([]);
+  expect(errors.filter((error) => error.includes('is not saved'))).toHaveLength(2);
+});
+
+test('deliveries that fail end what waits', async () => {
+  const { options } = parts([]);
+  const failing = async function* (): AsyncGenerator<Delivery> {
+    yield* deliveriesOf(records(1), []);
+    throw new Error('may not read any more');
+  };
+  const save = async (): Promise<never> => {
+    throw Object.assign(new Error('ENOSPC: no space left'), { code: 'ENOSPC' });
+  };
+  await expect(run({ ...options, save, deliveries: failing() })).rejects.toThrow('may not read any more');
+});
+
 test('what has begun comes to its end also where the deliveries fail', async () => {
   const { done, options } = parts([]);
   const failing = async function* (): AsyncGenerator<Delivery> {
@@ -457,6 +485,7 @@ async function run({ save, keep, flush = async () => {}, assembler, ...options }
     failures,
     statistics,
     flush,
+    end: () => options.retry.end(),
     save: keep ?? (async (saved) => ({ how: await save(saved), durable: async () => {} })),
   });
   return { ...statistics.count, ...failures.count };

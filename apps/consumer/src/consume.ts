@@ -31,6 +31,8 @@ export interface ConsumeOptions {
   readonly budget: ByteBudget;
   /** How many images to take; undefined takes them until the deliveries end. */
   readonly limit: number | undefined;
+  /** Ends what waits for better times, since the deliveries have failed. */
+  readonly end: () => void;
   /** Called when the deliveries have ended: whether that was at the ends of all partitions. */
   readonly isAtEnd: () => boolean;
 }
@@ -49,10 +51,26 @@ export async function consume(options: ConsumeOptions): Promise<void> {
   const saving = createPool(budget);
   const confirming = createPool(budget);
   let taken = 0;
-  const giveUpTimer = setInterval(() => saving.add(chunks.giveUpLate().catch(fail)), giveUpIntervalMs);
+  let isGivingUp = false;
+  const giveUpTimer = setInterval(() => {
+    if (!isGivingUp) {
+      isGivingUp = true;
+      saving.add(
+        chunks
+          .giveUpLate()
+          .catch(fail)
+          .finally(() => (isGivingUp = false)),
+      );
+    }
+  }, giveUpIntervalMs);
 
   try {
-    await takeAll().finally(finishWhatHasBegun);
+    await takeAll()
+      .catch((error: unknown) => {
+        options.end();
+        throw error;
+      })
+      .finally(finishWhatHasBegun);
     await chunks.finish(options.isAtEnd());
   } finally {
     await chunks.close();

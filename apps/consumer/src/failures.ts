@@ -108,6 +108,7 @@ export function createFailures(options: FailuresOptions): Failures {
     count.failed += 1;
     monitor.failed();
     stop();
+    retry.end();
     logger.error(reason);
   }
 

@@ -1,3 +1,4 @@
+import { setMaxListeners } from 'node:events';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Logger } from '@image-stream/program';
 import type { Monitor } from './monitor/monitor.ts';
@@ -17,6 +18,8 @@ export interface Retry {
   run<T>(work: () => Promise<T>): Promise<T>;
   /** How long anything has waited so far, in milliseconds. */
   pausedMs(): number;
+  /** Waits no longer, whatever may go away: something else has ended the run. */
+  end(): void;
 }
 
 const firstBackoffMs = 500;
@@ -26,7 +29,11 @@ const maxBackoffMs = 10_000;
 const repeatMs = 30_000;
 
 /** Of many pieces of work that wait for the same, one line tells. */
-export function createRetry({ isTransient, signal, logger, monitor }: RetryOptions): Retry {
+export function createRetry({ isTransient, signal: stopping, logger, monitor }: RetryOptions): Retry {
+  const ending = new AbortController();
+  const signal = AbortSignal.any([stopping, ending.signal]);
+  // Each image that waits listens to it.
+  setMaxListeners(0, signal);
   let waiting = 0;
   let stalledAt = 0;
   /** In pauses that are over. */
@@ -89,6 +96,7 @@ export function createRetry({ isTransient, signal, logger, monitor }: RetryOptio
         return retried(work, error as Error);
       }
     },
+    end: () => ending.abort(),
     pausedMs: () => pausedMs + (waiting === 0 ? 0 : performance.now() - stalledAt),
   };
 }

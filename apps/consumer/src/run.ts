@@ -145,6 +145,7 @@ export async function run(
     try {
       await consume({
         deliveries: receiver,
+        end: () => retry.end(),
         selection,
         decode,
         chunks,

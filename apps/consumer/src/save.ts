@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { rm } from 'node:fs/promises';
 import {
   byteSource,
@@ -24,6 +25,7 @@ import {
   fileSource,
   ImageIoError,
   inspectImage,
+  isLarger,
   isLossless,
   readSource,
   sameBytes,
@@ -87,7 +89,7 @@ async function saveDecoded(image: DecodedImage, options: SaveOptions): Promise<S
   if (isLossless(encoding)) {
     return keep(key, byteSource(made.bytes), samePixelsAs(made), options);
   }
-  const sha256 = await sourceSha256(content);
+  const sha256 = await madeFrom(content, await sourceSha256(content), options);
   const file = withSource(made, sha256);
   return keep(key, byteSource(file.bytes), sameSourceAs(file, sha256), options);
 }
@@ -96,8 +98,21 @@ async function saveDecoded(image: DecodedImage, options: SaveOptions): Promise<S
 async function saveAssembled(image: AssembledImage, options: SaveOptions): Promise<SavedImage> {
   const { id, customerId, createdAt, contentEncoding, size } = image;
   const source = await fileSource(image.file);
+  await assertUnchanged(image, source);
   const mediaType = sniffMediaType(await source.read(0, Math.min(size, npyHeadBytes)));
   if (contentEncoding !== undefined || mediaType === npyMediaType || mediaType === undefined) {
+    if (contentEncoding === undefined && mediaType === undefined) {
+      throw new CodecError(
+        'UNSUPPORTED',
+        `payload of ${size} bytes is not a PNG, JPEG, WebP, AVIF, TIFF, GIF or NPY file`,
+      );
+    }
+    if (size > maxDecodedBytes) {
+      throw new CodecError(
+        'LIMIT_EXCEEDED',
+        `pixels of image ${id} take ${size} bytes, more than the limit of ${maxDecodedBytes}`,
+      );
+    }
     const content = await decodePayload(await source.read(0, size), contentEncoding, resolveLimits(options));
     return saveDecoded({ id, customerId, createdAt, content }, options);
   }
@@ -111,15 +126,45 @@ async function saveAssembled(image: AssembledImage, options: SaveOptions): Promi
   const path = options.workspace.newFile();
   try {
     const made = await transcodeToFile(content, encoding, path, options);
+    const sha256 = await madeFrom(content, image.sha256, options);
     if (!isLossless(encoding)) {
-      await addSource(path, made.mediaType, image.sha256);
+      await addSource(path, made.mediaType, sha256);
     }
     const file = { ...made, source: await fileSource(path) };
-    const isSame = isLossless(encoding) ? samePixelsAs(file) : sameSourceAs(file, image.sha256);
+    const isSame = isLossless(encoding) ? samePixelsAs(file) : sameSourceAs(file, sha256);
     return await keep(key, file.source, isSame, options);
   } finally {
     await rm(path, { force: true }).catch(() => {});
   }
+}
+
+/** More is in memory neither as it came nor as pixels; a header of NumPy comes on top of those. */
+const maxDecodedBytes = 1024 ** 3 + 65_536;
+
+/** Images that were to be saved before: what the kernel could not write by then, it may have forgotten. */
+const attempted = new WeakSet<AssembledImage>();
+
+/** @throws StorageError `GONE` where the file holds something else by now */
+async function assertUnchanged(image: AssembledImage, source: ByteSource): Promise<void> {
+  if (attempted.has(image) && (await sha256Of(source)) !== image.sha256) {
+    throw new StorageError(
+      'GONE',
+      `the chunks of image ${image.id} are no longer in ${image.file} as they came; all of them come again`,
+    );
+  }
+  attempted.add(image);
+}
+
+/** SHA-256 of what a file is made from that is encoded with loss: of its source, and of the size if it is made smaller. */
+export async function madeFrom(
+  content: EncodedImage | PixelArray | StoredImage,
+  sha256: string,
+  { resize, ...options }: FileOptions,
+): Promise<string> {
+  if (resize === undefined || !(await isLarger(content, resize, options))) {
+    return sha256;
+  }
+  return createHash('sha256').update(`${sha256} ${resize.width}x${resize.height}`).digest('hex');
 }
 
 /**

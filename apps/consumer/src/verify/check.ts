@@ -8,7 +8,7 @@ import {
   sha256Of,
   sha256OfPixels,
 } from '@image-stream/image-io';
-import { StorageError } from '@image-stream/storage';
+import { StorageError, systemErrorName } from '@image-stream/storage';
 import type { SinkReader } from '@image-stream/storage';
 import type { ExpectedFile } from './rows.ts';
 
@@ -53,7 +53,7 @@ export async function checkFile(
       error instanceof ImageIoError ||
       error instanceof CodecError ||
       error instanceof StorageError ||
-      'syscall' in (error as object);
+      systemErrorName(error) !== undefined;
     if (!isOfFile) {
       throw error;
     }

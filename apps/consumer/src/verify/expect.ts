@@ -11,7 +11,7 @@ import {
   transcode,
 } from '@image-stream/image-io';
 import { extensionToSave, imageKey, imageStem } from '@image-stream/storage';
-import { encodingToSave } from '../save.ts';
+import { encodingToSave, madeFrom } from '../save.ts';
 import type { FileOptions } from '../save.ts';
 import type { ChunkRow, ExpectedFile } from './rows.ts';
 
@@ -50,7 +50,8 @@ async function expectImage(image: DecodedImage, options: FileOptions): Promise<E
     return { ...place, check: 'bytes', digest, size: bytes.length };
   }
   if (!isLossless(encoding)) {
-    return { ...place, check: 'source', digest: await sourceSha256(content), size: 0 };
+    const digest = await madeFrom(content, await sourceSha256(content), options);
+    return { ...place, check: 'source', digest, size: 0 };
   }
   const isAsReceived = isPixelArray(content) && options.resize === undefined;
   const pixels = isAsReceived ? content : await decodePixels(await transcode(content, encoding, options));
@@ -73,7 +74,8 @@ function expectWhole(chunk: Chunk, options: FileOptions): ExpectedFile {
   if (wanted === own && options.resize === undefined) {
     return { ...place, check: 'bytes', digest: sha256, size };
   }
-  return isLossless(wanted)
+  // Whether it was made smaller, a chunk does not tell.
+  return isLossless(wanted) || options.resize !== undefined
     ? { ...place, check: 'existence', digest: '', size: 0 }
     : { ...place, check: 'source', digest: sha256, size: 0 };
 }

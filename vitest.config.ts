@@ -12,6 +12,15 @@ const folders = ['packages', 'apps'].flatMap((parent) =>
 /** Those whose tests start brokers, several at once on two cores. */
 const withBrokers = new Set(['packages/kafka-config', 'packages/local-kafka', 'e2e', 'bench']);
 
+/** Those that put something in the place of a module, or of a part of the process, that another file must not see. */
+const mocksModules = new Set([
+  'packages/storage',
+  'packages/program',
+  'packages/kafka-config',
+  'packages/local-kafka',
+  'bench',
+]);
+
 /** Whether there are property tests among those of a package. */
 const hasProperties = (folder: string): boolean =>
   readFileSync(here(`${folder}/package.json`), 'utf8').includes('"fast-check"');
@@ -38,7 +47,7 @@ export default defineConfig({
           ],
           globalSetup: [here(`${folder}/src/global-setup.ts`)].filter((file) => existsSync(file)),
           // What tests of programs change is in other processes, and to load all that they import takes each file a good half second.
-          isolate: folder !== 'e2e',
+          isolate: mocksModules.has(folder),
           testTimeout: withBrokers.has(folder) ? 120_000 : 15_000,
           hookTimeout: 120_000,
         },

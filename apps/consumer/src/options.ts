@@ -2,6 +2,7 @@ import { encodings } from '@image-stream/image-io';
 import { connectionOptions } from '@image-stream/kafka-config';
 import {
   bytes,
+  directory,
   duration,
   integer,
   integers,
@@ -20,7 +21,7 @@ export const options = {
   'output-directory': {
     ...text,
     alias: 'o',
-    coerce: nonEmpty('--output-directory'),
+    coerce: directory('--output-directory'),
     describe: 'Where images are saved',
     default: 'output',
     group: 'Files:',

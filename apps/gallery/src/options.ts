@@ -1,6 +1,6 @@
 import { encodings } from '@image-stream/image-io';
 import { connectionOptions } from '@image-stream/kafka-config';
-import { integer, nonEmpty, outputOptions, timeZone } from '@image-stream/program';
+import { directory, integer, nonEmpty, outputOptions, timeZone } from '@image-stream/program';
 import type { OptionDefinitions } from '@image-stream/program';
 
 const text = { type: 'string', requiresArg: true } as const;
@@ -39,7 +39,7 @@ export const options = {
   'output-directory': {
     ...text,
     alias: 'o',
-    coerce: nonEmpty('--output-directory'),
+    coerce: directory('--output-directory'),
     describe: 'Where the consumer saves images, to link to their files',
     default: 'output',
     group: 'Files:',

@@ -9,6 +9,7 @@ export { listen, ListenError } from './listen.ts';
 // What option values may be.
 export {
   bytes,
+  directory,
   duration,
   integer,
   integers,

@@ -1,5 +1,15 @@
 import { describe, expect, test } from 'vitest';
-import { bytes, duration, integer, integers, moment, nonEmpty, positiveNumber, timeZone } from './values.ts';
+import {
+  bytes,
+  directory,
+  duration,
+  integer,
+  integers,
+  moment,
+  nonEmpty,
+  positiveNumber,
+  timeZone,
+} from './values.ts';
 
 describe('integer', () => {
   const parse = integer('--width', 1, 65_535);
@@ -120,6 +130,22 @@ describe('bytes', () => {
       );
     },
   );
+});
+
+describe('directory', () => {
+  test.each(['output', '/data/images', 's3:bucket', 'a//b', 'C:/images', '://b'])('%s', (text) => {
+    expect(directory('--output-directory')(text)).toBe(text);
+  });
+
+  test.each(['s3://bucket/images', 'file:///data', 'S3A://b', 'gs://b'])('%s is refused', (text) => {
+    expect(() => directory('--output-directory')(text)).toThrow(
+      `--output-directory must be the path of a directory, not the URL '${text}'`,
+    );
+  });
+
+  test('nothing is refused', () => {
+    expect(() => directory('--output-directory')('')).toThrow('--output-directory must not be empty');
+  });
 });
 
 test('nonEmpty', () => {

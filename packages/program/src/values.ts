@@ -116,6 +116,17 @@ export function nonEmpty(option: string) {
   };
 }
 
+/** The path of a directory. A URL is none: taken for a path, it would name a directory `s3:`, in which nobody looks. */
+export function directory(option: string) {
+  const asText = nonEmpty(option);
+  return (text: string): string => {
+    if (/^[a-z][a-z\d+.-]*:\/\//i.test(text)) {
+      throw new UsageError(`${option} must be the path of a directory, not the URL '${text}'`);
+    }
+    return asText(text);
+  };
+}
+
 /** An IANA time zone such as `UTC` or `Europe/Berlin`. */
 export function timeZone(option: string) {
   return (text: string): string => {

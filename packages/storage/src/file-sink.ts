@@ -6,7 +6,6 @@ import { StorageError } from './errors.ts';
 import { arePlainFolders, codeOf, folderMaker, folderSyncer, makeParents } from './folders.ts';
 import { probeDirectory } from './probe-directory.ts';
 import type { Accepted, Sink, SinkReader } from './sink.ts';
-import { classOfSystemError } from './system-errors.ts';
 import { openWorkspace } from './workspace.ts';
 import type { Workspace } from './workspace.ts';
 
@@ -53,10 +52,11 @@ export function readDirectory(directory: string): SinkReader {
     },
     probe: () => probeDirectory(root),
     classify(error) {
-      if (error instanceof StorageError) {
-        return error.code === 'CONFLICT' || error.code === 'UNSAFE_PATH' ? 'record' : 'permanent';
+      if (!(error instanceof StorageError)) {
+        // Those of the file system are the same for all.
+        return undefined;
       }
-      return classOfSystemError(error);
+      return error.code === 'CONFLICT' || error.code === 'UNSAFE_PATH' ? 'record' : 'permanent';
     },
     close: async () => {},
   };

@@ -26,7 +26,7 @@ export interface SinkReader {
   list(): AsyncIterable<string>;
   /** Looks whether images can be kept, how many and how fast, and changes nothing. */
   probe(): Promise<Finding[]>;
-  /** Whom an error is about; undefined for one that it does not know. */
+  /** Whom an error of its own is about; undefined for any other, such as those of the file system. */
   classify(error: unknown): ErrorClass | undefined;
   /** Nothing is asked any more. */
   close(): Promise<void>;

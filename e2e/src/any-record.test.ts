@@ -6,7 +6,7 @@ import kafkajs from 'kafkajs';
 import type { IHeaders, Message } from 'kafkajs';
 import sharp from 'sharp';
 import { expect, onTestFinished, test, vi } from 'vitest';
-import { send, withAdmin } from './kafka.test-support.ts';
+import { createTopics, send, withAdmin } from './kafka.test-support.ts';
 import { consumerArgs, lag, openLedger, recordsIn } from './ledger.test-support.ts';
 import { bootstrapServers, start, summaryOf } from './programs.test-support.ts';
 import type { Running } from './programs.test-support.ts';
@@ -111,7 +111,7 @@ async function allowAnyTime(topic: string): Promise<void> {
           validateOnly: false,
           resources: [{ type: 2, name: topic, configEntries: entries }],
         })
-      : admin.createTopics({ topics: [{ topic, configEntries: entries }], waitForLeaders: true }));
+      : createTopics(admin, { topic, configEntries: entries }));
   });
 }
 

@@ -4,6 +4,7 @@ import kafkajs from 'kafkajs';
 import sharp from 'sharp';
 import { expect, onTestFinished, test } from 'vitest';
 import { filesIn, temporaryFolder } from './files.test-support.ts';
+import { createTopics } from './kafka.test-support.ts';
 import { succeed } from './programs.test-support.ts';
 
 test(
@@ -29,7 +30,7 @@ test(
       'max.message.bytes': '13772512',
     };
     const configEntries = Object.entries(settings).map(([name, value]) => ({ name, value }));
-    await admin.createTopics({ topics: [{ topic, numPartitions: 1, configEntries }], waitForLeaders: true });
+    await createTopics(admin, { topic, numPartitions: 1, configEntries });
 
     // The cleaner keeps the last batch of a producer that numbers its batches, even when all records of it are gone.
     const numbering = kafka.producer({

@@ -282,7 +282,7 @@ describe('a record that comes again', () => {
     expect(await ends(letters)).toBe(6);
 
     await removeTopic(topic);
-    await withAdmin((admin) => admin.createTopics({ topics: [{ topic }], waitForLeaders: true }));
+    await createTopicNamed(topic);
     await send(topic, { ...bad[0]!, value: 'another' }, bad[1]!);
     expect(await succeed('consumer', again)).toMatchObject({ deadLettered: 2 });
     // The second one has another timestamp: it was sent again.

@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import type { Diagnosis } from '@image-stream/doctor';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { closedPort, temporaryFolder } from './files.test-support.ts';
-import { createTopic, send, uniqueName, withAdmin } from './kafka.test-support.ts';
+import { createTopic, createTopicNamed, send, uniqueName, withAdmin } from './kafka.test-support.ts';
 import { commandOf, run, start, succeed } from './programs.test-support.ts';
 
 type Program = 'producer' | 'consumer';
@@ -114,9 +114,7 @@ test('a topic that does not exist is not created', async () => {
 
 test('a dead-letter topic with less room than a record and the reason can take', async () => {
   const topic = await createTopic(1, '1000000');
-  const configEntries = [{ name: 'max.message.bytes', value: '1000000' }];
-  const topics = [{ topic: `${topic}.dead-letter`, configEntries }];
-  await withAdmin((admin) => admin.createTopics({ topics, waitForLeaders: true }));
+  await createTopicNamed(`${topic}.dead-letter`, { 'max.message.bytes': '1000000' });
   const diagnosis = await diagnose('consumer', '-t', topic, '-o', temporaryFolder());
   expect(about(diagnosis, 'dead letters')[0]).toMatch(
     /^warning: \S+ takes 1000000 bytes, and the largest record of \S+ with the reason may have 1131072: /,

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { compressionCodecs, createTopicReader, untilServed } from '@image-stream/kafka-config';
 import kafkajs from 'kafkajs';
-import type { Admin, IHeaders, Message } from 'kafkajs';
+import type { Admin, IHeaders, ITopicConfig, Message } from 'kafkajs';
 import { expect, onTestFinished } from 'vitest';
 import { bootstrapServers } from './programs.test-support.ts';
 
@@ -39,20 +39,21 @@ export async function createTopic(
 ): Promise<string> {
   const topic = uniqueName();
   const configEntries = [{ name: 'max.message.bytes', value: maxMessageBytes }];
-  await withAdmin(
-    (admin) =>
-      admin.createTopics({ topics: [{ topic, numPartitions, configEntries }], waitForLeaders: true }),
-    servers,
-  );
+  await withAdmin((admin) => createTopics(admin, { topic, numPartitions, configEntries }), servers);
   return topic;
 }
 
 /** A topic of a name that the test chose. */
 export async function createTopicNamed(topic: string, settings: Record<string, string> = {}): Promise<void> {
   const configEntries = Object.entries(settings).map(([name, value]) => ({ name, value }));
-  await withAdmin((admin) =>
-    admin.createTopics({ topics: [{ topic, configEntries }], waitForLeaders: true }),
-  );
+  await withAdmin((admin) => createTopics(admin, { topic, configEntries }));
+}
+
+/** Creates topics and waits until they are served; `waitForLeaders` of kafkajs fails when a broker has not heard of them yet. */
+export async function createTopics(admin: Admin, ...topics: ITopicConfig[]): Promise<void> {
+  await admin.createTopics({ topics, waitForLeaders: false });
+  const names = topics.map(({ topic }) => topic);
+  await untilServed(() => admin.fetchTopicMetadata({ topics: names }));
 }
 
 /** Deletes a topic, and waits until it is gone. */

@@ -10,6 +10,7 @@ import type { Admin } from 'kafkajs';
 import sharp from 'sharp';
 import { afterAll, beforeAll, describe, expect, onTestFinished, test, vi } from 'vitest';
 import { filesIn, temporaryFolder } from './files.test-support.ts';
+import { createTopics } from './kafka.test-support.ts';
 import { start, summaryOf } from './programs.test-support.ts';
 import type { Running } from './programs.test-support.ts';
 
@@ -41,7 +42,7 @@ beforeAll(async () => {
   admin = (await clientOf('admin')).admin();
   await admin.connect();
   const configEntries = [{ name: 'max.message.bytes', value: String(1_048_588 + 128 * 1024) }];
-  await admin.createTopics({ topics: [{ topic }, { topic: deadLetterTopic, configEntries }] });
+  await createTopics(admin, { topic }, { topic: deadLetterTopic, configEntries });
   const acl = [...(await documentedAcls()), ...aclsOfWatcher(), ...aclsOfReader()];
   await admin.createAcls({ acl });
   await vi.waitFor(async () => expect(await aclCount()).toBe(acl.length));

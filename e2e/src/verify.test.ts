@@ -9,6 +9,7 @@ import { filesIn, temporaryFolder } from './files.test-support.ts';
 import {
   committed,
   createTopic,
+  createTopicNamed,
   ends,
   removeBefore,
   send,
@@ -236,7 +237,7 @@ describe('records that are on no disk', () => {
     expect(await verify(topic, temporaryFolder())).toMatchObject({ differences: 1 });
     expect(await withAdmin((admin) => admin.listTopics())).not.toContain(deadLetters);
 
-    await withAdmin((admin) => admin.createTopics({ topics: [{ topic: deadLetters }] }));
+    await createTopicNamed(deadLetters);
     await send(deadLetters, deadLetter(topic, 0));
     expect(await verify(topic, temporaryFolder())).toMatchObject({ differences: 0 });
   });

@@ -5,6 +5,7 @@ import kafkajs from 'kafkajs';
 import type { Kafka } from 'kafkajs';
 import { afterAll, beforeAll, beforeEach, describe, expect, onTestFinished, test } from 'vitest';
 import { clientConfig, compressionCodecs, loadProperties } from './index.ts';
+import { createTopics } from './topics.test-support.ts';
 
 /** How the batches that the consumer decompressed began. */
 const beginnings: string[] = [];
@@ -159,9 +160,7 @@ async function createTopic(compression: string): Promise<string> {
   const topic = `${compression}-${randomUUID()}`;
   const admin = kafka.admin();
   await admin.connect();
-  await admin.createTopics({
-    topics: [{ topic, configEntries: [{ name: 'compression.type', value: compression }] }],
-  });
+  await createTopics(admin, { topic, configEntries: [{ name: 'compression.type', value: compression }] });
   await admin.disconnect();
   return topic;
 }

@@ -6,6 +6,7 @@ import type { Admin, IHeaders, Kafka } from 'kafkajs';
 import { afterAll, beforeAll, expect, onTestFinished, test, vi } from 'vitest';
 import { createSender, createTopicReader } from './index.ts';
 import type { Sender } from './index.ts';
+import { createTopics } from './topics.test-support.ts';
 
 let cluster: KafkaCluster;
 let kafka: Kafka;
@@ -28,8 +29,7 @@ afterAll(async () => {
 async function createTopic(maxMessageBytes: number): Promise<string> {
   const topic = `topic-${randomUUID()}`;
   const configEntries = [{ name: 'max.message.bytes', value: String(maxMessageBytes) }];
-  const topics = [{ topic, numPartitions: 3, configEntries }];
-  await admin.createTopics({ topics, waitForLeaders: true });
+  await createTopics(admin, { topic, numPartitions: 3, configEntries });
   return topic;
 }
 
@@ -190,7 +190,7 @@ test('nothing is given up before its time, whatever stands still and is replaced
   await ownAdmin.connect();
   const topic = 'pictures';
   const replicaAssignment = [1, 2, 3].map((broker, partition) => ({ partition, replicas: [broker] }));
-  await ownAdmin.createTopics({ topics: [{ topic, replicaAssignment }], waitForLeaders: true });
+  await createTopics(ownAdmin, { topic, replicaAssignment });
   await ownAdmin.disconnect();
 
   // So short that each of the client's own time limits is passed, too.

@@ -30,6 +30,7 @@ test('a topic can be placed on all three brokers at once', async () => {
   const configEntries = [{ name: 'min.insync.replicas', value: '2' }];
   await admin.createTopics({
     topics: [{ topic: TOPIC, numPartitions: 3, replicationFactor: 3, configEntries }],
+    waitForLeaders: false,
   });
   await vi.waitFor(async () => expect(await inSyncReplicas()).toEqual([3, 3, 3]), WAIT);
 }, 120_000);

@@ -30,7 +30,9 @@ test('data outlives down and up, until it is removed', async () => {
   expect(await status(service)).toMatchObject({ running: true });
   expect(await up(service, ignore)).toContain('Kafka already runs');
 
-  await withAdmin(async (admin) => await admin.createTopics({ topics: [{ topic: 'images' }] }));
+  await withAdmin(
+    async (admin) => await admin.createTopics({ topics: [{ topic: 'images' }], waitForLeaders: false }),
+  );
   const clusterId = await clusterIdOfService();
   expect(await down(service, false)).toContain('Kafka is stopped');
   expect(await status(service)).toMatchObject({ running: false });

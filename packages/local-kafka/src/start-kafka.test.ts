@@ -139,7 +139,8 @@ function connect(cluster: KafkaCluster): Kafka {
 async function createTopic(cluster: KafkaCluster, topic: string): Promise<void> {
   const admin = connect(cluster).admin();
   await admin.connect();
-  await admin.createTopics({ topics: [{ topic }] });
+  await admin.createTopics({ topics: [{ topic }], waitForLeaders: false });
+  await vi.waitFor(() => admin.fetchTopicMetadata({ topics: [topic] }));
   await admin.disconnect();
 }
 

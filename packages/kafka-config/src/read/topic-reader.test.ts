@@ -6,6 +6,7 @@ import type { Admin, Kafka } from 'kafkajs';
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
 import { createTopicReader, readNewest } from '../index.ts';
 import type { TopicReader, TopicRecord } from '../index.ts';
+import { createTopics } from '../topics.test-support.ts';
 
 let cluster: KafkaCluster;
 let kafka: Kafka;
@@ -150,7 +151,7 @@ test('the newest records that count are found, however far back they are', async
 
 async function createTopic(numPartitions: number): Promise<string> {
   const topic = `reader-${randomUUID()}`;
-  await admin.createTopics({ topics: [{ topic, numPartitions }], waitForLeaders: true });
+  await createTopics(admin, { topic, numPartitions });
   return topic;
 }
 

@@ -1,6 +1,5 @@
-import { execFileSync, spawnSync } from 'node:child_process';
-import { createHash } from 'node:crypto';
-import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { spawnSync } from 'node:child_process';
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { bytesOf } from '@image-stream/codec';
@@ -11,12 +10,11 @@ import { filesIn, pixelsOf, temporaryFolder } from './files.test-support.ts';
 import { createTopic, ends } from './kafka.test-support.ts';
 import { run, succeed } from './programs.test-support.ts';
 import type { Running } from './programs.test-support.ts';
+import { hasPython, preparePython, python } from './python.test-support.ts';
 
 const seconds = { timeout: 30_000 };
 const examples = fileURLToPath(new URL('../../examples/', import.meta.url));
 const hasFfmpeg = spawnSync('ffmpeg', ['-version']).status === 0;
-const hasPython =
-  spawnSync('python3', ['-c', 'import ensurepip, sys; sys.exit(sys.version_info < (3, 11))']).status === 0;
 
 test.skipIf(!hasFfmpeg)('camera.sh sends what a camera sees', async () => {
   const topic = await createTopic();
@@ -60,29 +58,7 @@ test('consumer.js prints the images that come, and leaves at Ctrl-C', async () =
 });
 
 describe.skipIf(!hasPython)('in Python', () => {
-  const requirements = join(examples, 'requirements.txt');
-  const version = createHash('sha256').update(readFileSync(requirements)).digest('hex').slice(0, 12);
-  const environment = fileURLToPath(new URL(`../node_modules/.cache/python-${version}`, import.meta.url));
-  const python = join(environment, 'bin/python');
-
-  // Once for each change of the requirements: it is kept until node_modules is removed.
-  beforeAll(() => {
-    const installed = join(environment, 'installed');
-    if (!existsSync(installed)) {
-      rmSync(environment, { recursive: true, force: true });
-      execFileSync('python3', ['-m', 'venv', environment], { stdio: 'pipe' });
-      const options = [
-        '--quiet',
-        '--disable-pip-version-check',
-        '--only-binary=:all:',
-        '--no-compile',
-        '-r',
-        requirements,
-      ];
-      execFileSync(python, ['-m', 'pip', 'install', ...options], { stdio: 'pipe' });
-      writeFileSync(installed, '');
-    }
-  }, 300_000);
+  beforeAll(preparePython, 300_000);
 
   test.each(['png', 'npy'])('read.py reads what the producer sends as %s', async (encoding) => {
     const topic = await createTopic();

@@ -1,6 +1,7 @@
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { encodeNpy, pixelArray } from '@image-stream/codec';
 import sharp from 'sharp';
 import type { Metadata, Sharp } from 'sharp';
 import { describe, expect, onTestFinished, test } from 'vitest';
@@ -33,6 +34,17 @@ function picture(width = 40, height = 20): Sharp {
   }
   return sharp(data, { raw: { width, height, channels: 3 } });
 }
+
+const noise = (): Sharp =>
+  sharp({
+    create: {
+      width: 90,
+      height: 90,
+      channels: 3,
+      background: 'grey',
+      noise: { type: 'gaussian', sigma: 50 },
+    },
+  });
 
 const deep = (): Sharp =>
   sharp(
@@ -188,6 +200,7 @@ describe('what an encoding has no room for is refused with an alternative', () =
   test.each([
     ['16 bits', 'jpeg', 'image has 16 bits a channel, jpeg holds 8; use png, tiff or npy'],
     ['16 bits', 'gif', 'image has 16 bits a channel'],
+    ['alpha', 'gif', 'image is partly transparent in places, gif knows only all or nothing'],
     ['alpha', 'jpeg', 'image is transparent in places, jpeg cannot be; use png, webp, avif or tiff'],
     ['animated', 'png', 'image has 3 frames, png takes one of these; use original or webp or gif'],
     ['animated', 'jpeg', 'image has 3 frames'],
@@ -245,17 +258,38 @@ describe('resize', () => {
 });
 
 describe('an image stays as it is', () => {
-  const jpeg = async () => ({ mediaType: 'image/jpeg', bytes: await files.rotated() });
+  const jpeg = async () => ({ mediaType: 'image/jpeg', bytes: await files['grey JPEG']() });
 
   test.each([
     ['as original', 'original', {}, undefined],
     ['in the encoding that it has', 'jpeg', {}, undefined],
     ['not in another encoding', 'png', {}, 'png'],
     ['not in another quality', 'jpeg', { quality: 50 }, 'jpeg'],
-    ['when it fits', 'original', { resize: { width: 20, height: 40 } }, undefined],
-    ['not when it does not fit', 'original', { resize: { width: 40, height: 20 } }, 'jpeg'],
+    ['when it fits', 'original', { resize: { width: 40, height: 20 } }, undefined],
+    ['not when it does not fit', 'original', { resize: { width: 20, height: 40 } }, 'jpeg'],
   ] as const)('%s', async (_what, wanted, options, needed) => {
     expect(await encodingNeeded(await jpeg(), wanted, options)).toBe(needed);
+  });
+
+  test('also as npy with more channels than an image file has', async () => {
+    const pixels = pixelArray([2, 2, 5], 'uint8', new Uint8Array(20));
+    const file = { mediaType: 'application/x-npy', bytes: encodeNpy(pixels) };
+    expect(await encodingNeeded(pixels, 'npy', {})).toBeUndefined();
+    expect(await encodingNeeded(file, 'npy', {})).toBeUndefined();
+  });
+
+  test('but is turned upright where an encoding was asked for', async () => {
+    const rotated = { mediaType: 'image/jpeg', bytes: await files.rotated() };
+    expect(await encodingNeeded(rotated, 'jpeg', {})).toBe('jpeg');
+    expect(await encodingNeeded(rotated, 'original', {})).toBeUndefined();
+  });
+
+  test('and is refused where an encoding was asked for and its pixels are damaged', async () => {
+    const whole = await noise().jpeg().toBuffer();
+    const bytes = Buffer.concat([whole.subarray(0, whole.length / 2), Buffer.of(0xff, 0xd9)]);
+    const damaged = { mediaType: 'image/jpeg', bytes };
+    await expect(encodingNeeded(damaged, 'jpeg', {})).rejects.toMatchObject({ code: 'INVALID_IMAGE' });
+    expect(await encodingNeeded(damaged, 'original', {})).toBeUndefined();
   });
 });
 

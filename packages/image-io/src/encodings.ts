@@ -12,7 +12,8 @@ export interface Ability {
   /** Most rows or columns that libvips writes; for JPEG and AVIF, the format itself has room for more. */
   readonly maxSide: number;
   readonly has16Bits: boolean;
-  readonly hasAlpha: boolean;
+  /** Whether pixels can be transparent: in any degree, or only as a whole. */
+  readonly hasAlpha: boolean | 'all or none';
   /** Whether one channel stays one channel. */
   readonly hasGrey: boolean;
   readonly hasProfile: boolean;
@@ -70,7 +71,7 @@ export const abilities: Record<Exclude<Encoding, 'npy'>, Ability> = {
     isLossless: false,
     maxSide: 65_535,
     has16Bits: false,
-    hasAlpha: true,
+    hasAlpha: 'all or none',
     hasGrey: false,
     hasProfile: false,
     framesOf: ['gif', 'webp'],

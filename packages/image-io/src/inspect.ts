@@ -54,10 +54,19 @@ const inspectors: Record<string, (reader: Reader) => Promise<Structure>> = {
  */
 export async function inspectImage(
   source: ByteSource,
+  limits: { readonly maxImagePixels?: number | undefined } = {},
+): Promise<ImageInfo> {
+  const { mediaType, width, height, frames } = await inspectStructure(source, limits);
+  return { mediaType, width, height, frames };
+}
+
+/** As `inspectImage`, with what decoding it needs to know. */
+export async function inspectStructure(
+  source: ByteSource,
   {
     maxImagePixels = Math.max(defaultMaxPixels, source.size),
   }: { readonly maxImagePixels?: number | undefined } = {},
-): Promise<ImageInfo> {
+): Promise<Structure & Pick<ImageInfo, 'mediaType'>> {
   if (source.size === 0) {
     throw new ImageIoError('INVALID_IMAGE', 'file is empty');
   }
@@ -66,7 +75,8 @@ export async function inspectImage(
   if (mediaType === undefined) {
     throw new ImageIoError('INVALID_IMAGE', 'not a PNG, JPEG, WebP, AVIF, TIFF, GIF or NPY file');
   }
-  const { width, height, frames, undecided = [] } = await structureOf(mediaType, reader, maxImagePixels);
+  const structure = await structureOf(mediaType, reader, maxImagePixels);
+  const { width, height, undecided = [] } = structure;
   if (width === 0 || height === 0) {
     throw new ImageIoError('INVALID_IMAGE', `image of ${width} x ${height} pixels`);
   }
@@ -77,7 +87,7 @@ export async function inspectImage(
     );
   }
   await assertDecodable(source, undecided, maxImagePixels);
-  return { mediaType, width, height, frames };
+  return { ...structure, mediaType };
 }
 
 /** Decodes pages off the main thread, and keeps nothing of them. */

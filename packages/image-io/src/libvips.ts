@@ -1,12 +1,15 @@
 import type { ByteSource } from '@image-stream/codec';
 import { ImageIoError } from './errors.ts';
 import { isFileSource } from './file-source.ts';
+import { alone, besideOthers } from './turns.ts';
 
 let loaded: Promise<(typeof import('sharp'))['default']> | undefined;
 
 /** libvips is loaded when the first image needs it, so that `--help` does not wait for it. */
 export function loadSharp(): Promise<(typeof import('sharp'))['default']> {
   loaded ??= import('sharp').then(({ default: sharp }) => {
+    // libvips remembers what it made of a path, also when another file is there by now.
+    sharp.cache(false);
     // Images come from strangers: nothing else that libvips can read, SVG above all, is to be tried on them.
     sharp.block({ operation: ['VipsForeignLoad'] });
     sharp.unblock({
@@ -49,9 +52,24 @@ const systemErrors: Record<string, string> = {
  * What sharp gives. Whatever it throws for a file is the fault of the file, unless the system is to blame, as for a full
  * disk: then it is thrown as Node.js throws it, with its `code`.
  *
+ * libvips has one place for reasons in the process, so that those of operations that run side by side get mixed up. What fails is
+ * done again by itself, and the reason is that of the second time.
+ *
+ * @param result is called once or twice
  * @throws ImageIoError `INVALID_IMAGE`, with the reason of libvips
  */
 export async function decoded<T>(result: () => Promise<T>): Promise<T> {
+  try {
+    return await besideOthers(result);
+  } catch (error) {
+    if (error instanceof ImageIoError) {
+      throw error;
+    }
+    return alone(() => withReason(result));
+  }
+}
+
+async function withReason<T>(result: () => Promise<T>): Promise<T> {
   try {
     return await result();
   } catch (error) {

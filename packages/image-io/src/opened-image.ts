@@ -1,10 +1,11 @@
 import { byteSource, decodeNpy, isPixelArray, npyMediaType, resolveLimits } from '@image-stream/codec';
-import type { Image, PixelArray } from '@image-stream/codec';
-import type { Sharp } from 'sharp';
+import type { ByteSource, Image, PixelArray } from '@image-stream/codec';
+import type { Metadata, Sharp } from 'sharp';
 import { encodingOf } from './encodings.ts';
 import type { Encoding } from './encodings.ts';
 import { ImageIoError } from './errors.ts';
-import { defaultMaxPixels, inspectImage } from './inspect.ts';
+import { defaultMaxPixels, inspectStructure } from './inspect.ts';
+import type { Range, Structure } from './inspect/reader.ts';
 import { decoded, inputOf, loadSharp } from './libvips.ts';
 
 /** An image of which the header was read, and that libvips can decode. */
@@ -24,6 +25,27 @@ export interface OpenedImage {
   readonly hasAlpha: boolean;
   readonly hasProfile: boolean;
   readonly frames: number;
+  /** Whether it is shown as its pixels lie in the file, not turned. */
+  readonly isUpright: boolean;
+  /** What the file holds that re-encoding would lose or show wrongly, as "it ...". */
+  readonly onlyOriginal?: string | undefined;
+  /** Of each channel, the values that black and white have, where they are not the least and the largest. */
+  readonly levels?: readonly Levels[] | undefined;
+}
+
+/** The values of black and white in a channel. */
+export interface Levels {
+  readonly black: number;
+  readonly white: number;
+}
+
+/** How to open an image. */
+export interface OpenOptions {
+  /** Width times height times frames. Default: as `inspectImage`. */
+  readonly maxImagePixels?: number | undefined;
+  readonly firstFrameOnly?: boolean;
+  /** Takes what decoders only warn of, which may be damage. Default: false */
+  readonly ignoresWarnings?: boolean | undefined;
 }
 
 /** The most that sharp takes. */
@@ -37,18 +59,16 @@ const maxFrames = 100_000;
  */
 export async function openImage(
   content: Image['content'],
-  {
-    maxImagePixels,
-    firstFrameOnly = false,
-  }: { readonly maxImagePixels?: number | undefined; readonly firstFrameOnly?: boolean },
+  { maxImagePixels, firstFrameOnly = false, ignoresWarnings = false }: OpenOptions,
 ): Promise<OpenedImage> {
   if (isPixelArray(content)) {
     return openPixels(content);
   }
   const source = 'source' in content ? content.source : byteSource(content.bytes);
   const limit = maxImagePixels ?? Math.max(defaultMaxPixels, source.size);
-  const { mediaType, width, height, ...info } = await inspectImage(source, { maxImagePixels: limit });
-  const frames = firstFrameOnly ? 1 : info.frames;
+  const structure = await inspectStructure(source, { maxImagePixels: limit });
+  const { mediaType, width, height, strayBytes = [], firstPage = 0, hidesDamage = false } = structure;
+  const frames = firstFrameOnly ? 1 : structure.frames;
   if (width * height * frames > limit) {
     throw new ImageIoError(
       'LIMIT_EXCEEDED',
@@ -63,10 +83,13 @@ export async function openImage(
     return openPixels(decodeNpy(await source.read(0, source.size), limits));
   }
   const sharp = await loadSharp();
-  const input = await inputOf(source);
-  const settings = { failOn: 'warning', limitInputPixels: limit, pages: frames } as const;
-  const metadata = await decoded(() => sharp(input, settings).metadata());
-  const { depth, space, channels, autoOrient } = metadata;
+  const input = strayBytes.length > 0 ? await without(strayBytes, source) : await inputOf(source);
+  const failOn = hidesDamage && !ignoresWarnings ? 'warning' : 'error';
+  const settings = { failOn, limitInputPixels: limit, page: firstPage, pages: frames } as const;
+  const metadata = await decoded(() => sharp(input, settings).metadata()).catch((error: unknown) => {
+    throw structure.onlyOriginal === undefined ? error : notReencoded(structure.onlyOriginal);
+  });
+  const { depth, space, channels, autoOrient, orientation = 1, pages = 1 } = metadata;
   if (depth !== 'uchar' && depth !== 'ushort') {
     throw new ImageIoError(
       'UNSUPPORTED',
@@ -84,7 +107,39 @@ export async function openImage(
     hasAlpha: metadata.hasAlpha,
     hasProfile: metadata.hasProfile,
     frames,
+    isUpright: orientation === 1,
+    onlyOriginal:
+      structure.onlyOriginal ??
+      (mediaType === 'image/avif' && pages > structure.frames ? `holds ${pages} pictures` : undefined),
+    levels: levelsOf(metadata, structure),
   };
+}
+
+/** What is thrown for an image that can only be kept as it is. @param reason as "it ..." */
+export function notReencoded(reason: string): ImageIoError {
+  return new ImageIoError('UNSUPPORTED', `image ${reason}, which re-encoding would lose; use original`);
+}
+
+/** All of a file but some parts of it. */
+async function without(parts: readonly Range[], source: ByteSource): Promise<Buffer> {
+  const starts = [0, ...parts.map(({ end }) => end)];
+  const ends = [...parts.map(({ start }) => start), source.size];
+  return Buffer.concat(await Promise.all(starts.map((start, index) => source.read(start, ends[index]!))));
+}
+
+/** What libvips hands out of an AVIF file as it is in there: 10 or 12 bits, moved up to 16; and limited ranges of grey and alpha. */
+function levelsOf(
+  { format, depth, bitsPerSample = 8, channels, hasAlpha }: Metadata,
+  { isLimitedGrey = false, isLimitedAlpha = false }: Structure,
+): Levels[] | undefined {
+  if (format !== 'heif' || (bitsPerSample === 8 && !isLimitedGrey && !isLimitedAlpha)) {
+    return undefined;
+  }
+  const scale = depth === 'ushort' ? 256 : 1;
+  const full = { black: 0, white: scale === 1 ? 255 : (2 ** bitsPerSample - 1) * 2 ** (16 - bitsPerSample) };
+  const limited = { black: 16 * scale, white: 235 * scale };
+  const colours = Array.from({ length: channels - Number(hasAlpha) }, () => (isLimitedGrey ? limited : full));
+  return hasAlpha ? [...colours, isLimitedAlpha ? limited : full] : colours;
 }
 
 async function openPixels(pixels: PixelArray): Promise<OpenedImage> {
@@ -111,5 +166,6 @@ async function openPixels(pixels: PixelArray): Promise<OpenedImage> {
     hasAlpha: channels % 2 === 0,
     hasProfile: false,
     frames: 1,
+    isUpright: true,
   };
 }

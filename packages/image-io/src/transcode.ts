@@ -7,11 +7,13 @@ import { decoded } from './libvips.ts';
 import { abilities, encodingOf, mediaTypeOf } from './encodings.ts';
 import type { Encoding } from './encodings.ts';
 import { ImageIoError } from './errors.ts';
-import { openImage } from './opened-image.ts';
-import type { OpenedImage } from './opened-image.ts';
+import { notReencoded, openImage } from './opened-image.ts';
+import type { Levels, OpenedImage, OpenOptions } from './opened-image.ts';
 import { encodePhotograph, pngForm } from './png.ts';
 
 type Content = Image['content'];
+
+type Decoding = TranscodeOptions & Pick<OpenOptions, 'ignoresWarnings'>;
 
 /** Columns and rows, in pixels. */
 export interface Size {
@@ -43,11 +45,26 @@ export async function encodingNeeded(
   const own = isPixelArray(content) ? 'npy' : encodingOf(content.mediaType);
   const target = wanted === 'original' ? own : wanted;
   if (options.resize === undefined) {
-    return target === own && options.quality === undefined ? undefined : target;
+    if (target !== own || options.quality !== undefined) {
+      return target;
+    }
+    const isAsWanted = wanted === 'original' || own === 'npy' || (await isUprightAndWhole(content, options));
+    return isAsWanted ? undefined : target;
   }
   return (await isLarger(content, options.resize, options))
     ? target
     : encodingNeeded(content, wanted, { ...options, resize: undefined });
+}
+
+/** Whether an image is shown as its pixels lie in the file, after making sure that all of them can be decoded. */
+async function isUprightAndWhole(content: Content, options: TranscodeOptions): Promise<boolean> {
+  return despiteWarnings(async (ignoresWarnings) => {
+    const { image, isUpright } = await openImage(content, { ...options, ignoresWarnings });
+    if (isUpright) {
+      await decoded(() => image.stats());
+    }
+    return isUpright;
+  });
 }
 
 /** Whether an image does not fit into a size. @throws ImageIoError as `transcode` */
@@ -73,8 +90,10 @@ export async function transcode(
   encoding: Encoding,
   options: TranscodeOptions = {},
 ): Promise<EncodedImage> {
-  const made = await encodedBy(content, encoding, options);
-  const bytes = Buffer.isBuffer(made) ? made : await decoded(() => made.toBuffer());
+  const bytes = await despiteWarnings(async (ignoresWarnings) => {
+    const made = await encodedBy(content, encoding, { ...options, ignoresWarnings });
+    return Buffer.isBuffer(made) ? made : decoded(() => made.toBuffer());
+  });
   return { mediaType: mediaTypeOf(encoding), bytes };
 }
 
@@ -88,8 +107,10 @@ export async function transcodeToFile(
   path: string,
   options: TranscodeOptions = {},
 ): Promise<{ readonly mediaType: string }> {
-  const made = await encodedBy(content, encoding, options);
-  await (Buffer.isBuffer(made) ? writeFile(path, made) : encodedTo(path, made));
+  await despiteWarnings(async (ignoresWarnings) => {
+    const made = await encodedBy(content, encoding, { ...options, ignoresWarnings });
+    await (Buffer.isBuffer(made) ? writeFile(path, made) : encodedTo(path, made));
+  });
   return { mediaType: mediaTypeOf(encoding) };
 }
 
@@ -104,6 +125,30 @@ async function encodedTo(path: string, image: Sharp): Promise<void> {
 }
 
 /**
+ * Decoders warn of damaged pixels, and of much else that harms nobody. Where it was the latter, an image is decoded once more
+ * without regard to warnings.
+ */
+async function despiteWarnings<T>(decode: (ignoresWarnings: boolean) => Promise<T>): Promise<T> {
+  try {
+    return await decode(false);
+  } catch (error) {
+    if (error instanceof ImageIoError && isHarmless(error.message)) {
+      return decode(true);
+    }
+    throw error;
+  }
+}
+
+/** libtiff's warnings but those of its decoders of fax, PackBits and JPEG; of libjpeg, what is in the header. */
+function isHarmless(message: string): boolean {
+  return (
+    (message.includes('Warning treated as error') &&
+      !/corrupt|premature|discarding|bad |line length|uncompressed|huffman|scan/i.test(message)) ||
+    /unknown JFIF revision|Unknown Adobe color transform/.test(message)
+  );
+}
+
+/**
  * The pixels of an image, upright and in sRGB; grey stays grey, 16 bits stay 16 bits.
  *
  * @throws ImageIoError as `transcode`; `UNSUPPORTED` also for an image of several frames
@@ -112,10 +157,15 @@ export async function decodePixels(content: Content, options: TranscodeOptions =
   if (isPixelArray(content) && options.resize === undefined) {
     return content;
   }
+  return despiteWarnings((ignoresWarnings) => pixelsOf(content, { ...options, ignoresWarnings }));
+}
+
+async function pixelsOf(content: Content, options: Decoding): Promise<PixelArray> {
   const opened = await openImage(content, options);
   if (opened.pixels !== undefined && options.resize === undefined) {
     return opened.pixels;
   }
+  assertReencodable(opened);
   assertFrames(opened, 'npy', []);
   const { isGrey, is16Bit, hasAlpha } = opened;
   const image = processed(opened, options, { hasGrey: true, hasProfile: false });
@@ -157,22 +207,21 @@ export async function samePixels(
 }
 
 /** The file, or what makes it: npy and some PNG are made without libvips. */
-async function encodedBy(
-  content: Content,
-  encoding: Encoding,
-  options: TranscodeOptions,
-): Promise<Buffer | Sharp> {
+async function encodedBy(content: Content, encoding: Encoding, options: Decoding): Promise<Buffer | Sharp> {
   if (encoding === 'npy') {
-    return encodeNpy(await decodePixels(content, options));
+    return encodeNpy(await pixelsOf(content, options));
   }
   const opened = await openImage(content, options);
   const { hasAlpha, framesOf } = abilities[encoding];
+  assertReencodable(opened);
   assertFrames(opened, encoding, framesOf);
   assertDepth(opened, encoding);
   assertSize(opened, encoding, options);
-  const dropsAlpha = opened.hasAlpha && !hasAlpha;
+  const dropsAlpha = opened.hasAlpha && hasAlpha === false;
   if (dropsAlpha) {
     await assertOpaque(opened, encoding);
+  } else if (opened.hasAlpha && hasAlpha === 'all or none') {
+    await assertAllOrNone(opened, encoding);
   }
   // What is shrunk is no longer what is in memory.
   const pixels = encoding === 'png' && options.resize === undefined ? opened.pixels : undefined;
@@ -189,7 +238,7 @@ async function encodedBy(
     webp: () => image.webp(lossy),
     avif: () => image.avif(lossy),
     tiff: () => image.tiff({ compression: 'deflate', predictor: 'horizontal' }),
-    gif: () => image.gif(),
+    gif: () => image.gif({ keepDuplicateFrames: true }),
   }[encoding]();
 }
 
@@ -198,12 +247,13 @@ const nativeSpaces = new Set(['b-w', 'grey16', 'srgb', 'rgb16']);
 
 /** Upright, shrunk, and in a colour space that its pixels keep where they can. */
 function processed(
-  { image, is16Bit, isGrey, hasProfile, space }: OpenedImage,
+  { image, is16Bit, isGrey, hasProfile, space, levels }: OpenedImage,
   { resize }: TranscodeOptions,
   target: { readonly hasGrey: boolean; readonly hasProfile: boolean },
 ): Sharp {
   const upright = image.autoOrient();
-  const shrunk = resize ? upright.resize({ ...resize, fit: 'inside', withoutEnlargement: true }) : upright;
+  const sized = resize ? upright.resize({ ...resize, fit: 'inside', withoutEnlargement: true }) : upright;
+  const shrunk = levels ? stretched(sized, levels, is16Bit ? 65_535 : 255) : sized;
   const keepsSpace = nativeSpaces.has(space) && (target.hasGrey || !isGrey);
   const keepsProfile = target.hasProfile && keepsSpace;
   const described = keepsProfile ? shrunk.keepExif().keepIccProfile() : shrunk.keepExif();
@@ -213,6 +263,22 @@ function processed(
   return keepsSpace
     ? coloured.pipelineColourspace(space).toColourspace(space)
     : coloured.toColourspace(is16Bit ? 'rgb16' : 'srgb');
+}
+
+/** Black to 0 and white to the largest value; libvips rounds down. */
+function stretched(image: Sharp, levels: readonly Levels[], largest: number): Sharp {
+  const factors = levels.map(({ black, white }) => largest / (white - black));
+  return image.linear(
+    factors,
+    levels.map(({ black }, channel) => 0.5 - black * factors[channel]!),
+  );
+}
+
+/** That re-encoding loses nothing and shows nothing wrongly. */
+function assertReencodable({ onlyOriginal }: OpenedImage): void {
+  if (onlyOriginal !== undefined) {
+    throw notReencoded(onlyOriginal);
+  }
 }
 
 function assertFrames(
@@ -252,6 +318,17 @@ async function assertOpaque({ image }: OpenedImage, encoding: Encoding): Promise
   const { isOpaque } = await decoded(() => image.clone().stats());
   if (!isOpaque) {
     throw unsupported(`image is transparent in places, ${encoding} cannot be; use png, webp, avif or tiff`);
+  }
+}
+
+async function assertAllOrNone({ image }: OpenedImage, encoding: Encoding): Promise<void> {
+  const { channels } = await decoded(() => image.clone().stats());
+  const { sum, squaresSum } = channels.at(-1)!;
+  // Of values from 0 to 255, only these two are as large squared as times 255.
+  if (squaresSum !== 255 * sum) {
+    throw unsupported(
+      `image is partly transparent in places, ${encoding} knows only all or nothing; use png, webp, avif or tiff`,
+    );
   }
 }
 

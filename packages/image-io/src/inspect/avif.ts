@@ -1,9 +1,11 @@
 import { ImageIoError } from '../errors.ts';
+import { looksOf } from './avif-looks.ts';
+import type { Looks } from './avif-looks.ts';
 import { inspectTracks } from './avif-tracks.ts';
 import { boxesBelow, boxesIn } from './boxes.ts';
 import type { Box } from './boxes.ts';
 import { Truncated } from './reader.ts';
-import type { Reader, Structure } from './reader.ts';
+import type { Range, Reader, Structure } from './reader.ts';
 
 /** The table of places of an image has a few entries; one in tiles, thousands. */
 const maxTableBytes = 1024 ** 2;
@@ -20,37 +22,44 @@ export async function inspectAvif(reader: Reader): Promise<Structure> {
   if (meta === undefined && movie === undefined) {
     throw new Truncated();
   }
-  const found = [
-    ...(meta === undefined ? [] : await inspectItems(reader, meta)),
-    ...(movie === undefined ? [] : await inspectTracks(reader, movie)),
-  ].toSorted((one, other) => other.width * other.height - one.width * one.height);
+  const { pictures, ...looks } = meta === undefined ? { pictures: [] } : await inspectItems(reader, meta);
+  const found = [...pictures, ...(movie === undefined ? [] : await inspectTracks(reader, movie))].toSorted(
+    (one, other) => other.width * other.height - one.width * one.height,
+  );
   if (found[0] === undefined) {
     throw new ImageIoError('INVALID_IMAGE', 'AVIF file does not say how large its image is');
   }
-  return { ...found[0], frames: Math.max(...found.map(({ frames }) => frames)) };
+  return { ...found[0], frames: Math.max(...found.map(({ frames }) => frames)), ...looks };
 }
 
-/** The pictures of a file that is no sequence. */
-async function inspectItems(reader: Reader, meta: Box): Promise<Structure[]> {
+/** The pictures of a file that is no sequence, and how the one looks that is shown. */
+async function inspectItems(reader: Reader, meta: Box): Promise<Looks & { pictures: Structure[] }> {
   // Version and flags come before the boxes.
   const content = { ...meta, start: meta.start + 4 };
   const [places] = await boxesBelow(reader, content, 'iloc');
   if (places === undefined) {
-    return [];
+    return { pictures: [] };
   }
-  const [data] = await boxesBelow(reader, content, 'idat');
-  await assertItems(reader, places, data);
+  const [store] = await boxesBelow(reader, content, 'idat');
+  const data = await dataOfItems(reader, places, store);
   const sizes = await boxesBelow(reader, content, 'iprp', 'ipco', 'ispe');
   const found: Structure[] = [];
   for (const { start } of sizes) {
     const size = await reader.at(start + 4, 8);
     found.push({ width: size.readUInt32BE(0), height: size.readUInt32BE(4), frames: 1 });
   }
-  return found;
+  return { pictures: found, ...(await looksOf(reader, content, data)) };
 }
 
-/** That every item lies within the file, or within the box of small data. ISO/IEC 14496-12, 8.11.3 */
-async function assertItems(reader: Reader, { start, end }: Box, data: Box | undefined): Promise<void> {
+/**
+ * Where the data of each item begins, after making sure that all of it lies within the file, or within the box of small data.
+ * ISO/IEC 14496-12, 8.11.3
+ */
+async function dataOfItems(
+  reader: Reader,
+  { start, end }: Box,
+  store: Box | undefined,
+): Promise<ReadonlyMap<number, Range>> {
   if (end - start > maxTableBytes) {
     throw new ImageIoError('LIMIT_EXCEEDED', `AVIF file has a table of places of ${end - start} bytes`);
   }
@@ -68,18 +77,24 @@ async function assertItems(reader: Reader, { start, end }: Box, data: Box | unde
   const [sizes, moreSizes] = [table[4]!, table[5]!];
   const [offsetBytes, lengthBytes, baseBytes] = [sizes >> 4, sizes & 15, moreSizes >> 4];
   const indexBytes = version === 0 ? 0 : moreSizes & 15;
+  const found = new Map<number, Range>();
   for (let items = next(version < 2 ? 2 : 4); items > 0; items--) {
-    next(version < 2 ? 2 : 4);
+    const id = next(version < 2 ? 2 : 4);
     const method = version === 0 ? 0 : next(2) & 15;
     const isElsewhere = next(2) !== 0 || method > 1;
     const base = next(baseBytes);
     for (let extents = next(2); extents > 0; extents--) {
       next(indexBytes);
-      const itemEnd = base + next(offsetBytes) + next(lengthBytes);
-      const limit = method === 0 ? reader.size : (data?.end ?? 0) - (data?.start ?? 0);
-      if (!isElsewhere && itemEnd > limit) {
+      const from = base + next(offsetBytes);
+      const to = from + next(lengthBytes);
+      const within = method === 0 ? { start: 0, end: reader.size } : (store ?? { start: 0, end: 0 });
+      if (!isElsewhere && within.start + to > within.end) {
         throw new Truncated();
+      }
+      if (!isElsewhere && !found.has(id)) {
+        found.set(id, { start: within.start + from, end: within.start + to });
       }
     }
   }
+  return found;
 }

@@ -1,7 +1,7 @@
 import { ImageIoError } from '../errors.ts';
 import { otherPictures } from './mpo.ts';
 import { Truncated } from './reader.ts';
-import type { Reader, Structure } from './reader.ts';
+import type { Range, Reader, Structure } from './reader.ts';
 
 /**
  * JPEG: marker segments with their lengths; after the one that starts a scan, coded data, in which a marker is 0xff
@@ -10,25 +10,54 @@ import type { Reader, Structure } from './reader.ts';
  * https://www.w3.org/Graphics/JPEG/itu-t81.pdf, B.1
  */
 export async function inspectJpeg(reader: Reader): Promise<Structure> {
-  const first = await pictureAt(reader, 0);
+  const { size, strayBytes, index, end: firstEnd } = await pictureAt(reader, 0);
+  let end = firstEnd;
+  let pictures = 1;
   // Some programs take the other pictures away and leave what says where they were.
-  if (first.index !== undefined && first.end < reader.size) {
-    let { end } = first;
-    for (const start of await otherPictures(reader, first.index)) {
+  if (index !== undefined && end < reader.size) {
+    for (const { start, isCopy } of await otherPictures(reader, index)) {
       // What is no picture there was moved, and pictures do not overlap.
       if (start >= end && (await reader.at(start, 2)).readUInt16BE() === 0xffd8) {
         ({ end } = await pictureAt(reader, start));
+        pictures += Number(!isCopy);
       }
     }
   }
-  return { ...first.size, frames: 1 };
+  const onlyOriginal =
+    pictures > 1
+      ? `holds ${pictures} pictures, as a stereo pair or a gain map is kept`
+      : await appended(reader, end);
+  return { ...size, frames: 1, onlyOriginal, strayBytes, hidesDamage: true };
 }
+
+/** What follows a picture that no index names: the film of a motion photo, or another picture. */
+async function appended(reader: Reader, end: number): Promise<string | undefined> {
+  if (end >= reader.size) {
+    return undefined;
+  }
+  const tail = await reader.at(end, Math.min(reader.size - end, tailBytes));
+  if (tail.includes('ftyp', 4)) {
+    return 'holds a film (motion photo)';
+  }
+  const first = tail.findIndex((byte) => byte !== 0);
+  return first >= 0 && tail.readUIntBE(first, Math.min(3, tail.length - first)) === 0xffd8ff
+    ? 'holds another picture after the first'
+    : undefined;
+}
+
+/** Phones put notes before the film. */
+const tailBytes = 65_536;
+
+/** A camera leaves a few; a file made for nothing else has no claim to more. */
+const maxStrayRanges = 100;
 
 interface Picture {
   readonly size: Pick<Structure, 'width' | 'height'>;
   readonly end: number;
   /** Where it says where other pictures are. */
-  readonly index: { readonly start: number; readonly end: number } | undefined;
+  readonly index: Range | undefined;
+  /** Before the first scan. */
+  readonly strayBytes: readonly Range[];
 }
 
 async function pictureAt(reader: Reader, start: number): Promise<Picture> {
@@ -37,15 +66,25 @@ async function pictureAt(reader: Reader, start: number): Promise<Picture> {
   let hasQuantization = false;
   let index: Picture['index'];
   let end = 0;
+  const strayBytes: Range[] = [];
+  const stray = (position: number, length: number): number => {
+    const last = strayBytes.at(-1);
+    if (!hasScan && last?.end === position) {
+      strayBytes[strayBytes.length - 1] = { start: last.start, end: position + length };
+    } else if (!hasScan && strayBytes.length < maxStrayRanges) {
+      strayBytes.push({ start: position, end: position + length });
+    }
+    return length;
+  };
   await reader.pass({ start: start + 2, end: Infinity, least: 9 }, (bytes, at, position) => {
     const marker = bytes[at + 1];
     if (bytes[at] !== 0xff || marker === 0xff) {
       // Coded data, fill bytes, or stray bytes that some cameras leave between segments. Decoders skip all of them.
       const found = bytes.indexOf(0xff, at + 1);
-      return (found < 0 ? bytes.length : found) - at;
+      return stray(position, (found < 0 ? bytes.length : found) - at);
     }
     if (marker === 0 || isAlone(marker!)) {
-      return 2;
+      return stray(position, 2);
     }
     if (marker === 0xd9) {
       end = position + 2;
@@ -87,7 +126,7 @@ async function pictureAt(reader: Reader, start: number): Promise<Picture> {
   if (!hasQuantization) {
     throw new ImageIoError('INVALID_IMAGE', 'JPEG file has no quantization table');
   }
-  return { size, end, index };
+  return { size, end, index, strayBytes };
 }
 
 /** TEM and restarts have no length. */

@@ -3,6 +3,7 @@ import { byteSource } from '@image-stream/codec';
 import sharp from 'sharp';
 import { describe, expect, test } from 'vitest';
 import { inspectImage } from '../index.ts';
+import { chunk } from './png.test-support.ts';
 
 const inspect = (file: Buffer): ReturnType<typeof inspectImage> => inspectImage(byteSource(file));
 
@@ -10,15 +11,6 @@ const picture = (): Promise<Buffer> =>
   sharp({ create: { width: 8, height: 8, channels: 3, background: 'red' } })
     .png()
     .toBuffer();
-
-function chunk(type: string, data: Buffer): Buffer {
-  const bytes = Buffer.alloc(12 + data.length);
-  bytes.writeUInt32BE(data.length);
-  bytes.write(type, 4, 'latin1');
-  data.copy(bytes, 8);
-  bytes.writeUInt32BE(crc32(bytes.subarray(4, 8 + data.length)), 8 + data.length);
-  return bytes;
-}
 
 /** A PNG with another byte in its header, and the right CRC. */
 async function withHeader(at: number, value: number): Promise<Buffer> {

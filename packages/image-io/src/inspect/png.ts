@@ -1,5 +1,6 @@
 import { crc32 } from 'node:zlib';
 import { ImageIoError } from '../errors.ts';
+import { unusualColours } from './cicp.ts';
 import { Truncated } from './reader.ts';
 import type { Reader, Structure } from './reader.ts';
 
@@ -37,8 +38,9 @@ export async function inspectPng(reader: Reader): Promise<Structure> {
   const types = new Set<string>();
   let announced = 0;
   let frames = 0;
+  let onlyOriginal: string | undefined;
   let critical: CriticalChunk | undefined;
-  await reader.pass({ start: 8, end: Infinity, least: 12 }, (bytes, index, position) => {
+  await reader.pass({ start: 8, end: Infinity, least: 16 }, (bytes, index, position) => {
     if (critical !== undefined && critical.left > 0) {
       const data = bytes.subarray(index, index + critical.left);
       critical.crc = crc32(data, critical.crc);
@@ -68,7 +70,13 @@ export async function inspectPng(reader: Reader): Promise<Structure> {
     }
     types.add(type);
     frames += Number(type === 'fcTL');
-    announced = type === 'acTL' && length >= 4 ? bytes.readUInt32BE(index + 8) : announced;
+    if (type === 'acTL' && length === 8) {
+      announced = bytes.readUInt32BE(index + 8);
+    } else if (type === 'IDAT' && announced > 0 && frames === 0) {
+      onlyOriginal ??= 'holds a picture beside its animation';
+    } else if (type === 'cICP' && length === 4) {
+      onlyOriginal ??= unusualColours(bytes[index + 8]!, bytes[index + 9]!);
+    }
     // A capital first letter: no decoder may do without the chunk.
     if (type < 'a') {
       critical = { type, start: position, left: length, crc: crc32(start.subarray(4)) };
@@ -80,7 +88,7 @@ export async function inspectPng(reader: Reader): Promise<Structure> {
     throw new ImageIoError('INVALID_IMAGE', 'PNG file has no pixels: there is no IDAT chunk');
   }
   const size = sizeIn(header.subarray(8), types);
-  return { ...size, frames: Math.max(1, Math.min(announced, frames)) };
+  return { ...size, frames: Math.max(1, Math.min(announced, frames)), onlyOriginal };
 }
 
 function sizeIn(header: Buffer, types: Set<string>): Pick<Structure, 'width' | 'height'> {

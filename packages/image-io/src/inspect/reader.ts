@@ -11,6 +11,23 @@ export interface Structure {
   readonly frames: number;
   /** The pages of which only a decoder knows whether they can be decoded. Default: none. */
   readonly undecided?: readonly number[];
+  /** What the file holds that re-encoding would lose or show wrongly, as "it ..."; such an image can only be kept as it is. */
+  readonly onlyOriginal?: string | undefined;
+  /** The first of the pages that are `frames`, which follow each other. Default: 0 */
+  readonly firstPage?: number;
+  /** Whether decoders only warn of pixels that are damaged. Default: false */
+  readonly hidesDamage?: boolean;
+  /** Bytes between segments that decoders skip, and complain about. Default: none */
+  readonly strayBytes?: readonly Range[];
+  /** Whether black is 16 of 255 and white 235, and the decoder leaves it at that. Default: false */
+  readonly isLimitedGrey?: boolean;
+  readonly isLimitedAlpha?: boolean;
+}
+
+/** A part of a file; its end is behind its last byte. */
+export interface Range {
+  readonly start: number;
+  readonly end: number;
 }
 
 /** The file ends before its structure does. */

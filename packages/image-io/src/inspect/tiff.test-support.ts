@@ -2,7 +2,7 @@
 export type Page = Record<number, number | readonly number[]>;
 
 /** A TIFF file of little-endian LONGs: 8 bytes, then pixels, tables, and directories in a row. */
-export function tiff(pages: readonly Page[], order?: 'backwards', pixels = Buffer.alloc(64)): Buffer {
+export function tiff(pages: readonly Page[], order?: 'backwards', pixels: Buffer = Buffer.alloc(64)): Buffer {
   const parts: Buffer[] = [pixels];
   let end = 8 + pixels.length;
   const add = (bytes: Buffer): number => {

@@ -3,6 +3,8 @@ import { Truncated } from './reader.ts';
 import type { Reader, Structure } from './reader.ts';
 import { directoryAt, numberIn } from './tiff-directory.ts';
 import type { Directory } from './tiff-directory.ts';
+import { samplesOf } from './tiff-samples.ts';
+import type { Samples } from './tiff-samples.ts';
 
 /** Pages of a file, and pictures below them. */
 const maxDirectories = 65_536;
@@ -55,8 +57,7 @@ export async function inspectTiff(reader: Reader): Promise<Structure> {
   const seen = new Set<number>();
   const largest = { width: 0, height: 0 };
   const undecided: number[] = [];
-  let pages = 0;
-  let frames = 0;
+  const chain: Page[] = [];
 
   const follow = async (start: number, isPage: boolean): Promise<void> => {
     for (let place = start; place !== 0 && !seen.has(place);) {
@@ -70,14 +71,16 @@ export async function inspectTiff(reader: Reader): Promise<Structure> {
       if (width * height > largest.width * largest.height) {
         Object.assign(largest, { width, height });
       }
-      // The first bit marks a smaller copy of another page, as in a pyramid.
-      frames += isPage && ((await directory.number(tags.subfileType, 0)) & 1) === 0 ? 1 : 0;
+      if (isPage) {
+        // The first bit marks a smaller copy of another page, as in a pyramid.
+        const isCopy = ((await directory.number(tags.subfileType, 0)) & 1) === 1;
+        chain.push({ number: chain.length, width, height, isCopy, ...(await samplesOf(directory)) });
+      }
       await assertPixels(reader, directory, { width, height, isPage });
       await assertJpegTables(reader, directory);
       if (isPage && (await isUnusual(directory))) {
-        undecided.push(pages);
+        undecided.push(chain.length - 1);
       }
-      pages += Number(isPage);
       const belowCount = directory.count(tags.subIfds);
       if (belowCount > maxDirectories) {
         throw tooManyDirectories();
@@ -95,7 +98,42 @@ export async function inspectTiff(reader: Reader): Promise<Structure> {
       `TIFF file has ${undecided.length} pages that do not say how to read them`,
     );
   }
-  return { ...largest, frames: Math.max(1, frames), undecided };
+  const originals = chain.filter(({ isCopy }) => !isCopy);
+  const shown = originals.length > 0 ? originals : chain.slice(0, 1);
+  return {
+    ...largest,
+    frames: Math.max(1, shown.length),
+    undecided,
+    firstPage: shown[0]?.number ?? 0,
+    hidesDamage: shown.some(({ hidesDamage }) => hidesDamage),
+    onlyOriginal: onlyOriginal(shown, largest),
+  };
+}
+
+interface Page extends Samples {
+  /** Of it in the chain. */
+  readonly number: number;
+  readonly isCopy: boolean;
+  readonly width: number;
+  readonly height: number;
+}
+
+/** What re-encoding cannot take over of the pages that are shown. */
+function onlyOriginal(
+  pages: readonly Page[],
+  { width, height }: Pick<Structure, 'width' | 'height'>,
+): string | undefined {
+  const [first, ...others] = pages;
+  if (!pages.some((page) => page.width * page.height >= width * height)) {
+    return `holds its picture of ${width} x ${height} pixels below a smaller page, as raw files of cameras do`;
+  }
+  if (others.some((page) => page.width !== first!.width || page.height !== first!.height)) {
+    return 'holds pages of different sizes';
+  }
+  if (pages.at(-1)!.number - first!.number !== others.length) {
+    return 'holds smaller copies between its pages';
+  }
+  return pages.find(({ isOtherwise }) => isOtherwise !== undefined)?.isOtherwise;
 }
 
 function tooManyDirectories(): ImageIoError {

@@ -6,7 +6,7 @@ import { expect, onTestFinished, test } from 'vitest';
 import { decoded } from './libvips.ts';
 import { encodings, fileSource, generateImage, thumbnailOf, transcode, transcodeToFile } from './index.ts';
 
-const pixels = generateImage({ pattern: 'noise', width: 300, height: 300, seed: '1', index: 0 });
+const pixels = generateImage({ pattern: 'noise', width: 100, height: 100, seed: '1', index: 0 });
 
 test.skipIf(!existsSync('/dev/full')).each(encodings)(
   'a full disk is not the fault of the image that becomes %s',

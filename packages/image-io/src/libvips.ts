@@ -81,8 +81,19 @@ async function withReason<T>(result: () => Promise<T>): Promise<T> {
     if (code !== undefined) {
       throw Object.assign(new Error(message, { cause: error }), { code });
     }
-    throw new ImageIoError('INVALID_IMAGE', `image cannot be decoded: ${message}`, { cause: error });
+    throw new ImageIoError('INVALID_IMAGE', `image cannot be decoded: ${reasonIn(message)}`, {
+      cause: error,
+    });
   }
+}
+
+/** Without what sharp and libvips say of their own steps. */
+function reasonIn(message: string): string {
+  const lines = message
+    .split('\n')
+    .map((line) => line.replace(/^Input (?:buffer|file) has corrupt header: /, '').trim())
+    .filter((line) => line !== '' && !/unable to write to target|^Warning treated as error/.test(line));
+  return [...new Set(lines)].join('; ') || 'its pixels are damaged';
 }
 
 function systemErrorIn(message: string): string | undefined {

@@ -132,7 +132,7 @@ async function despiteWarnings<T>(decode: (ignoresWarnings: boolean) => Promise<
   try {
     return await decode(false);
   } catch (error) {
-    if (error instanceof ImageIoError && isHarmless(error.message)) {
+    if (error instanceof ImageIoError && error.cause instanceof Error && isHarmless(error.cause.message)) {
       return decode(true);
     }
     throw error;

@@ -29,7 +29,13 @@ export async function inspectAvif(reader: Reader): Promise<Structure> {
   if (found[0] === undefined) {
     throw new ImageIoError('INVALID_IMAGE', 'AVIF file does not say how large its image is');
   }
-  return { ...found[0], frames: Math.max(...found.map(({ frames }) => frames)), ...looks };
+  const frames = Math.max(...found.map((one) => one.frames));
+  return {
+    ...found[0],
+    frames,
+    ...looks,
+    ...(frames > 1 && { onlyOriginal: `holds a sequence of ${frames} frames` }),
+  };
 }
 
 /** The pictures of a file that is no sequence, and how the one looks that is shown. */

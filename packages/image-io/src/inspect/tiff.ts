@@ -130,6 +130,9 @@ function onlyOriginal(
   if (others.some((page) => page.width !== first!.width || page.height !== first!.height)) {
     return 'holds pages of different sizes';
   }
+  if (others.some(({ form }) => form !== first!.form)) {
+    return 'holds pages of different kinds';
+  }
   if (pages.at(-1)!.number - first!.number !== others.length) {
     return 'holds smaller copies between its pages';
   }

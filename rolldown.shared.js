@@ -3,7 +3,7 @@
 import { defineConfig } from 'rolldown';
 
 /** What has native code is imported from node_modules at run time. */
-const native = /^(sharp|snappy|lz4-napi|@mongodb-js\/zstd|@node-rs\/.*)$/;
+const native = /^(sharp|@napi-rs\/image|snappy|lz4-napi|@mongodb-js\/zstd|@node-rs\/.*)$/;
 
 export function app() {
   return defineConfig({

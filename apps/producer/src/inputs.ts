@@ -33,6 +33,18 @@ export async function* inputImages(
 }
 
 /**
+ * That every input can be opened, before the first one is.
+ *
+ * @throws UsageError for a scheme that nothing opens, and for standard input twice
+ */
+export function assertInputs(inputs: readonly string[]): void {
+  const streams = inputs.filter((input) => sourceOf(input) === standardInput);
+  if (streams.length > 1) {
+    throw new UsageError(`- is given ${streams.length} times, but standard input can be read only once`);
+  }
+}
+
+/**
  * What opens an input.
  *
  * @throws UsageError for a scheme that nothing opens

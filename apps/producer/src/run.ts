@@ -19,7 +19,7 @@ import { dryRun } from './dry-run.ts';
 import { createEncoder } from './encode.ts';
 import { generatedImages } from './generated-images.ts';
 import { plainPath } from './files.ts';
-import { inputImages, sourceOf } from './inputs.ts';
+import { assertInputs, inputImages, sourceOf } from './inputs.ts';
 import type { options, ProducerOptions } from './options.ts';
 import { paced } from './pace.ts';
 import { produce } from './produce.ts';
@@ -161,7 +161,7 @@ function assertConsistent(
   { format, encoding, compression, quality, ...values }: ProducerOptions,
   inputs: readonly string[],
 ): void {
-  inputs.forEach(sourceOf);
+  assertInputs(inputs);
   if (inputs.length === 0 && values['num-messages'] === undefined) {
     throw new UsageError('--num-messages (-n) is required, or inputs: files, folders or globs');
   }

@@ -21,17 +21,27 @@ async function* streamImages(
   signal: AbortSignal,
 ): AsyncGenerator<Pending> {
   signal.addEventListener('abort', () => stream.destroy(), { once: true });
-  let count = 0;
+  let isEmpty = true;
   try {
-    for await (const bytes of splitFrames(stream, maxFrameBytes)) {
-      count += 1;
+    for await (const frame of splitFrames(stream, maxFrameBytes)) {
+      isEmpty = false;
+      const name = `image ${frame.number} of standard input, at byte ${frame.start},`;
+      if ('error' in frame) {
+        yield badInput({ path: name, error: frame.error });
+        continue;
+      }
+      const { bytes } = frame;
       const createdAt = new Date();
       const load: Pending['load'] = async () => {
         const { mediaType } = await inspectImage(byteSource(bytes), options);
         const customerId = options.customerOf('-');
         return { id: uuidv7(), customerId, createdAt, content: { mediaType, bytes } };
       };
-      yield { name: `image ${count} of standard input`, bytes: bytes.length, load };
+      yield { name, bytes: bytes.length, load };
+    }
+    if (isEmpty && !signal.aborted) {
+      const error = new Error('it ended without an image; look at the program that should have written one');
+      yield badInput({ path: 'standard input', error });
     }
   } catch (error) {
     if (!signal.aborted) {

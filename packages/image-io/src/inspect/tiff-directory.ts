@@ -19,6 +19,8 @@ export interface Directory {
   number(tag: number, otherwise: number): Promise<number>;
   /** Where the next directory is; 0 for none. */
   readonly next: number;
+  /** Where the last of it and of its values ends; without values that are not within the file. */
+  readonly end: number;
 }
 
 interface Entry {
@@ -65,6 +67,7 @@ export async function directoryAt(reader: Reader, layout: Layout, place: number)
   }
   const table = await reader.at(place + countBytes, entryCount * entryBytes);
   const entries = new Map<number, Entry>();
+  let valuesEnd = 0;
   for (let at = 0; at < table.length; at += entryBytes) {
     const type = numberIn(table, layout, at + 2, 2);
     const count = numberIn(table, layout, at + 4, inline);
@@ -76,6 +79,7 @@ export async function directoryAt(reader: Reader, layout: Layout, place: number)
       throw new Truncated();
     }
     entries.set(tag, { type, count, start });
+    valuesEnd = Math.max(valuesEnd, start + bytes <= reader.size ? start + bytes : 0);
   }
   const end = place + countBytes + table.length;
   const next = end + inline > reader.size ? 0 : numberIn(await reader.at(end, inline), layout, 0, inline);
@@ -98,6 +102,7 @@ export async function directoryAt(reader: Reader, layout: Layout, place: number)
     numbers,
     number: async (tag, otherwise) => (count(tag) === 0 ? otherwise : (await numbers(tag, 0, 1))[0]!),
     next,
+    end: Math.max(valuesEnd, Math.min(end + inline, reader.size)),
   };
 }
 

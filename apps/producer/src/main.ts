@@ -20,7 +20,7 @@ await runProgram({
   name: 'producer',
   version: packageJson.version,
   summary: 'Sends images through Apache Kafka: files as they are, or generated ones.',
-  inputs: { name: 'inputs', describe: 'files, folders, globs, or - for images on standard input' },
+  inputs: { name: 'inputs', describe: 'files, folders, globs, or - for images in a row on standard input' },
   options,
   examples: [
     ['$0 photos --recursive', 'a folder of pictures, byte for byte'],

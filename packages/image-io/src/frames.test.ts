@@ -299,6 +299,15 @@ describe('a damaged image costs that image', () => {
     }
   });
 
+  test('without its beginning, and its thumbnail is no image', async () => {
+    const image = images['thumbnail']!;
+    for (const length of [1, 3, 7]) {
+      const { images: found, damaged } = await among(image, image.subarray(length));
+      expect(found).toEqual([image, image, image, image]);
+      expect(damaged).toMatchObject([{ number: 3, start: 2 * image.length }]);
+    }
+  });
+
   test('with any byte changed', async () => {
     const random = fc.record({
       name: fc.constantFrom(...Object.keys(images).filter((name) => !/motion|tiff|mpo/.test(name))),

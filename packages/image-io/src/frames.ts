@@ -49,6 +49,7 @@ export async function* splitFrames(
   maxFrameBytes: number,
 ): AsyncGenerator<Frame | DamagedFrame> {
   const bytes = createByteQueue(chunks, maxFrameBytes);
+  let isAfterDamage = false;
   for (let number = 1; await passPadding(bytes);) {
     const start = bytes.offset;
     const mediaType = await typeAhead(bytes);
@@ -57,19 +58,32 @@ export async function* splitFrames(
       if (!isPartHead(gap)) {
         yield { number, start, error: noImage(gap) };
         number += 1;
+        isAfterDamage = true;
       }
       continue;
     }
     const error = await passers[mediaType]!(bytes).catch((reason: unknown) => damageOf(reason, bytes));
-    if (error === undefined) {
-      yield { number, start, bytes: bytes.take() };
-    } else {
+    if (error !== undefined) {
       bytes.giveUp();
       yield { number, start, error };
+      number += 1;
+      isAfterDamage = true;
       await passGap(bytes);
+    } else if (isAfterDamage && isThumbnail(mediaType, bytes.inHand())) {
+      bytes.drop(0);
+      await passGap(bytes);
+    } else {
+      yield { number, start, bytes: bytes.take() };
+      number += 1;
+      isAfterDamage = false;
     }
-    number += 1;
   }
+}
+
+/** Whether a JPEG lies within another one, whose beginning is lost: a table or notes follow it. */
+function isThumbnail(mediaType: string, following: Buffer): boolean {
+  const [first, marker = 0] = following;
+  return mediaType === 'image/jpeg' && first === 0xff && marker >= 0xc0 && marker !== 0xd8 && marker !== 0xd9;
 }
 
 function damageOf(reason: unknown, bytes: ByteQueue): ImageIoError {

@@ -27,8 +27,8 @@ export interface ByteQueue {
    * @throws EndOfStream
    */
   skip(length: number, startIn?: (bytes: Buffer) => number): Promise<void>;
-  /** Passes everything before a byte. @throws EndOfStream */
-  skipTo(byte: number): Promise<void>;
+  /** Passes everything before what `find` finds, which may be two bytes. @throws EndOfStream */
+  skipTo(find: (bytes: Buffer) => number): Promise<void>;
   /** Goes back by bytes that were just passed. */
   back(length: number): void;
   /** The bytes of the image so far. */
@@ -75,8 +75,9 @@ export function createByteQueue(chunks: AsyncIterable<Uint8Array>, maxBytes: num
     end += value.length;
     return true;
   };
+  const available = (): number => end - position;
   const has = async (length: number): Promise<boolean> => {
-    while (end - position < length) {
+    while (available() < length) {
       if (!(await more())) {
         return false;
       }
@@ -121,25 +122,26 @@ export function createByteQueue(chunks: AsyncIterable<Uint8Array>, maxBytes: num
     async skip(length, startIn) {
       assertWithin(length);
       const until = position + length;
-      for (let seen = position; startIn !== undefined;) {
+      for (let seen = position; ;) {
         // The bytes behind may tell whether the last ones are a start.
-        const found = startIn(view(seen, Math.min(until + startBytes, end)));
+        const found = startIn?.(view(seen, Math.min(until + startBytes, end))) ?? -1;
         if (found >= 0 && seen + found < until) {
           position = seen + found;
           confirmed = position;
           throw new ImageIoError('INVALID_IMAGE', `another image begins within it, at byte ${position}`);
         }
         seen = Math.max(seen, end - startBytes);
-        if (end >= until || !(await more())) {
+        if (available() >= length || !(await more())) {
           break;
         }
       }
       await need(length);
     },
-    async skipTo(byte) {
+    async skipTo(find) {
       for (;;) {
-        const found = view(position, end).indexOf(byte);
-        position = found < 0 ? end : position + found;
+        const ahead = view(position, end);
+        const found = find(ahead);
+        position += found < 0 ? Math.max(0, ahead.length - 1) : found;
         if (found >= 0) {
           return;
         }

@@ -38,16 +38,16 @@ async function passPicture(bytes: ByteQueue): Promise<Told> {
   for (;;) {
     const at = bytes.offset;
     const [first, marker] = await bytes.pass(2);
-    if (first !== 0xff || marker === 0xff) {
+    if (first !== 0xff || !isMarker(marker!)) {
       // Coded data, fill bytes, or stray bytes that some cameras leave between segments.
       bytes.back(1);
-      await bytes.skipTo(0xff);
+      await bytes.skipTo(markerIn);
     } else if (marker === 0xd9) {
       return { index, xmp };
     } else if (marker === 0xd8) {
       bytes.confirm(at);
       throw new ImageIoError('INVALID_IMAGE', `another image begins within it, at byte ${at}`);
-    } else if (marker! >= 0xc0 && !(marker! >= 0xd0 && marker! <= 0xd7)) {
+    } else if (marker! >= 0xc0) {
       const content = await passSegment(bytes, at, marker!);
       const place = bytes.passed().length - content.length;
       if (marker === 0xe2 && content.toString('latin1', 0, 4) === 'MPF\0') {
@@ -55,7 +55,7 @@ async function passPicture(bytes: ByteQueue): Promise<Told> {
       } else if (marker === 0xe1 && content.toString('latin1', 0, xmpName.length) === xmpName) {
         xmp += content.toString('latin1', xmpName.length);
       }
-    } else if (marker !== 0 && !(marker === 0x01 || marker! >= 0xd0)) {
+    } else {
       bytes.confirm(at);
       throw new ImageIoError(
         'INVALID_IMAGE',
@@ -63,6 +63,19 @@ async function passPicture(bytes: ByteQueue): Promise<Told> {
       );
     }
   }
+}
+
+function markerIn(bytes: Buffer): number {
+  let at = bytes.indexOf(0xff);
+  while (at >= 0 && at + 1 < bytes.length && !isMarker(bytes[at + 1]!)) {
+    at = bytes.indexOf(0xff, at + 1);
+  }
+  return at + 1 < bytes.length ? at : -1;
+}
+
+/** Whether it means something behind 0xff: no coded 0xff, fill byte, restart or TEM. */
+function isMarker(byte: number): boolean {
+  return byte > 0x01 && byte < 0xff && !(byte >= 0xd0 && byte <= 0xd7);
 }
 
 const xmpName = 'http://ns.adobe.com/xap/1.0/\0';

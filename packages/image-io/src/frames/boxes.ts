@@ -1,3 +1,4 @@
+import { sniffMediaType } from '@image-stream/codec';
 import { ImageIoError } from '../errors.ts';
 import type { ByteQueue } from './byte-queue.ts';
 import { findStart } from './start.ts';
@@ -44,7 +45,7 @@ async function passRest(bytes: ByteQueue): Promise<void> {
   await bytes.pass(8);
   for (let isMore = true; isMore;) {
     const ahead = bytes.inHand();
-    const found = findStart(ahead);
+    const found = nextImageIn(ahead);
     if (found >= 0) {
       await bytes.skip(found);
       return;
@@ -53,4 +54,20 @@ async function passRest(bytes: ByteQueue): Promise<void> {
     isMore = await bytes.has(Math.min(ahead.length, 256) + 1);
   }
   await bytes.skip(bytes.inHand().length);
+}
+
+/** Notes of a camera lie within boxes, as a TIFF without pixels behind four bytes that are zero. */
+function nextImageIn(ahead: Buffer): number {
+  for (let place = 0; ;) {
+    const found = findStart(ahead.subarray(place));
+    const start = place + found;
+    const isNotes =
+      start >= 4 &&
+      ahead.readUInt32BE(start - 4) === 0 &&
+      sniffMediaType(ahead.subarray(start)) === 'image/tiff';
+    if (found < 0 || !isNotes) {
+      return found < 0 ? -1 : start;
+    }
+    place = start + 1;
+  }
 }

@@ -73,15 +73,10 @@ export async function passGif(bytes: ByteQueue): Promise<void> {
       bytes.confirm(at);
       // How the image is coded, or what the extension is.
       await bytes.pass(1);
-      for (let length = -1; length !== 0;) {
-        length = (await bytes.pass(1))[0]!;
-        await bytes.skip(length);
-      }
-      // Where bytes are missing, sub-blocks lead anywhere.
-      const next = startIn(bytes.passed().subarray(at - bytes.offset));
-      if (next >= 0) {
-        bytes.confirm(at + next);
-        throw new ImageIoError('INVALID_IMAGE', `another image begins within it, at byte ${at + next}`);
+      for (let length: number | undefined = -1; length !== 0;) {
+        [length] = await bytes.peek(1);
+        // Where bytes are missing, lengths lead anywhere.
+        await bytes.skip(1 + (length ?? 0), startIn);
       }
     }
   }

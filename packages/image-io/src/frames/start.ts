@@ -16,22 +16,27 @@ const signatures: readonly { type: string; at: number; bytes: Buffer }[] = [
   })),
 ];
 
+/** Bytes that are searched for one signature after the other, since the first start may be near. */
+const windowBytes = 65_536;
+
 /** Where in bytes an image of any type begins, or of one; -1 for none. Its first `mediaTypeBytes` should be there. */
 export function findStart(bytes: Buffer, onlyType?: string): number {
-  let first = -1;
-  for (const { type, at, bytes: signature } of signatures) {
-    const known = onlyType === undefined || onlyType === type;
-    // No further than the first that was found.
-    const within = first < 0 ? bytes : bytes.subarray(0, first + at + signature.length - 1);
-    for (let hit = known ? within.indexOf(signature, at) : -1; hit >= 0;) {
-      if (isStart(bytes, hit - at, type)) {
-        first = hit - at;
-        break;
+  const wanted = signatures.filter(({ type }) => onlyType === undefined || onlyType === type);
+  for (let from = 0; from < bytes.length; from += windowBytes) {
+    let first = from + windowBytes;
+    for (const { type, at, bytes: signature } of wanted) {
+      const within = bytes.subarray(0, first + at + signature.length - 1);
+      let hit = within.indexOf(signature, from + at);
+      while (hit >= 0 && !isStart(bytes, hit - at, type)) {
+        hit = within.indexOf(signature, hit + 1);
       }
-      hit = within.indexOf(signature, hit + 1);
+      first = hit < 0 ? first : hit - at;
+    }
+    if (first < from + windowBytes) {
+      return first;
     }
   }
-  return first;
+  return -1;
 }
 
 function isStart(bytes: Buffer, place: number, type: string): boolean {
@@ -45,7 +50,9 @@ function isStart(bytes: Buffer, place: number, type: string): boolean {
     return (marker >= 0xc0 && marker <= 0xcf) || marker === 0xdb || marker === 0xdd || marker >= 0xe0;
   }
   if (type === 'image/tiff') {
-    return bytes.toString('latin1', Math.max(0, place - 6), place) !== 'Exif\0\0';
+    const directory = head.length < 8 ? 8 : head[0] === 0x49 ? head.readUInt32LE(4) : head.readUInt32BE(4);
+    // Where a directory cannot be, or in the notes of a camera, the four bytes mean something else.
+    return directory < 2 ** 28 && bytes.toString('latin1', Math.max(0, place - 4), place) !== 'if\0\0';
   }
   if (type === 'image/gif') {
     // The name of the format occurs in comments. A screen without colours is followed by a block.

@@ -94,7 +94,7 @@ export function createDeadLetters(options: DeadLettersOptions): DeadLetters {
     return {
       sender: await createSender({
         connect,
-        partitioner,
+        partitioner: byStartOfKey(partitioner),
         request,
         deliveryTimeoutMs,
         compressAbove,
@@ -158,6 +158,24 @@ export function createDeadLetters(options: DeadLettersOptions): DeadLetters {
       const { sender } = (await opened?.catch(() => undefined)) ?? {};
       await sender?.close();
     },
+  };
+}
+
+/** Kafkajs takes minutes to hash a key of a megabyte, in which nothing else runs. */
+const maxHashedBytes = 1024;
+
+/** Puts records of the same key into the same partition, by its first bytes where it is a long one. */
+function byStartOfKey(partitioner: SenderOptions['partitioner']): SenderOptions['partitioner'] {
+  return () => {
+    const partitionOf = partitioner();
+    return ({ message, ...rest }) => {
+      const { key } = message;
+      const isLong = Buffer.isBuffer(key) && key.length > maxHashedBytes;
+      return partitionOf({
+        ...rest,
+        message: isLong ? { ...message, key: key.subarray(0, maxHashedBytes) } : message,
+      });
+    };
   };
 }
 

@@ -1,6 +1,7 @@
 import { CodecError } from '@image-stream/codec';
 import type { RecordPlace } from '@image-stream/codec';
 import { ImageIoError } from '@image-stream/image-io';
+import { oneLine } from '@image-stream/program';
 import type { Logger } from '@image-stream/program';
 import { classOfSystemError, systemErrorName } from '@image-stream/storage';
 import type { ErrorClass, Sink } from '@image-stream/storage';
@@ -77,7 +78,7 @@ export function createFailures(options: FailuresOptions): Failures {
     count.deadLettered += 1;
     monitor.deadLettered(bad.code);
     const where = isNew ? `it goes ${deadLetters.destination}` : 'its dead letter is there already';
-    logger.warn(`record ${shown(work.first)} is bad, ${where}: ${bad.message}`);
+    logger.warn(`record ${shown(work.first)} is bad, ${where}: ${oneLine(bad.message)}`);
     if (count.deadLettered === maxBadRecords && !hasGoodRecord()) {
       end(
         `the first ${maxBadRecords === 1 ? 'record is' : `${maxBadRecords} records are all`} bad, so something else must be wrong: is this a topic of images? ` +
@@ -91,13 +92,13 @@ export function createFailures(options: FailuresOptions): Failures {
     if (answer === 'transient' || answer === 'permanent') {
       const advice = answer === 'permanent' ? 'Put that right and start again. ' : '';
       end(
-        `record ${shown(first)} is not saved: ${error.message}. ${advice}It stays uncommitted and comes again`,
+        `record ${shown(first)} is not saved: ${oneLine(error.message)}. ${advice}It stays uncommitted and comes again`,
       );
       return;
     }
     const { topic, partition, offset } = newest;
     end(
-      `record ${shown(first)} cannot be saved: ${answer === 'record' ? error.message : error.stack}. ` +
+      `record ${shown(first)} cannot be saved: ${answer === 'record' ? oneLine(error.message) : error.stack}. ` +
         'It stays uncommitted. Mend the cause and run again; or, to go on without it: ' +
         'kafka-consumer-groups.sh --reset-offsets --execute --bootstrap-server HOST:PORT --group GROUP ' +
         `--topic ${topic}:${partition} --to-offset ${BigInt(offset) + 1n}`,

@@ -23,6 +23,7 @@ import { startMonitor } from './monitor/monitor.ts';
 import type { ConsumerOptions, options } from './options.ts';
 import { openReceiver } from './receive/open-receiver.ts';
 import { assertSelection, isSelection } from './receive/select.ts';
+import { createRemarks } from './remarks.ts';
 import { createRetry } from './retry.ts';
 import { isSaved, saveImage } from './save.ts';
 import { defaultMaxInFlightBytes, limitsOf, sourcesOf } from './settings.ts';
@@ -109,7 +110,12 @@ export async function run(
       overwrite: values.overwrite === true,
       ...limits,
     };
-    const decode = monitor.timed('decode', (record: ReceivedRecord) => decodeRecord(record, limits));
+    const remark = createRemarks(logger);
+    const decode = monitor.timed('decode', async (record: ReceivedRecord) => {
+      const decoded = await decodeRecord(record, limits);
+      remark(record, decoded);
+      return decoded;
+    });
     const classify = classifyFor(sink);
     const retry = createRetry({
       isTransient: (error) => classify(error) === 'transient',

@@ -5,9 +5,11 @@ import {
   CodecError,
   decodePayload,
   isPixelArray,
+  notAnImage,
   npyHeadBytes,
   npyMediaType,
   resolveLimits,
+  shortened,
   sniffMediaType,
 } from '@image-stream/codec';
 import type {
@@ -17,6 +19,7 @@ import type {
   ImageAttributes,
   Limits,
   PixelArray,
+  Shape,
   StoredImage,
 } from '@image-stream/codec';
 import {
@@ -37,6 +40,7 @@ import {
   withSource,
 } from '@image-stream/image-io';
 import type { Encoding, Size } from '@image-stream/image-io';
+import { counted } from '@image-stream/program';
 import { extensionToSave, imageKey, StorageError } from '@image-stream/storage';
 import type { Accepted, KeyRule, Sink, Workspace } from '@image-stream/storage';
 import type { AssembledImage } from './chunks/chunked-image.ts';
@@ -75,8 +79,8 @@ async function saveDecoded(image: DecodedImage, options: SaveOptions): Promise<S
   if (!isPixelArray(content)) {
     await inspectImage(byteSource(content.bytes), options);
   }
-  const key = imageKey(image, isPixelArray(content) ? npyMediaType : content.mediaType, options);
   const encoding = await encodingToSave(content, options);
+  const key = keyOf({ ...image, content }, encoding, options);
   if (encoding === undefined) {
     return keep(
       key,
@@ -87,7 +91,8 @@ async function saveDecoded(image: DecodedImage, options: SaveOptions): Promise<S
   }
   const made = await transcode(content, encoding, options);
   if (isLossless(encoding)) {
-    return keep(key, byteSource(made.bytes), samePixelsAs(made), options);
+    const isSame = encoding === 'npy' ? sameBytesAs(made) : samePixelsAs(made);
+    return keep(key, byteSource(made.bytes), isSame, options);
   }
   const sha256 = await madeFrom(content, await sourceSha256(content), options);
   const file = withSource(made, sha256);
@@ -99,18 +104,16 @@ async function saveAssembled(image: AssembledImage, options: SaveOptions): Promi
   const { id, customerId, createdAt, contentEncoding, size } = image;
   const source = await fileSource(image.file);
   await assertUnchanged(image, source);
-  const mediaType = sniffMediaType(await source.read(0, Math.min(size, npyHeadBytes)));
+  const head = await source.read(0, Math.min(size, npyHeadBytes));
+  const mediaType = sniffMediaType(head);
   if (contentEncoding !== undefined || mediaType === npyMediaType || mediaType === undefined) {
     if (contentEncoding === undefined && mediaType === undefined) {
-      throw new CodecError(
-        'UNSUPPORTED',
-        `payload of ${size} bytes is not a PNG, JPEG, WebP, AVIF, TIFF, GIF or NPY file`,
-      );
+      throw new CodecError('UNSUPPORTED', `payload of ${counted(size, 'byte')} is ${notAnImage(head, size)}`);
     }
     if (size > maxDecodedBytes) {
       throw new CodecError(
         'LIMIT_EXCEEDED',
-        `pixels of image ${id} take ${size} bytes, more than the limit of ${maxDecodedBytes}`,
+        `payload of ${size} bytes exceeds the limit of ${maxDecodedBytes} for pixels and for what is compressed, which no option raises`,
       );
     }
     const content = await decodePayload(await source.read(0, size), contentEncoding, resolveLimits(options));
@@ -149,7 +152,7 @@ async function assertUnchanged(image: AssembledImage, source: ByteSource): Promi
   if (attempted.has(image) && (await sha256Of(source)) !== image.sha256) {
     throw new StorageError(
       'GONE',
-      `the chunks of image ${image.id} are no longer in ${image.file} as they came; all of them come again`,
+      `the chunks of image ${shortened(image.id, 100)} are no longer in ${image.file} as they came; all of them come again`,
     );
   }
   attempted.add(image);
@@ -235,15 +238,33 @@ export async function isSaved(
   return true;
 }
 
-/** What to encode in; undefined for an image that is saved as received. Pixels are no file yet. */
+/** The most rows or columns that sharp takes. */
+const maxSide = 100_000_000;
+
+/** Whether a PNG holds pixels of a shape: grey or RGB, with transparency or without. */
+export function fitsPng([height, width, channels = 1]: Shape): boolean {
+  return channels <= 4 && height <= maxSide && width <= maxSide;
+}
+
+/** What to encode in; undefined for an image that is saved as received. Pixels are no file yet, and become a PNG where it can hold them. */
 export async function encodingToSave(
   content: EncodedImage | PixelArray | StoredImage,
   { saveAs, ...options }: FileOptions,
 ): Promise<Encoding | undefined> {
   if (isPixelArray(content)) {
-    return saveAs === 'original' ? 'png' : saveAs;
+    return saveAs === 'original' ? (fitsPng(content.shape) ? 'png' : 'npy') : saveAs;
   }
   return encodingNeeded(content, saveAs, options);
+}
+
+/** The key of an image in the encoding that it is saved in. */
+export function keyOf(
+  { content, ...image }: DecodedImage,
+  encoding: Encoding | undefined,
+  options: KeyRule,
+): string {
+  const mediaType = isPixelArray(content) ? npyMediaType : content.mediaType;
+  return imageKey(image, mediaType, { ...options, saveAs: encoding ?? 'original' });
 }
 
 function sameBytesAs(file: EncodedImage | StoredImage): SameContent {

@@ -7,11 +7,15 @@ import type { ConsumerOptions, options } from './options.ts';
 /** Bytes of records in work at once, as received. */
 export const defaultMaxInFlightBytes = 128 * 1024 ** 2;
 
+/** What raises a limit, for messages. */
+export const raisedBy = { maxImageBytes: '--max-image-bytes', maxImagePixels: '--max-image-pixels' };
+
 /** The limits that were set; the others are the codec's own. */
 export function limitsOf(
   values: Partial<Pick<ConsumerOptions, 'max-image-bytes' | 'max-image-pixels'>>,
 ): Limits {
   return {
+    raisedBy,
     ...(values['max-image-bytes'] !== undefined && { maxImageBytes: values['max-image-bytes'] }),
     ...(values['max-image-pixels'] !== undefined && { maxImagePixels: values['max-image-pixels'] }),
   };

@@ -178,9 +178,16 @@ export function createPictures({ topic, reader, saved, keyRule, limits }: Pictur
     }
     // What is no type of image files are pixels.
     const mediaType = extensionOf(type) === undefined ? npyMediaType : type;
-    const path = imageKey({ id, customerId, createdAt: new Date(createdAt) }, mediaType, keyRule);
-    const found = await saved.find(path).catch(() => undefined);
-    return found === undefined ? {} : { path, source: found.content };
+    // The consumer saves as npy what no PNG holds.
+    const rules = mediaType === npyMediaType ? [keyRule, { ...keyRule, saveAs: 'npy' } as const] : [keyRule];
+    for (const rule of rules) {
+      const path = imageKey({ id, customerId, createdAt: new Date(createdAt) }, mediaType, rule);
+      const found = await saved.find(path).catch(() => undefined);
+      if (found !== undefined) {
+        return { path, source: found.content };
+      }
+    }
+    return {};
   }
 
   return {

@@ -66,8 +66,13 @@ export async function run(context: RunContext<typeof options>): Promise<Outcome>
   );
   const group = properties['group.id']!;
   const { read } = consumerConfig(properties);
-  const limits: Limits =
-    values['max-image-pixels'] === undefined ? {} : { maxImagePixels: values['max-image-pixels'] };
+  const limits: Limits = {
+    raisedBy: {
+      maxImageBytes: "the consumer's --max-image-bytes",
+      maxImagePixels: '--max-image-pixels',
+    },
+    ...(values['max-image-pixels'] !== undefined && { maxImagePixels: values['max-image-pixels'] }),
+  };
 
   const { kafka, admin } = await openKafka(kafkajs, properties, logger);
 

@@ -2,9 +2,23 @@ import { randomUUID } from 'node:crypto';
 import { rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { CodecError, encodeImage, isPixelArray, pythonShape } from '@image-stream/codec';
+import {
+  CodecError,
+  encodeImage,
+  isPixelArray,
+  pythonShape,
+  resolveLimits,
+  tooManyPixels,
+} from '@image-stream/codec';
 import type { Image, OutgoingRecord, Shape } from '@image-stream/codec';
-import { decodePixels, encodingNeeded, fileSource, transcode, transcodeToFile } from '@image-stream/image-io';
+import {
+  decodePixels,
+  encodingNeeded,
+  fileSource,
+  ImageIoError,
+  transcode,
+  transcodeToFile,
+} from '@image-stream/image-io';
 import { counted } from '@image-stream/program';
 import type { Logger } from '@image-stream/program';
 import type { ProducerOptions } from './options.ts';
@@ -19,6 +33,25 @@ export interface EncoderOptions extends Pick<
   readonly logger: Pick<Logger, 'warn'>;
 }
 
+/** What raises the limits, for messages. */
+export const raisedBy = {
+  maxImageBytes: '--max-image-bytes, of the consumer too,',
+  maxImagePixels: '--max-image-pixels, of the consumer too,',
+};
+
+/** Of pixels, and of what is no file yet; as `decodeRecord` has it. */
+const { maxImagePixels: defaultMaxPixels } = resolveLimits();
+
+/** Why the consumer would refuse pixels of a shape, unless it is told otherwise; undefined where it takes them. */
+export function pixelsProblem(
+  [height, width]: Shape,
+  maxImagePixels: number = defaultMaxPixels,
+): string | undefined {
+  return height * width > maxImagePixels
+    ? tooManyPixels(width, height, maxImagePixels, { raisedBy })
+    : undefined;
+}
+
 /** Turns an image into records, in the encoding and format that were asked for. */
 export type Encoder = (image: Image) => AsyncGenerator<OutgoingRecord>;
 
@@ -29,6 +62,12 @@ export function createEncoder(options: EncoderOptions): Encoder {
   return async function* encode(image) {
     const { content, dispose } = await recoded(image.content, options);
     try {
+      const problem = isPixelArray(content)
+        ? pixelsProblem(content.shape, options['max-image-pixels'])
+        : undefined;
+      if (problem !== undefined) {
+        throw new ImageIoError('LIMIT_EXCEEDED', problem);
+      }
       if (format === 'python-json' && !isWarned && isPixelArray(content) && isForeign(content.shape)) {
         isWarned = true;
         warnOfShape(content.shape, logger);
@@ -56,7 +95,7 @@ async function recoded(
   content: Image['content'],
   { format, encoding, quality, resize, 'max-image-pixels': maxImagePixels }: EncoderOptions,
 ): Promise<Recoded> {
-  const options = { quality, resize, maxImagePixels };
+  const options = { quality, resize, maxImagePixels, raisedBy };
   if (format === 'python-json' || encoding === 'npy') {
     return { content: await decodePixels(content, options), dispose: nothing };
   }

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { realpath, stat } from 'node:fs/promises';
 import { parse } from 'node:path/posix';
-import { byteSource } from '@image-stream/codec';
+import { assertPayloadBytes, byteSource } from '@image-stream/codec';
 import { fileSource, ImageIoError, inspectImage, openFile, pieces, readFully } from '@image-stream/image-io';
 import type { ImageFileOptions, Pending } from './source.ts';
 import type { InputFile } from './walk.ts';
@@ -27,6 +27,7 @@ export async function imageFile(file: InputFile, options: ImageFileOptions, size
     const { mtime, bytes } = await readSmall(path);
     assertShown(mtime);
     const source = bytes === undefined ? await fileSource(await realpath(path)) : byteSource(bytes);
+    assertPayloadBytes(source.size, options);
     const { mediaType } = await inspectImage(source, options);
     const idHash = createHash('sha256').update(`${relativePath}\0${mtime.getTime()}\0`);
     const contentHash = createHash('sha256');

@@ -1,7 +1,7 @@
 import { compressions, formats } from '@image-stream/codec';
 import { encodings, patterns } from '@image-stream/image-io';
 import { connectionOptions } from '@image-stream/kafka-config';
-import { integer, nonEmpty, outputOptions, pixelSize, positiveNumber } from '@image-stream/program';
+import { bytes, integer, nonEmpty, outputOptions, pixelSize, positiveNumber } from '@image-stream/program';
 import type { OptionDefinitions, OptionValues } from '@image-stream/program';
 
 const text = { type: 'string', requiresArg: true } as const;
@@ -44,6 +44,13 @@ export const options = {
     coerce: nonEmpty('--state-file'),
     describe: 'Where --watch notes what it has sent',
     defaultDescription: '.image-stream-sent in that folder',
+    group: 'Inputs:',
+  },
+  'max-image-bytes': {
+    ...text,
+    coerce: bytes('--max-image-bytes'),
+    describe: 'Largest file; the consumer has the same limit',
+    defaultDescription: '4GiB',
     group: 'Inputs:',
   },
   'max-image-pixels': {

@@ -16,7 +16,7 @@ import kafkajs from 'kafkajs';
 import type { Admin, Kafka } from 'kafkajs';
 import { customerFromPath } from './customer-from-path.ts';
 import { dryRun } from './dry-run.ts';
-import { createEncoder } from './encode.ts';
+import { createEncoder, pixelsProblem, raisedBy } from './encode.ts';
 import { generatedImages } from './generated-images.ts';
 import { plainPath } from './files.ts';
 import { assertInputs, inputImages, sourceOf } from './inputs.ts';
@@ -137,7 +137,9 @@ function sourceContext(
   const stateFile = values['state-file'];
   return {
     customerOf: pattern === undefined ? () => customerId : customerFromPath(pattern),
+    maxImageBytes: values['max-image-bytes'],
     maxImagePixels: values['max-image-pixels'],
+    raisedBy,
     ...context,
     recursive: values.recursive === true,
     sentFiles: (folder) =>
@@ -170,6 +172,12 @@ function assertConsistent(
   }
   if (values['customer-from-path'] !== undefined) {
     customerFromPath(values['customer-from-path']);
+  }
+  const { width = 1080, height = 1920 } = values;
+  const problem =
+    inputs.length === 0 ? pixelsProblem([height, width], values['max-image-pixels']) : undefined;
+  if (problem !== undefined) {
+    throw new UsageError(problem);
   }
   if (format === 'python-json' && encoding !== undefined) {
     throw new UsageError(

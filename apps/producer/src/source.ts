@@ -1,4 +1,5 @@
 import type { Image } from '@image-stream/codec';
+import type { InspectOptions } from '@image-stream/image-io';
 import type { SentFiles } from './sent-files.ts';
 
 /** Where images come from. */
@@ -12,10 +13,11 @@ export interface Source {
 }
 
 /** How the images of a source become ours. */
-export interface ImageFileOptions {
+export interface ImageFileOptions extends InspectOptions {
   /** Whose image it is, from its path. */
   readonly customerOf: (relativePath: string) => string;
-  readonly maxImagePixels?: number | undefined;
+  /** Of a file. */
+  readonly maxImageBytes?: number | undefined;
 }
 
 /** What the command line says to every source. */

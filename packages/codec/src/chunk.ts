@@ -15,6 +15,8 @@ export interface Chunk extends ImageAttributes {
   readonly mediaType: string | undefined;
   /** Of the whole payload. */
   readonly contentEncoding: ContentEncoding | undefined;
+  /** As of `DecodedImage`. */
+  readonly remark?: string;
   /** This part of the payload; shares the record's memory. */
   readonly bytes: Uint8Array;
 }

@@ -3,6 +3,7 @@ import { chunkType, defaultSource, imageType, maxChunkCount } from './cloudevent
 import type { Compression } from './compression.ts';
 import { deadLetterHeadroomBytes } from './dead-letter.ts';
 import { CodecError } from './errors.ts';
+import { maxHeaderBytes } from './headers.ts';
 import type { ByteSource, Image } from './image.ts';
 import { toPayload } from './payload.ts';
 import type { Payload } from './payload.ts';
@@ -32,6 +33,7 @@ export async function* encodeCloudEvent(
     ...(payload.contentEncoding !== undefined && { 'content-encoding': payload.contentEncoding }),
   };
   const whole = { ...headers, ce_type: imageType, ce_id: image.id, 'content-type': payload.mediaType };
+  assertReadable(whole);
   const isWhole = recordBytes(image.id, whole, source.size) <= maxRecordBytes;
   const longest = chunkHeaders(headers, image.id, maxChunkCount, maxChunkCount, payload);
   const pieceBytes = isWhole ? source.size : chunkBytes(image.id, longest, source.size, maxRecordBytes);
@@ -51,6 +53,19 @@ export async function* encodeCloudEvent(
       value,
       headers: isWhole ? whole : chunkHeaders(headers, image.id, index, count, payload),
     };
+  }
+}
+
+/** What a reader would refuse is not sent. */
+function assertReadable(headers: Headers): void {
+  for (const [name, value] of Object.entries(headers)) {
+    const bytes = Buffer.byteLength(value);
+    if (bytes > maxHeaderBytes) {
+      throw new CodecError(
+        'INVALID_IMAGE',
+        `header ${name} of ${bytes} bytes would be refused by readers: it exceeds ${maxHeaderBytes}`,
+      );
+    }
   }
 }
 

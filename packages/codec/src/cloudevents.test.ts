@@ -250,7 +250,7 @@ describe('refuses', () => {
     );
     await expect(decodeRecord(record, { maxImagePixels: 9_999 })).rejects.toMatchObject({
       code: 'LIMIT_EXCEEDED',
-      message: '100 x 100 = 10000 pixels exceed the limit of 9999',
+      message: '100 x 100 = 10000 pixels exceed the limit of 9999; maxImagePixels raises it',
     });
   });
 

@@ -1,9 +1,9 @@
 import { createHash } from 'node:crypto';
-import { parseContentEncoding } from './compression.ts';
+import { contentEncodingOf } from './compression.ts';
 import type { ContentEncoding } from './compression.ts';
 import { CodecError } from './errors.ts';
 import { assertIdentifier } from './image.ts';
-import type { DecodedImage, ImageAttributes } from './image.ts';
+import type { DecodedImage } from './image.ts';
 import { assertPayloadBytes, assertTextBytes } from './limits.ts';
 import type { Limits } from './limits.ts';
 import type { Chunk } from './chunk.ts';
@@ -11,7 +11,7 @@ import { headerText, lastHeaderValue } from './headers.ts';
 import type { Headers } from './headers.ts';
 import { decodePayload } from './payload.ts';
 import type { ReceivedRecord } from './record.ts';
-import { counted, describe, fromBase64, toJsonObject, toText } from './text.ts';
+import { counted, describe, fromBase64, toJsonObject } from './text.ts';
 import { parseTime, recordTime } from './time.ts';
 
 /*
@@ -30,7 +30,7 @@ import { parseTime, recordTime } from './time.ts';
  *     ce_payloadsize      bytes of the value
  *     ce_payloadsha256    SHA-256 of the value, lower-case hex
  *     content-type        image/png, ..., or application/x-npy
- *     content-encoding    of NPY: absent, deflate, gzip or br
+ *     content-encoding    absent, deflate, gzip or br; written of NPY only
  *
  * A payload that does not fit one record travels in chunks under the same key. Size, hash and encoding are
  * those of the whole payload; what differs:
@@ -77,8 +77,20 @@ export function isCloudEvent({ headers = {} }: ReceivedRecord): boolean {
 
 /** True where a record carries a part of an image. */
 export function isChunk({ headers = {} }: ReceivedRecord): boolean {
+  if (!isBinary(headers)) {
+    return false;
+  }
   const type = lastHeaderValue(headers, 'ce_type');
-  return isBinary(headers) && (typeof type === 'object' ? toText(type) : type) === chunkType;
+  // In quotes where Spring wrote it. What is longer is no type of ours.
+  return (
+    type !== undefined &&
+    type.length <= chunkType.length + 2 &&
+    isEither(Buffer.from(type as Uint8Array).toString())
+  );
+}
+
+function isEither(type: string): boolean {
+  return type === chunkType || type === JSON.stringify(chunkType);
 }
 
 /** True where the headers are those of a binary event. */
@@ -153,10 +165,6 @@ function headerAttributes(headers: Headers): Attributes {
   return (name) => headerText(headers, `ce_${name}`);
 }
 
-function contentEncodingOf(headers: Headers): ContentEncoding | undefined {
-  return parseContentEncoding(headerText(headers, 'content-encoding') ?? '');
-}
-
 /** Reads an event whose attributes and base64 data are one JSON object. */
 export async function decodeStructured(
   event: Record<string, unknown> | undefined,
@@ -177,7 +185,19 @@ export async function decodeStructured(
     }
     return value?.toString();
   };
-  return toImage(attributes, fromBase64('data_base64', event['data_base64']), undefined, record, limits);
+  assertVersion(attributes);
+  return toImage(attributes, dataOf(event), undefined, record, limits);
+}
+
+function dataOf(event: Record<string, unknown>): Buffer {
+  const { data, data_base64: base64 } = event;
+  if ((base64 ?? null) === null && (data ?? null) !== null) {
+    throw new CodecError(
+      'MALFORMED_RECORD',
+      "structured CloudEvent has 'data', which is for text and JSON; the base64 of an image belongs into 'data_base64'",
+    );
+  }
+  return fromBase64('data_base64', base64);
 }
 
 async function toImage(
@@ -202,7 +222,7 @@ function identityOf(
   attributes: Attributes,
   idName: 'id' | 'imageid',
   record: ReceivedRecord,
-): ImageAttributes {
+): Omit<DecodedImage, 'content'> {
   const id = attributes(idName);
   const source = attributes('source');
   const customerId = attributes('customerid') ?? source;
@@ -214,7 +234,9 @@ function identityOf(
   return {
     id,
     customerId,
-    createdAt: time === undefined ? recordTime(record) : parseTime('CloudEvents attribute time', time),
+    ...(time === undefined
+      ? recordTime(record)
+      : { createdAt: parseTime('CloudEvents attribute time', time) }),
     source,
     ...(filename !== undefined && { filename }),
   };
@@ -223,7 +245,10 @@ function identityOf(
 function assertVersion(attributes: Attributes): void {
   const version = attributes('specversion');
   if (version !== '1.0') {
-    throw new CodecError('UNSUPPORTED', `CloudEvents specversion ${describe(version)} is not '1.0'`);
+    throw new CodecError(
+      'UNSUPPORTED',
+      `CloudEvents specversion ${describe(version)} is not '1.0', the only version that is read`,
+    );
   }
 }
 

@@ -1,7 +1,10 @@
 import { promisify } from 'node:util';
 import * as zlib from 'node:zlib';
 import { CodecError } from './errors.ts';
-import { counted } from './text.ts';
+import { headerText } from './headers.ts';
+import type { Headers } from './headers.ts';
+import { likenessOf } from './foreign/likeness.ts';
+import { counted, describe } from './text.ts';
 
 /** What a `content-encoding` header can say: zlib (RFC 1950), gzip (RFC 1952), Brotli (RFC 7932). */
 export type ContentEncoding = 'deflate' | 'gzip' | 'br';
@@ -33,15 +36,25 @@ const codecs = {
 /** Deflate cannot do better than 258 bytes in 2 bits: https://zlib.net/zlib_tech.html */
 const maxDeflateRatio = 1032;
 
-/** The encoding that a header names. @throws CodecError `UNSUPPORTED` for any other. */
-export function parseContentEncoding(name: string): ContentEncoding | undefined {
+/**
+ * The encoding that a record's headers name; in any case, and `x-gzip` for `gzip`, as in HTTP:
+ * https://www.rfc-editor.org/rfc/rfc9110#name-content-codings
+ *
+ * @throws CodecError `UNSUPPORTED` for any other
+ */
+export function contentEncodingOf(headers: Headers): ContentEncoding | undefined {
+  const text = headerText(headers, 'content-encoding') ?? '';
+  const name = text
+    .trim()
+    .toLowerCase()
+    .replace(/^x-gzip$/, 'gzip');
   if (name === '' || name === 'identity') {
     return undefined;
   }
   if (!Object.hasOwn(codecs, name)) {
     throw new CodecError(
       'UNSUPPORTED',
-      `content-encoding '${name}' is not one of ${Object.keys(codecs).join(', ')}`,
+      `content-encoding ${describe(text)} is not one of ${Object.keys(codecs).join(', ')}`,
     );
   }
   return name as ContentEncoding;
@@ -89,7 +102,7 @@ export async function inflate(bytes: Uint8Array, encoding: ContentEncoding, size
     const chunkSize = Math.max(64, Math.min(size + 1, bytes.length * maxDeflateRatio));
     inflated = await codecs[encoding].inflate(bytes, { maxOutputLength: size, chunkSize });
   } catch (error) {
-    throw corrupt(encoding, size, error);
+    throw corrupt(bytes, encoding, size, error);
   }
   if (inflated.length !== size) {
     throw new CodecError(
@@ -113,15 +126,46 @@ export async function inflateHead(
       return chunk as Buffer;
     }
   } catch (error) {
-    throw corrupt(encoding, size, error);
+    throw corrupt(bytes, encoding, size, error);
   }
   return Buffer.alloc(0);
 }
 
-function corrupt(encoding: ContentEncoding, size: number, cause: unknown): CodecError {
-  const tooLarge = (cause as NodeJS.ErrnoException).code === 'ERR_BUFFER_TOO_LARGE';
-  const reason = tooLarge
+/** Pieces of what comes out: what is inflated without its size being known is not allocated before it is there. */
+const pieceBytes = 1024 ** 2;
+
+/**
+ * Inflates to whatever size it has, off the main thread.
+ *
+ * @param limit no more bytes are produced
+ * @returns undefined where there are more
+ * @throws CodecError `CORRUPT_PAYLOAD` when the data is damaged
+ */
+export async function inflateUpTo(
+  bytes: Uint8Array,
+  encoding: ContentEncoding,
+  limit: number,
+): Promise<Buffer | undefined> {
+  try {
+    return await codecs[encoding].inflate(bytes, { maxOutputLength: limit, chunkSize: pieceBytes });
+  } catch (error) {
+    if (isTooLarge(error)) {
+      return undefined;
+    }
+    throw corrupt(bytes, encoding, limit, error);
+  }
+}
+
+function isTooLarge(error: unknown): boolean {
+  return (error as NodeJS.ErrnoException).code === 'ERR_BUFFER_TOO_LARGE';
+}
+
+function corrupt(bytes: Uint8Array, encoding: ContentEncoding, size: number, cause: unknown): CodecError {
+  const { code, message } = cause as NodeJS.ErrnoException;
+  // Where already the beginning is wrong, it is something else.
+  const isOther = message === 'incorrect header check' || (encoding === 'br' && code !== undefined);
+  const reason = isTooLarge(cause)
     ? `inflates to more than the ${counted(size, 'byte')} announced`
-    : `is damaged: ${(cause as Error).message}`;
+    : `is damaged: ${message}${isOther ? `; ${likenessOf(bytes)}` : ''}`;
   return new CodecError('CORRUPT_PAYLOAD', `${encoding} data ${reason}`, { cause });
 }

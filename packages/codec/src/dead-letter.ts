@@ -1,5 +1,6 @@
 import { lastHeaderValue } from './headers.ts';
 import type { HeaderValue, ReceivedRecord } from './record.ts';
+import { shortened } from './errors.ts';
 
 /**
  * The headers with which Kafka Connect says where a dead letter came from and why, so that tools which know its
@@ -39,7 +40,7 @@ export function deadLetterHeaders(
     [`${prefix}timestamp`]: originalTimestamp(record),
     [`${prefix}stage`]: stage,
     [`${prefix}exception.class.name`]: className,
-    [`${prefix}exception.message`]: error.message,
+    [`${prefix}exception.message`]: shortened(error.message),
   };
 }
 
@@ -59,7 +60,7 @@ export function originalTimestamp(record: Pick<ReceivedRecord, 'timestamp' | 'he
 
 /** A record's headers without those that say why it is a dead letter. */
 export function ownHeaders({ headers = {} }: ReceivedRecord): [name: string, value: HeaderValue][] {
-  return Object.entries(headers).filter(([name]) => !name.startsWith(prefix));
+  return Object.entries(headers).filter(([name]) => !name.toLowerCase().startsWith(prefix));
 }
 
 /** Why and from where a record was put aside. */
@@ -78,8 +79,8 @@ export function deadLetterReason(record: ReceivedRecord): DeadLetterReason | und
     place && {
       ...place,
       timestamp: Number(originalTimestamp(record)),
-      errorClass: textOf(record, 'exception.class.name') ?? 'unknown error',
-      message: textOf(record, 'exception.message') ?? 'without a reason',
+      errorClass: shortened(textOf(record, 'exception.class.name') ?? 'unknown error'),
+      message: shortened(textOf(record, 'exception.message') ?? 'without a reason'),
     }
   );
 }

@@ -1,8 +1,9 @@
 import { encodeCloudEvent } from './cloudevents-encode.ts';
 import type { Compression } from './compression.ts';
 import { CodecError } from './errors.ts';
-import { assertIdentifier } from './image.ts';
+import { assertIdentifier, isPixelArray } from './image.ts';
 import type { Image } from './image.ts';
+import { assertInflatable } from './limits.ts';
 import { encodePythonJson } from './python-json.ts';
 import { recordBytes } from './record.ts';
 import type { OutgoingRecord } from './record.ts';
@@ -37,6 +38,9 @@ export async function* encodeImage(
 ): AsyncGenerator<OutgoingRecord> {
   const { format = 'cloudevents', compression = 'auto', maxRecordBytes = Number.POSITIVE_INFINITY } = options;
   assertAttributes(image);
+  if (isPixelArray(image.content)) {
+    assertInflatable(image.content.shape, image.content.dtype, 'INVALID_IMAGE');
+  }
   if (format === 'cloudevents') {
     yield* encodeCloudEvent(image, compression, maxRecordBytes);
     return;

@@ -22,8 +22,18 @@ export class CodecError extends Error {
   /** Stable, for programs; the message is for people. */
   readonly code: CodecErrorCode;
 
+  /** @param message shortened where it is longer than 1000 characters */
   constructor(code: CodecErrorCode, message: string, options?: ErrorOptions) {
-    super(message, options);
+    super(shortened(message), options);
     this.code = code;
   }
+}
+
+/** Texts of strangers have megabytes; more of them helps nobody. */
+const maxMessageCharacters = 1000;
+
+/** The beginning and the end of a text that is too long for a message. */
+export function shortened(text: string, length: number = maxMessageCharacters): string {
+  const half = Math.floor(length / 2);
+  return text.length > length ? `${text.slice(0, half)}...${text.slice(-half)}` : text;
 }

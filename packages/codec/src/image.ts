@@ -1,5 +1,5 @@
 import { CodecError } from './errors.ts';
-import { counted } from './text.ts';
+import { counted, describe } from './text.ts';
 
 /** Rows, columns and, for more than one value a pixel, channels; as `numpy.ndarray.shape`. */
 export type Shape =
@@ -68,6 +68,8 @@ export interface Image extends ImageAttributes {
 export interface DecodedImage extends ImageAttributes {
   /** Pixels, or an image file; which one, `isPixelArray` tells. */
   readonly content: PixelArray | EncodedImage;
+  /** What people should know about how it was read: which date it got where its record has none. */
+  readonly remark?: string;
 }
 
 /** True for pixels, false for an image file. */
@@ -121,14 +123,11 @@ export function assertPixelArray(pixels: PixelArray): void {
 /** Refuses an identifier that no format can carry unchanged. */
 export function assertIdentifier(name: string, value: unknown): asserts value is string {
   if (typeof value !== 'string' || value === '') {
-    throw new CodecError(
-      'MALFORMED_RECORD',
-      `${name} must be a non-empty string, not ${JSON.stringify(value)}`,
-    );
+    throw new CodecError('MALFORMED_RECORD', `${name} must be a non-empty string, not ${describe(value)}`);
   }
   // A lone surrogate has no UTF-8: two distinct ids would become one.
   if (!isWellFormed(value)) {
-    throw new CodecError('MALFORMED_RECORD', `${name} ${JSON.stringify(value)} is not well-formed Unicode`);
+    throw new CodecError('MALFORMED_RECORD', `${name} ${describe(value)} is not well-formed Unicode`);
   }
 }
 

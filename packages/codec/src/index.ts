@@ -19,7 +19,7 @@ export type {
 } from './image.ts';
 export type { Chunk } from './chunk.ts';
 export type { Compression, ContentEncoding } from './compression.ts';
-export { resolveLimits } from './limits.ts';
+export { assertPayloadBytes, raise, resolveLimits, tooManyPixels } from './limits.ts';
 export type { Limits } from './limits.ts';
 export { CodecError } from './errors.ts';
 export type { CodecErrorCode } from './errors.ts';
@@ -27,7 +27,7 @@ export type { CodecErrorCode } from './errors.ts';
 // For receivers that put chunks together.
 export { isChunk } from './cloudevents.ts';
 export { chunkKey } from './chunk.ts';
-export { decodePayload } from './payload.ts';
+export { decodePayload, payloadStart } from './payload.ts';
 
 // For receivers that put records aside, and for those who look at them.
 export {
@@ -43,6 +43,9 @@ export type { DeadLetterReason, DeadLetterStage, RecordPlace } from './dead-lett
 // For programs that show a record's headers.
 export { lastHeaderValue } from './headers.ts';
 
+// For messages with texts of strangers.
+export { shortened } from './errors.ts';
+
 // For programs that offer a choice or handle pixels themselves.
 export { formats } from './encode.ts';
 export { compressions } from './compression.ts';
@@ -51,3 +54,4 @@ export { byteSource, bytesOf, isPixelArray, pixelArray } from './image.ts';
 export { decodeNpy, encodeNpy, npyHeadBytes, readNpyHeader } from './npy.ts';
 export type { NpyHeader } from './npy.ts';
 export { npyMediaType, mediaTypeBytes, sniffMediaType, extensionOf } from './media-type.ts';
+export { disguiseOf, notAnImage } from './foreign/likeness.ts';

@@ -6,11 +6,13 @@ export const mediaTypeBytes = 256;
 
 const ascii = (text: string): number[] => Array.from(Buffer.from(text, 'latin1'));
 
+type Mark = readonly [offset: number, bytes: readonly number[]];
+
 /** What is at an offset of a file of each type: the image formats that travel, and NPY. */
-const signatures: readonly {
-  mediaType: string;
-  extension: string;
-  at: [offset: number, bytes: number[]][];
+export const signatures: readonly {
+  readonly mediaType: string;
+  readonly extension: string;
+  readonly at: readonly [Mark, ...Mark[]];
 }[] = [
   { mediaType: 'image/png', extension: 'png', at: [[0, [0x89, ...ascii('PNG\r\n\x1a\n')]]] },
   { mediaType: 'image/jpeg', extension: 'jpg', at: [[0, [0xff, 0xd8, 0xff]]] },
@@ -38,10 +40,19 @@ const signatures: readonly {
  * are always enough.
  */
 export function sniffMediaType(bytes: Uint8Array): string | undefined {
+  if (isApart(bytes)) {
+    return undefined;
+  }
   const known = signatures.find(({ at }) =>
     at.every(([offset, expected]) => expected.every((byte, index) => bytes[offset + index] === byte)),
   )?.mediaType;
   return known ?? (hasAvifBrand(bytes) ? 'image/avif' : undefined);
+}
+
+/** Begins as a PNG or JPEG does, and is read by nothing that reads those: a PNG of iOS (CgBI), JPEG-LS. */
+function isApart(bytes: Uint8Array): boolean {
+  const isJpegLs = bytes[0] === 0xff && bytes[1] === 0xd8 && bytes[2] === 0xff && bytes[3] === 0xf7;
+  return isJpegLs || (bytes[0] === 0x89 && ascii('CgBI').every((byte, index) => bytes[12 + index] === byte));
 }
 
 /** Files of a family of formats begin with a box of its length, `ftyp`, a brand, a version and all brands that they conform to. */

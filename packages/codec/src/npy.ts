@@ -84,8 +84,14 @@ export function decodeNpy(file: Uint8Array, limits: Required<Limits>): PixelArra
  */
 export function readNpyHeader(head: Uint8Array, limits: Required<Limits>): NpyHeader {
   const bytes = Buffer.from(head.buffer, head.byteOffset, head.byteLength);
-  if (bytes.length < 12 || !bytes.subarray(0, 6).equals(magic)) {
-    throw new CodecError('MALFORMED_RECORD', 'not a NPY file: it does not begin with \\x93NUMPY');
+  if (!bytes.subarray(0, 6).equals(magic)) {
+    throw new CodecError('MALFORMED_RECORD', 'not an NPY file: it does not begin with \\x93NUMPY');
+  }
+  if (bytes.length < 12) {
+    throw new CodecError(
+      'CORRUPT_PAYLOAD',
+      `NPY file is cut off: it ends at byte ${bytes.length}, within its first 12`,
+    );
   }
   const version = bytes[6]!;
   if (version < 1 || version > 3) {
@@ -96,7 +102,7 @@ export function readNpyHeader(head: Uint8Array, limits: Required<Limits>): NpyHe
   if (headerLength > maxHeaderBytes) {
     throw new CodecError(
       'LIMIT_EXCEEDED',
-      `NPY header of ${headerLength} bytes exceeds the limit of ${maxHeaderBytes}`,
+      `NPY header of ${headerLength} bytes exceeds the limit of ${maxHeaderBytes}, which no option raises`,
     );
   }
   const dataOffset = headerOffset + headerLength;

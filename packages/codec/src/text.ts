@@ -15,6 +15,15 @@ export function toText(bytes: Uint8Array): string | undefined {
   }
 }
 
+/** The text that UTF-8 begins with, of which the last character may be cut off; undefined where the bytes are not UTF-8. */
+export function startOfText(bytes: Uint8Array): string | undefined {
+  try {
+    return new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes, { stream: true });
+  } catch {
+    return undefined;
+  }
+}
+
 /** Whether text begins as a JSON object does: with `{`, perhaps after a byte order mark and white space. */
 export function isLikeJsonObject(bytes: Uint8Array): boolean {
   const start = byteOrderMark.every((byte, index) => bytes[index] === byte) ? byteOrderMark.length : 0;
@@ -56,6 +65,35 @@ export function fromBase64(name: string, value: unknown): Buffer {
     throw new CodecError('MALFORMED_RECORD', `'${name}' is not valid base64`);
   }
   return bytes;
+}
+
+/** Why bytes that begin as a JSON object are none, for messages; undefined where they are something else. */
+export function brokenJson(bytes: Uint8Array): string | undefined {
+  let text;
+  try {
+    text = utf8WithMark.decode(bytes);
+    JSON.parse(text);
+  } catch (error) {
+    if (text === undefined) {
+      return /^[\s{\x20-\x7E]{16}/.test(Buffer.from(bytes.subarray(0, 16)).toString('latin1'))
+        ? 'it looks like JSON that is not UTF-8'
+        : undefined;
+    }
+    if (/^\s*\{\s*'/.test(text)) {
+      return undefined;
+    }
+    const { message } = error as Error;
+    const notANumber = /[:[,]\s*(-?(?:NaN|Infinity))\b/.exec(
+      /^Unexpected token|^No number/.test(message) ? text : '',
+    );
+    if (notANumber !== null) {
+      return `it looks like JSON with ${notANumber[1]}, which JSON does not have; json.dumps of Python leaves it out with allow_nan=False`;
+    }
+    return /^Unterminated|^Unexpected end/.test(message)
+      ? `it looks like JSON that is cut off after ${counted(bytes.length, 'byte')}`
+      : `it looks like JSON that is broken: ${describe(message)}`;
+  }
+  return undefined;
 }
 
 /** How many of something: `1 byte`, `2 bytes`. */

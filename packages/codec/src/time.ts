@@ -1,5 +1,6 @@
 import { originalTimestamp } from './dead-letter.ts';
 import { CodecError } from './errors.ts';
+import type { DecodedImage } from './image.ts';
 import type { ReceivedRecord } from './record.ts';
 import { describe } from './text.ts';
 
@@ -82,9 +83,31 @@ const noTimestamp = -1;
  * A record's timestamp, of a dead letter the one that it had before. It is 1970-01-01T00:00:00Z where there is none and where it is not in the years 1 to 9999, such
  * as one in microseconds: an image is not refused for what a client or a clock did to its record.
  */
-export function recordTime(record: Pick<ReceivedRecord, 'headers' | 'timestamp'>): Date {
+export function recordTime(
+  record: Pick<ReceivedRecord, 'headers' | 'timestamp'>,
+): Pick<DecodedImage, 'createdAt' | 'remark'> {
   const milliseconds = Number(originalTimestamp(record));
-  return new Date(milliseconds !== noTimestamp && isInRange(milliseconds) ? milliseconds : 0);
+  if (milliseconds !== noTimestamp && isInRange(milliseconds)) {
+    return { createdAt: new Date(milliseconds) };
+  }
+  const createdAt = new Date(0);
+  const problem =
+    milliseconds === noTimestamp
+      ? 'its record has no timestamp'
+      : `the timestamp ${originalTimestamp(record)} of its record is not in the years 1 to 9999${inAnotherUnit(milliseconds)}`;
+  return { createdAt, remark: `${problem}; the image is dated ${createdAt.toISOString()}` };
+}
+
+/** Clients that give Kafka another unit than its milliseconds give a time of these days in that unit. */
+function inAnotherUnit(timestamp: number): string {
+  const units = { microseconds: 1e3, nanoseconds: 1e6 };
+  const unit = Object.entries(units).find(([, factor]) => {
+    const year = new Date(timestamp / factor).getUTCFullYear();
+    return year >= 1980 && year <= 2100;
+  });
+  return unit === undefined
+    ? ''
+    : `, but ${new Date(timestamp / unit[1]).toISOString().slice(0, 19)}Z in ${unit[0]}; Kafka's are milliseconds`;
 }
 
 function isInRange(milliseconds: number): boolean {

@@ -1,3 +1,4 @@
+import { gzipSync } from 'node:zlib';
 import { deadLetterHeaders, encodeImage, encodeNpy } from '@image-stream/codec';
 import type { Image, ReceivedRecord } from '@image-stream/codec';
 import sharp from 'sharp';
@@ -27,6 +28,30 @@ describe('a record is described', () => {
       compression: 'none',
     });
     expect(content).toMatchObject({ mediaType: 'image/png' });
+  });
+
+  test.each([
+    ['plain', {}],
+    ['cloudevents', { ce_specversion: '1.0', ce_id: 'a-1', ce_source: '/s', ce_type: 't' }],
+  ])('with an image file that another program compressed, %s', async (format, headers) => {
+    const png = await sharp(pixels.data, { raw: { width: 60, height: 40, channels: 3 } })
+      .png()
+      .toBuffer();
+    const record: ReceivedRecord = {
+      topic: 'images',
+      partition: 3,
+      offset: '7',
+      timestamp: '1700000000000',
+      key: null,
+      headers: { ...headers, 'content-type': 'image/png', 'content-encoding': 'gzip' },
+      value: gzipSync(png),
+    };
+    expect((await describeRecord(record)).description).toMatchObject({
+      format,
+      type: 'image/png',
+      width: 60,
+      compression: 'gzip',
+    });
   });
 
   test('with pixels of the Python application', async () => {

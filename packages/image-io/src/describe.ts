@@ -117,22 +117,26 @@ function attributesOf({ id, customerId, createdAt, source, filename }: ImageAttr
 
 function formatOf(
   { headers = {}, value }: ReceivedRecord,
-  { source, content }: DecodedImage,
+  { source }: DecodedImage,
 ): Pick<RecordDescription, 'format' | 'compression'> {
+  const encoding = lastHeaderValue(headers, 'content-encoding')?.toString() || 'none';
   if (lastHeaderValue(headers, 'ce_specversion') !== undefined) {
-    const encoding = lastHeaderValue(headers, 'content-encoding')?.toString() ?? '';
-    return {
-      format: 'cloudevents',
-      compression: isPixelArray(content) && encoding !== '' ? encoding : 'none',
-    };
+    return { format: 'cloudevents', compression: encoding };
   }
-  if (sniffMediaType(value ?? new Uint8Array()) !== undefined) {
-    return { format: 'plain', compression: 'none' };
+  const isImage = sniffMediaType(value ?? new Uint8Array()) !== undefined;
+  if (isImage || !isJson(value)) {
+    return { format: 'plain', compression: isImage ? 'none' : encoding };
   }
   // A structured event names its source, a message of the Python application has none.
   return source === undefined
     ? { format: 'python-json', compression: 'zlib, base64' }
     : { format: 'cloudevents', compression: 'base64' };
+}
+
+/** Whether a value that holds an image is a message, not the compressed image. */
+function isJson(value: Uint8Array | null): boolean {
+  const head = value?.subarray(0, 64) ?? [];
+  return /^\s*\{/.test(Buffer.from(head).toString('latin1'));
 }
 
 async function contentOf(content: Content, limits: { readonly maxImagePixels?: number }) {

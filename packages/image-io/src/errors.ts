@@ -1,3 +1,5 @@
+import { shortened } from '@image-stream/codec';
+
 /**
  * What went wrong with an image.
  *
@@ -13,8 +15,9 @@ export class ImageIoError extends Error {
   /** Stable, for programs; the message is for people. */
   readonly code: ImageIoErrorCode;
 
+  /** @param message shortened where it is longer than 1000 characters */
   constructor(code: ImageIoErrorCode, message: string, options?: ErrorOptions) {
-    super(message, options);
+    super(shortened(message), options);
     this.code = code;
   }
 }

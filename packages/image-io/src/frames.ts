@@ -1,4 +1,4 @@
-import { npyMediaType } from '@image-stream/codec';
+import { notAnImage, npyMediaType } from '@image-stream/codec';
 import { ImageIoError } from './errors.ts';
 import { passBoxes } from './frames/boxes.ts';
 import { createByteQueue, EndOfStream } from './frames/byte-queue.ts';
@@ -98,11 +98,8 @@ function damageOf(reason: unknown, bytes: ByteQueue): ImageIoError {
 }
 
 function noImage({ length, text }: Gap): ImageIoError {
-  const shown = /^[\t\r\n -~]+$/.test(text)
-    ? JSON.stringify(text.slice(0, 40))
-    : Buffer.from(text.slice(0, 16), 'latin1').toString('hex');
   return new ImageIoError(
     'INVALID_IMAGE',
-    `no image begins here: ${length} bytes that begin with ${shown} were passed over`,
+    `no image begins here, ${length} bytes were passed over: ${notAnImage(Buffer.from(text, 'latin1'), length)}`,
   );
 }

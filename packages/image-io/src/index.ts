@@ -5,7 +5,7 @@ export type { GenerateOptions, Pattern } from './generate.ts';
 
 // Files, piece by piece.
 export { inspectImage } from './inspect.ts';
-export type { ImageInfo } from './inspect.ts';
+export type { ImageInfo, InspectOptions } from './inspect.ts';
 export { splitFrames } from './frames.ts';
 export type { DamagedFrame, Frame } from './frames.ts';
 export { fileSource, isFileSource, openFile, pieces, readFully, sameBytes, sha256Of } from './file-source.ts';

@@ -1,5 +1,5 @@
-import { byteSource, decodeNpy, isPixelArray, npyMediaType, resolveLimits } from '@image-stream/codec';
-import type { ByteSource, Image, PixelArray } from '@image-stream/codec';
+import { byteSource, decodeNpy, isPixelArray, npyMediaType, raise, resolveLimits } from '@image-stream/codec';
+import type { ByteSource, Image, Limits, PixelArray } from '@image-stream/codec';
 import type { Metadata, Sharp } from 'sharp';
 import { encodingOf } from './encodings.ts';
 import type { Encoding } from './encodings.ts';
@@ -40,7 +40,7 @@ export interface Levels {
 }
 
 /** How to open an image. */
-export interface OpenOptions {
+export interface OpenOptions extends Pick<Limits, 'raisedBy'> {
   /** Width times height times frames. Default: as `inspectImage`. */
   readonly maxImagePixels?: number | undefined;
   readonly firstFrameOnly?: boolean;
@@ -59,20 +59,20 @@ const maxFrames = 100_000;
  */
 export async function openImage(
   content: Image['content'],
-  { maxImagePixels, firstFrameOnly = false, ignoresWarnings = false }: OpenOptions,
+  { maxImagePixels, raisedBy, firstFrameOnly = false, ignoresWarnings = false }: OpenOptions,
 ): Promise<OpenedImage> {
   if (isPixelArray(content)) {
     return openPixels(content);
   }
   const source = 'source' in content ? content.source : byteSource(content.bytes);
   const limit = maxImagePixels ?? Math.max(defaultMaxPixels, source.size);
-  const structure = await inspectStructure(source, { maxImagePixels: limit });
+  const structure = await inspectStructure(source, { maxImagePixels: limit, raisedBy });
   const { mediaType, width, height, strayBytes = [], firstPage = 0, hidesDamage = false } = structure;
   const frames = firstFrameOnly ? 1 : structure.frames;
   if (width * height * frames > limit) {
     throw new ImageIoError(
       'LIMIT_EXCEEDED',
-      `${frames} frames of ${width} x ${height} pixels exceed the limit of ${limit}`,
+      `${frames} frames of ${width} x ${height} pixels exceed the limit of ${limit}; ${raise('maxImagePixels', { raisedBy })}`,
     );
   }
   if (frames > maxFrames) {

@@ -1,7 +1,7 @@
 import { appendFile, writeFile } from 'node:fs/promises';
 import { setImmediate } from 'node:timers/promises';
 import { bytesOf, encodeNpy, isPixelArray, pixelArray } from '@image-stream/codec';
-import type { EncodedImage, Image, PixelArray } from '@image-stream/codec';
+import type { EncodedImage, Image, Limits, PixelArray } from '@image-stream/codec';
 import type { Sharp } from 'sharp';
 import { decoded } from './libvips.ts';
 import { abilities, encodingOf, mediaTypeOf } from './encodings.ts';
@@ -22,7 +22,7 @@ export interface Size {
 }
 
 /** How to transcode. */
-export interface TranscodeOptions {
+export interface TranscodeOptions extends Pick<Limits, 'raisedBy'> {
   /** 1 to 100, for jpeg, webp and avif. Default: sharp's own, 80 for jpeg and webp, 50 for avif. */
   readonly quality?: number | undefined;
   /** Shrinks what is larger to fit inside, keeping its proportions. Default: every pixel stays. */
@@ -71,7 +71,7 @@ async function isUprightAndWhole(content: Content, options: TranscodeOptions): P
 export async function isLarger(
   content: Content,
   size: Size,
-  options: Pick<TranscodeOptions, 'maxImagePixels'> = {},
+  options: Pick<TranscodeOptions, 'maxImagePixels' | 'raisedBy'> = {},
 ): Promise<boolean> {
   const { width, height } = await openImage(content, options);
   return width > size.width || height > size.height;
@@ -154,13 +154,13 @@ function isHarmless(message: string): boolean {
  * @throws ImageIoError as `transcode`; `UNSUPPORTED` also for an image of several frames
  */
 export async function decodePixels(content: Content, options: TranscodeOptions = {}): Promise<PixelArray> {
-  if (isPixelArray(content) && options.resize === undefined) {
-    return content;
-  }
   return despiteWarnings((ignoresWarnings) => pixelsOf(content, { ...options, ignoresWarnings }));
 }
 
 async function pixelsOf(content: Content, options: Decoding): Promise<PixelArray> {
+  if (isPixelArray(content) && options.resize === undefined) {
+    return content;
+  }
   const opened = await openImage(content, options);
   if (opened.pixels !== undefined && options.resize === undefined) {
     return opened.pixels;

@@ -1,4 +1,4 @@
-import { chunkKey } from '@image-stream/codec';
+import { chunkKey, shortened } from '@image-stream/codec';
 import type { Chunk } from '@image-stream/codec';
 import { ImageIoError } from '@image-stream/image-io';
 import { counted } from '@image-stream/program';
@@ -93,7 +93,7 @@ export function createAssembler(options: AssemblerOptions): Assembler {
       if (chunk.size > maxBytes) {
         throw new ImageIoError(
           'LIMIT_EXCEEDED',
-          `image ${chunk.id} of ${chunk.size} bytes exceeds the ${counted(maxBytes, 'byte')} of --max-incomplete-bytes`,
+          `image ${shortened(chunk.id, 100)} of ${chunk.size} bytes exceeds the ${counted(maxBytes, 'byte')} of --max-incomplete-bytes`,
         );
       }
       const { partition, timestamp } = delivery.record;
@@ -105,7 +105,7 @@ export function createAssembler(options: AssemblerOptions): Assembler {
         if (!image.has(chunk.index)) {
           throw new ImageIoError(
             'INVALID_IMAGE',
-            `chunk ${chunk.index} of image ${chunk.id} comes on top of chunks that have more bytes than they announce`,
+            `chunk ${chunk.index} of image ${shortened(chunk.id, 100)} comes on top of chunks that have more bytes than they announce`,
           );
         }
         // A repeated chunk, while the image is on its way to the disk.
@@ -177,7 +177,7 @@ export function createAssembler(options: AssemblerOptions): Assembler {
   /** The images are in the order in which they began. */
   function reasonToGiveUp(image: ChunkedImage, endedAt?: number): ImageIoError | undefined {
     const { id, have, count, newest, newestTimestamp, receivedAt } = image;
-    const chunks = `only ${have} of the ${count} chunks of image ${id} came`;
+    const chunks = `only ${have} of the ${count} chunks of image ${shortened(id, 100)} came`;
     const clock = endedAt ?? clocks.get(newest.partition) ?? 0;
     if (clock - newestTimestamp > timeoutMs || now() - receivedAt > timeoutMs) {
       return new ImageIoError('INVALID_IMAGE', `${chunks} within --chunk-timeout`);

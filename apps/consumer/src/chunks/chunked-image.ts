@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { appendFile, open, rm } from 'node:fs/promises';
 import { dirname } from 'node:path';
-import { chunkKey } from '@image-stream/codec';
+import { chunkKey, shortened } from '@image-stream/codec';
 import type {
   Chunk,
   ContentEncoding,
@@ -212,7 +212,7 @@ export function createChunkedImage(
       if (parts.size > 0) {
         throw new StorageError(
           'GONE',
-          `the chunks of image ${id} that had come were removed from ${dirname(file)}; all of them come again`,
+          `the chunks of image ${shortened(id, 100)} that had come were removed from ${dirname(file)}; all of them come again`,
           { cause: error },
         );
       }
@@ -230,7 +230,7 @@ export function createChunkedImage(
     if (actual !== sha256) {
       throw new ImageIoError(
         'INVALID_IMAGE',
-        `${parts.size} of ${counted(count, 'chunk')} of image ${id} made ${counted(payloadBytes, 'byte')}` +
+        `${parts.size} of ${counted(count, 'chunk')} of image ${shortened(id, 100)} made ${counted(payloadBytes, 'byte')}` +
           `${actual === undefined ? '' : ` with SHA-256 ${actual}`}, but announced ${counted(size, 'byte')} with ${sha256}`,
       );
     }

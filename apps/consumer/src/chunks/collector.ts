@@ -1,4 +1,6 @@
+import { shortened } from '@image-stream/codec';
 import type { Decoded, ImageAttributes, ReceivedRecord } from '@image-stream/codec';
+import { oneLine } from '@image-stream/program';
 import type { Logger } from '@image-stream/program';
 import type { Failures } from '../failures.ts';
 import type { IncomingImage } from '../incoming-image.ts';
@@ -114,7 +116,7 @@ export function createChunkCollector(options: CollectorOptions): ChunkCollector 
       const waiting = failures.count.failed > 0 ? [] : assembler.incomplete();
       for (const { id, have, count } of waiting) {
         logger.warn(
-          `image ${id} is not complete yet, ${have} of ${count} chunks came; all of them come again next time`,
+          `image ${oneLine(shortened(id, 100))} is not complete yet, ${have} of ${count} chunks came; all of them come again next time`,
         );
       }
     },

@@ -12,7 +12,7 @@ import type { TopicReader } from '@image-stream/kafka-config';
 import { StoppedError } from '@image-stream/program';
 import type { Outcome, RunContext } from '@image-stream/program';
 import kafkajs from 'kafkajs';
-import { limitsOf, sourcesOf } from '../settings.ts';
+import { limitsOf, raisedBy, sourcesOf } from '../settings.ts';
 import { newestImages } from './newest.ts';
 import type { peekOptions } from './options.ts';
 import { pictureOf } from './picture.ts';
@@ -31,7 +31,10 @@ export async function run({
   const { topic, customer, partition: partitions } = values;
   assertTopicName(topic);
   const properties = await loadProperties(sourcesOf({ path, given }));
-  const limits = limitsOf(values);
+  const limits = {
+    ...limitsOf(values),
+    raisedBy: { ...raisedBy, maxImageBytes: "the consumer's --max-image-bytes" },
+  };
   const { kafka, admin } = await openKafka(kafkajs, properties, logger);
   const stopped = `stopped before all of ${topic} was searched`;
   let reader: TopicReader | undefined;

@@ -1,4 +1,4 @@
-import { CodecError } from '@image-stream/codec';
+import { CodecError, decodeNpy, npyMediaType, resolveLimits } from '@image-stream/codec';
 import type { Limits } from '@image-stream/codec';
 import {
   decodePixels,
@@ -45,9 +45,12 @@ export async function checkFile(
       const made = await readSource(source);
       return made?.sha256 === digest && made.isIntact ? 'same' : 'other';
     }
-    return (await sha256OfPixels(await decodePixels({ mediaType, source }, limits))) === digest
-      ? 'same'
-      : 'other';
+    // Of arrays, more can be kept than an image file holds.
+    const pixels =
+      mediaType === npyMediaType
+        ? decodeNpy(await source.read(0, source.size), resolveLimits(limits))
+        : await decodePixels({ mediaType, source }, limits);
+    return (await sha256OfPixels(pixels)) === digest ? 'same' : 'other';
   } catch (error) {
     const isOfFile =
       error instanceof ImageIoError ||

@@ -1,6 +1,15 @@
 import { createHash } from 'node:crypto';
-import { byteSource, chunkKey, isPixelArray, npyMediaType, sniffMediaType } from '@image-stream/codec';
-import type { Chunk, Decoded, DecodedImage, EncodedImage } from '@image-stream/codec';
+import {
+  byteSource,
+  chunkKey,
+  CodecError,
+  isPixelArray,
+  npyMediaType,
+  payloadStart,
+  readNpyHeader,
+  resolveLimits,
+} from '@image-stream/codec';
+import type { Chunk, Decoded, DecodedImage, EncodedImage, Shape } from '@image-stream/codec';
 import {
   decodePixels,
   encodingOf,
@@ -10,8 +19,8 @@ import {
   sourceSha256,
   transcode,
 } from '@image-stream/image-io';
-import { extensionToSave, imageKey, imageStem } from '@image-stream/storage';
-import { encodingToSave, madeFrom } from '../save.ts';
+import { extensionToSave, imageStem } from '@image-stream/storage';
+import { encodingToSave, fitsPng, keyOf, madeFrom } from '../save.ts';
 import type { FileOptions } from '../save.ts';
 import type { ChunkRow, ExpectedFile } from './rows.ts';
 
@@ -29,7 +38,7 @@ export async function expectFile(
   if (decoded.kind === 'chunk') {
     const { chunk } = decoded;
     const upload = createHash('sha256').update(chunkKey(chunk)).digest('hex');
-    return { ...expectWhole(chunk, options), upload, index: chunk.index, count: chunk.count };
+    return { ...(await expectWhole(chunk, options)), upload, index: chunk.index, count: chunk.count };
   }
   const file = await expectImage(decoded.image, options);
   return { ...file, upload: `${file.digest}.${file.extension}`, index: 0, count: 1 };
@@ -40,10 +49,10 @@ async function expectImage(image: DecodedImage, options: FileOptions): Promise<E
   if (!isPixelArray(content)) {
     await inspectImage(byteSource(content.bytes), options);
   }
-  const key = imageKey(image, isPixelArray(content) ? npyMediaType : content.mediaType, options);
+  const encoding = await encodingToSave(content, options);
+  const key = keyOf(image, encoding, options);
   const dot = key.lastIndexOf('.');
   const place = { stem: key.slice(0, dot), extension: key.slice(dot + 1) };
-  const encoding = await encodingToSave(content, options);
   if (encoding === undefined) {
     const { bytes } = content as EncodedImage;
     const digest = createHash('sha256').update(bytes).digest('hex');
@@ -59,16 +68,13 @@ async function expectImage(image: DecodedImage, options: FileOptions): Promise<E
 }
 
 /** What one chunk tells about the whole image: its hash, but none of its pixels. */
-function expectWhole(chunk: Chunk, options: FileOptions): ExpectedFile {
-  const { contentEncoding, index, bytes, size, sha256 } = chunk;
-  // The consumer believes the first bytes; what the sender says must do for the chunks that do not have them.
-  const sniffed = index === 0 ? sniffMediaType(bytes) : undefined;
-  const mediaType = contentEncoding === undefined ? (sniffed ?? chunk.mediaType) : npyMediaType;
-  const extension = mediaType === undefined ? undefined : extensionToSave(mediaType, options);
+async function expectWhole(chunk: Chunk, options: FileOptions): Promise<ExpectedFile> {
+  const { contentEncoding, size, sha256 } = chunk;
+  const { mediaType, extension } = await typeOf(chunk, options);
   const place = { stem: imageStem(chunk, options), extension };
   const own = mediaType === undefined ? undefined : encodingOf(mediaType);
   const wanted = options.saveAs === 'original' ? own : options.saveAs;
-  if (wanted === undefined || own === 'npy') {
+  if (wanted === undefined || own === 'npy' || contentEncoding !== undefined) {
     return { ...place, check: 'existence', digest: '', size: 0 };
   }
   if (wanted === own && options.resize === undefined) {
@@ -78,4 +84,34 @@ function expectWhole(chunk: Chunk, options: FileOptions): ExpectedFile {
   return isLossless(wanted) || options.resize !== undefined
     ? { ...place, check: 'existence', digest: '', size: 0 }
     : { ...place, check: 'source', digest: sha256, size: 0 };
+}
+
+/** The consumer believes the first bytes; what the sender says must do for the chunks that do not have them. */
+async function typeOf(
+  { index, bytes, contentEncoding, mediaType: declared }: Chunk,
+  options: FileOptions,
+): Promise<{ readonly mediaType: string | undefined; readonly extension: string | undefined }> {
+  const start =
+    index === 0 ? await payloadStart(bytes, contentEncoding).catch(undefinedForBadRecord) : undefined;
+  const assumed = contentEncoding === undefined ? undefined : npyMediaType;
+  const mediaType = start?.mediaType ?? declared ?? assumed;
+  if (start?.mediaType === npyMediaType && options.saveAs === 'original') {
+    const shape = shapeOf(start.head, options);
+    return { mediaType, extension: shape === undefined || fitsPng(shape) ? 'png' : 'npy' };
+  }
+  return { mediaType, extension: mediaType && extensionToSave(mediaType, options) };
+}
+
+function shapeOf(head: Uint8Array, options: FileOptions): Shape | undefined {
+  try {
+    return readNpyHeader(head, resolveLimits(options)).shape;
+  } catch (error) {
+    return undefinedForBadRecord(error);
+  }
+}
+
+function undefinedForBadRecord(error: unknown): undefined {
+  if (!(error instanceof CodecError)) {
+    throw error;
+  }
 }

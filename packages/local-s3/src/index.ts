@@ -1,0 +1,2 @@
+export { startS3 } from './start-s3.ts';
+export type { S3Options, S3Server } from './start-s3.ts';

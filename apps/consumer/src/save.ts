@@ -86,13 +86,13 @@ async function saveDecoded(image: DecodedImage, options: SaveOptions): Promise<S
   const key = imageKey(image, isPixelArray(content) ? npyMediaType : content.mediaType, options);
   const encoding = await encodingToSave(content, options);
   if (encoding === undefined) {
-    const { bytes, mediaType } = content as EncodedImage;
+    const { bytes, mediaType, sha256 } = content as EncodedImage;
     const isSame = sameBytesAs(content as EncodedImage);
-    return keep({ key, content: byteSource(bytes), about: { image, mediaType }, isSame }, options);
+    return keep({ key, content: byteSource(bytes), about: { image, mediaType, sha256 }, isSame }, options);
   }
   const received = once(() => sourceSha256(content));
   const made = await transcode(content, encoding, options);
-  const about = { image, mediaType: made.mediaType, sha256: received };
+  const about = { image, mediaType: made.mediaType, receivedSha256: received };
   if (isLossless(encoding)) {
     return keep({ key, content: byteSource(made.bytes), about, isSame: samePixelsAs(made) }, options);
   }
@@ -134,7 +134,15 @@ async function saveAssembled(image: AssembledImage, options: SaveOptions): Promi
   const key = imageKey(image, mediaType, options);
   const encoding = await encodingToSave(content, options);
   if (encoding === undefined) {
-    return keep({ key, content: source, about: { image, mediaType }, isSame: sameBytesAs(content) }, options);
+    return keep(
+      {
+        key,
+        content: source,
+        about: { image, mediaType, sha256: image.sha256 },
+        isSame: sameBytesAs(content),
+      },
+      options,
+    );
   }
   const path = options.workspace.newFile();
   try {
@@ -145,7 +153,7 @@ async function saveAssembled(image: AssembledImage, options: SaveOptions): Promi
     }
     const file = { ...made, source: await fileSource(path) };
     const isSame = isLossless(encoding) ? samePixelsAs(file) : sameSourceAs(file, sha256);
-    const about = { image, mediaType: made.mediaType, sha256: async () => image.sha256 };
+    const about = { image, mediaType: made.mediaType, receivedSha256: async () => image.sha256 };
     return await keep({ key, content: file.source, about, isSame }, options);
   } finally {
     await rm(path, { force: true }).catch(() => {});
@@ -260,7 +268,7 @@ export async function encodingToSave(
 
 function sameBytesAs(file: EncodedImage | StoredImage): SameContent {
   const own = sourceOf(file);
-  const sha256 = once(() => sha256Of(own));
+  const sha256 = once(async () => file.sha256 ?? sha256Of(own));
   return async (existing) => {
     if (existing.sha256 === undefined) {
       return sameBytes(existing.content, own);

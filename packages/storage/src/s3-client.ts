@@ -1,4 +1,3 @@
-import { setMaxListeners } from 'node:events';
 import { S3Client } from '@aws-sdk/client-s3';
 import type { S3ClientConfig } from '@aws-sdk/client-s3';
 import { StorageError } from './errors.ts';
@@ -77,8 +76,6 @@ export async function openStore(place: S3Place, settings: S3Settings, attempts: 
   async function attempt<T>({ bytes = 0 }: Question, run: (options: RequestOptions) => Promise<T>) {
     const limitMs = requestTimeoutMs + (1000 * attempts * bytes) / slowestBytesPerSecond;
     const ending = new AbortController();
-    // Each attempt of the client listens to it.
-    setMaxListeners(0, ending.signal);
     let timer: NodeJS.Timeout;
     const late = new Promise<never>((_resolve, reject) => {
       timer = setTimeout(() => {

@@ -22,7 +22,7 @@ export async function headersOf(about: About | undefined, contentSha256: string)
     return { ContentType: 'application/octet-stream', Metadata: { sha256: contentSha256 } };
   }
   const { id, customerId, createdAt } = about.image;
-  const received = (await about.sha256?.()) ?? contentSha256;
+  const received = (await about.receivedSha256?.()) ?? contentSha256;
   return {
     ContentType: about.mediaType,
     Metadata: {

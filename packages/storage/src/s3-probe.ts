@@ -40,10 +40,13 @@ export function ignoresConditions({ location }: Store, operation: string): Stora
  * @throws StorageError `NO_CONDITIONAL_WRITES`, and whatever else is in the way
  */
 export async function proveConditions(store: Store, notes?: Notes): Promise<boolean> {
-  await listSome(store);
+  const forgotten = await forgottenTrials(store);
   const key = `${store.prefix}${trialName}${randomUUID()}`;
   if (!(await mayDelete(store, key))) {
     return false;
+  }
+  for (const old of forgotten) {
+    await deleteObject(store, old);
   }
   const note = await notes?.begin('trial', key);
   const versions: (string | undefined)[] = [];
@@ -83,11 +86,24 @@ async function removeTrial(
   }
 }
 
-/** An error here says best what is wrong: answers without a body, as to questions about one object, have no reason. */
-async function listSome(store: Store): Promise<void> {
-  const { client, bucket: Bucket, prefix: Prefix } = store;
-  const command = new ListObjectsV2Command({ Bucket, Prefix, MaxKeys: 1 });
-  await store.ask({ operation: 'ListBucket' }, (options) => client.send(command, options));
+/** Nobody is still trying after that time. */
+const forgottenMs = 3_600_000;
+
+/**
+ * Lists trials, of which there are none but those under way, and what a machine has left that is gone. An error here says best what is
+ * wrong: answers without a body, as to questions about one object, have no reason.
+ */
+async function forgottenTrials(store: Store): Promise<string[]> {
+  const { client, bucket: Bucket, prefix } = store;
+  const command = new ListObjectsV2Command({ Bucket, Prefix: `${prefix}${trialName}` });
+  const { Contents = [] } = await store.ask({ operation: 'ListBucket' }, (options) =>
+    client.send(command, options),
+  );
+  return Contents.flatMap(({ Key, LastModified }) =>
+    Key !== undefined && LastModified !== undefined && Date.now() - LastModified.getTime() > forgottenMs
+      ? [Key]
+      : [],
+  );
 }
 
 /** Whether this user may delete a trial; there is none yet, which is no error. */

@@ -113,7 +113,10 @@ test('an image is kept with what it is, and is found with its bytes', async () =
 test('what is saved otherwise than it was received says both', async () => {
   const { sink } = await open();
   const received = 'ab'.repeat(32);
-  await sink.put(key, byteSource(Buffer.from('other')), 'create', { ...about, sha256: async () => received });
+  await sink.put(key, byteSource(Buffer.from('other')), 'create', {
+    ...about,
+    receivedSha256: async () => received,
+  });
   const sha256 = await sha256Of(byteSource(Buffer.from('other')));
   expect((await sink.find(key))!.sha256).toBe(sha256);
   const { Metadata } = await client.send(

@@ -181,7 +181,7 @@ function createS3Sink(store: Store, workspace: Workspace): Sink & { ready(): Pro
       if (unlessTaken && content.size > worthAskingBytes && (await findObject(store, full)) !== undefined) {
         return undefined;
       }
-      const sha256 = await sha256Of(content);
+      const sha256 = about?.sha256 ?? (await sha256Of(content));
       const headers = await headersOf(about, sha256);
       const upload = { key: full, content, headers, sha256, unlessTaken };
       const outcome = await sendUntilSettled(upload);

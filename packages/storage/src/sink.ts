@@ -16,8 +16,10 @@ export interface Accepted {
 export interface About {
   readonly mediaType: string;
   readonly image: ImageAttributes;
-  /** SHA-256 of what was received, in lower-case hex; absent where that is what is put. */
-  readonly sha256?: () => Promise<string>;
+  /** SHA-256 of what is put, in lower-case hex, where it is known already. */
+  readonly sha256?: string | undefined;
+  /** SHA-256 of what was received; absent where that is what is put. */
+  readonly receivedSha256?: () => Promise<string>;
 }
 
 /** What is kept under a key. */

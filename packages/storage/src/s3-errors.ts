@@ -124,11 +124,13 @@ function messageOf(
   // The client calls what has no name in the answer so.
   const isNamed = !['', 'Error', 'Unknown', 'UnknownError', 'TypeError'].includes(name);
   const answer = isNamed ? name : status === undefined ? message : `HTTP ${status}`;
+  /** As much as the answer says. */
+  const details = isNamed ? `${name} (HTTP ${status}): ${message}` : `HTTP ${status}`;
   switch (code) {
     case 'UNAVAILABLE':
       return status === undefined
         ? `${location} cannot be reached: ${reasonOf(error)}`
-        : `${location} answers ${operation} with ${answer} (HTTP ${status}): ${message}`;
+        : `${location} answers ${operation} with ${details}`;
     case 'NO_BUCKET':
       return `there is no bucket '${bucket}' at ${location} (${answer}); create it, or name another one`;
     case 'BAD_CREDENTIALS':

@@ -385,4 +385,20 @@ describe('of an upload in parts that fails', () => {
     await open({ endpoint });
     expect(await inStore()).toEqual({ keys: [], uploads: 0 });
   });
+
+  test('what could not be removed is removed with the next upload', async () => {
+    let isDown = false;
+    const endpoint = await proxy((incoming, response) => {
+      isDown ||= incoming.url!.includes('partNumber=2') && incoming.url!.includes('a.png');
+      return isDown ? refuse(response, 503, 'SlowDown') : 'pass';
+    });
+    const { sink } = await open({ endpoint });
+    for (let attempt = 0; attempt < 3; attempt++) {
+      await expect(sink.put(key, big, 'create', about)).rejects.toMatchObject({ code: 'UNAVAILABLE' });
+    }
+    expect(await inStore()).toEqual({ keys: [], uploads: 1 });
+    isDown = false;
+    await sink.put('customer=c/date=2026-01-31/b.png', big, 'create', about);
+    expect(await inStore()).toEqual({ keys: ['customer=c/date=2026-01-31/b.png'], uploads: 0 });
+  });
 });

@@ -45,8 +45,35 @@ export function createNotes(store: Store, workspace: Pick<Workspace, 'newFile' |
     await writeFile(whole, JSON.stringify(note));
     await rename(whole, file);
   }
+  /** What could not be taken out of the store when it was time, and is tried again when something else begins. */
+  const left = new Map<string, Note>();
+
+  async function remove(file: string, note: Note): Promise<void> {
+    try {
+      await removeFromStore(store, note);
+    } catch (error) {
+      // Attempts at the same image while the store is away are one, as long as no id is known.
+      const isNoted = [...left].some(
+        ([other, { key, uploadId }]) => other !== file && key === note.key && uploadId === note.uploadId,
+      );
+      if (!isNoted) {
+        left.set(file, note);
+        throw error;
+      }
+    }
+    left.delete(file);
+    await rm(file, { force: true });
+  }
+
+  async function removeLeft(): Promise<void> {
+    for (const [file, note] of left) {
+      await remove(file, note);
+    }
+  }
+
   return {
     async begin(kind, key) {
+      await removeLeft().catch(() => {});
       let note: Note = { kind, key };
       const file = `${workspace.newFile()}${extension}`;
       await write(file, note).catch(async () => {
@@ -61,10 +88,7 @@ export function createNotes(store: Store, workspace: Pick<Workspace, 'newFile' |
           await write(file, note);
         },
         finished,
-        async remove() {
-          await removeFromStore(store, note);
-          await finished();
-        },
+        remove: () => remove(file, note),
       };
     },
   };

@@ -63,18 +63,10 @@ export async function putWhole(
  */
 export async function putInParts(store: Store, notes: Notes, upload: Upload): Promise<Outcome> {
   const { client, bucket: Bucket } = store;
-  const { key, content, headers, unlessTaken } = upload;
+  const { key, content, unlessTaken } = upload;
   const unfinished = await notes.begin('upload', key);
   try {
-    const create = new CreateMultipartUploadCommand({
-      ...headers,
-      Bucket,
-      Key: key,
-      ...(store.hasChecksums && { ChecksumAlgorithm: 'SHA256' }),
-    });
-    const { UploadId } = await store.ask({ operation: 'PutObject', key, once: true }, (options) =>
-      client.send(create, options),
-    );
+    const UploadId = await beginUpload(store, upload);
     if (UploadId === undefined) {
       throw new StorageError('REFUSED', `${store.location} gives no id for an upload in parts`);
     }
@@ -99,9 +91,32 @@ export async function putInParts(store: Store, notes: Notes, upload: Upload): Pr
     }
     return outcome;
   } catch (error) {
+    if (error instanceof NotBegunError) {
+      await unfinished.finished();
+      throw error.cause;
+    }
     // Where that fails as well, the note is still there.
     await unfinished.remove().catch(() => {});
     throw error;
+  }
+}
+
+/** An upload that the store has refused, so that there is nothing to take back. */
+class NotBegunError extends Error {
+  override readonly name = 'NotBegunError';
+}
+
+/** @returns its id */
+async function beginUpload(store: Store, { key, headers }: Upload): Promise<string | undefined> {
+  const { client, bucket: Bucket } = store;
+  const ChecksumAlgorithm = store.hasChecksums ? 'SHA256' : undefined;
+  const command = new CreateMultipartUploadCommand({ ...headers, Bucket, Key: key, ChecksumAlgorithm });
+  try {
+    const question = { operation: 'PutObject', key, once: true } as const;
+    return (await store.ask(question, (options) => client.send(command, options))).UploadId;
+  } catch (error) {
+    const status = statusOf((error as Error).cause) ?? 500;
+    throw status < 500 || status === 503 ? new NotBegunError('refused', { cause: error }) : error;
   }
 }
 

@@ -25,6 +25,9 @@ const socketName = 'alive';
 const heartbeatMs = 3_600_000;
 const abandonedMs = 24 * heartbeatMs;
 
+/** How often to look again for what others have left, where that is more than files: it could not be settled, or they have just gone. */
+const lookAgainMs = 60_000;
+
 /** What tells one running kernel from all others: containers share it, and a restart of the machine changes it. */
 const kernel = kernelId();
 
@@ -38,7 +41,7 @@ const kernel = kernelId();
  */
 export async function openWorkspace(
   parent: string,
-  settle: (folder: string) => Promise<boolean> = async () => true,
+  settle?: (folder: string) => Promise<boolean>,
 ): Promise<Workspace> {
   await makeParents(parent);
   await assertPlainFolder(parent);
@@ -46,12 +49,14 @@ export async function openWorkspace(
   const place = `${kernel}-${(await lstat(parent)).dev}`;
   const folder = join(parent, `${place}.${randomUUID()}`);
   let server = await claim(folder);
-  await removeAbandoned(parent, folder, place, settle);
+  const clean = (): Promise<void> => removeAbandoned(parent, folder, place, settle);
+  await clean();
   let restoring: Promise<boolean> | undefined;
   const heartbeat = setInterval(() => {
     const now = new Date();
     void utimes(folder, now, now).catch(() => {});
   }, heartbeatMs).unref();
+  const lookingAgain = settle && setInterval(() => void clean().catch(() => {}), lookAgainMs).unref();
 
   async function makeAgain(): Promise<boolean> {
     if (await exists(folder)) {
@@ -76,12 +81,14 @@ export async function openWorkspace(
     },
     async close() {
       clearInterval(heartbeat);
-      if (await settle(folder)) {
-        server?.close();
+      clearInterval(lookingAgain);
+      if (settle !== undefined) {
+        await clean().catch(() => {});
+      }
+      const isSettled = settle === undefined || (await settle(folder));
+      server?.close();
+      if (isSettled) {
         await remove(folder);
-      } else {
-        // Nobody listens on it any more, so it counts as abandoned.
-        server?.close();
       }
     },
   };
@@ -110,7 +117,7 @@ async function removeAbandoned(
   parent: string,
   own: string,
   place: string,
-  settle: (folder: string) => Promise<boolean>,
+  settle: (folder: string) => Promise<boolean> = async () => true,
 ): Promise<void> {
   const now = (await lstat(own)).mtimeMs;
   for (const name of await readdir(parent)) {

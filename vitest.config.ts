@@ -10,7 +10,13 @@ const folders = ['packages', 'apps'].flatMap((parent) =>
 );
 
 /** Those whose tests start brokers, several at once on two cores. */
-const withBrokers = new Set(['packages/kafka-config', 'packages/local-kafka', 'e2e', 'bench']);
+const withBrokers = new Set([
+  'packages/kafka-config',
+  'packages/local-kafka',
+  'packages/local-s3',
+  'e2e',
+  'bench',
+]);
 
 /** Those that put something in the place of a module, or of a part of the process, that another file must not see. */
 const mocksModules = new Set([

@@ -13,6 +13,7 @@ import {
   timeZone,
 } from '@image-stream/program';
 import type { OptionDefinitions, OptionValues } from '@image-stream/program';
+import { outputLocation, s3Options } from '@image-stream/storage';
 
 const text = { type: 'string', requiresArg: true } as const;
 
@@ -20,10 +21,18 @@ const text = { type: 'string', requiresArg: true } as const;
 export const options = {
   'output-directory': {
     ...text,
-    alias: 'o',
-    coerce: directory('--output-directory'),
-    describe: 'Where images are saved',
+    alias: ['o', 'output'],
+    coerce: outputLocation('--output-directory'),
+    describe: 'Where images are saved, also --output: a directory, or s3://bucket/prefix',
     default: 'output',
+    group: 'Files:',
+  },
+  ...s3Options,
+  'scratch-directory': {
+    ...text,
+    coerce: directory('--scratch-directory'),
+    describe: 'With s3: where chunks and images that are not finished lie',
+    defaultDescription: "the system's temporary folder",
     group: 'Files:',
   },
   'save-as': {

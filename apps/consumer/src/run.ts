@@ -1,4 +1,3 @@
-import { availableParallelism } from 'node:os';
 import { deadLetterTopicOf, decodeRecord } from '@image-stream/codec';
 import type { ImageAttributes, ReceivedRecord } from '@image-stream/codec';
 import {
@@ -11,7 +10,7 @@ import {
 } from '@image-stream/kafka-config';
 import { createBudget, timing, UsageError } from '@image-stream/program';
 import type { RunContext, Summary } from '@image-stream/program';
-import { openDirectory } from '@image-stream/storage';
+import { isS3Url, locationOf, openOutput, s3Settings } from '@image-stream/storage';
 import kafkajs from 'kafkajs';
 import { createAssembler } from './chunks/assembler.ts';
 import { createChunkCollector } from './chunks/collector.ts';
@@ -26,7 +25,7 @@ import { assertSelection, isSelection } from './receive/select.ts';
 import { createRemarks } from './remarks.ts';
 import { createRetry } from './retry.ts';
 import { isSaved, saveImage } from './save.ts';
-import { defaultMaxInFlightBytes, limitsOf, sourcesOf } from './settings.ts';
+import { defaultConcurrency, defaultMaxInFlightBytes, limitsOf, sourcesOf } from './settings.ts';
 import { createStatistics } from './statistics.ts';
 
 /** `max.message.bytes` of a topic that does not exist yet: what the producer creates by default. */
@@ -43,19 +42,25 @@ const defaultMaxBadRecords = 100;
  */
 export async function run(
   { values, logger, progress, signal, path, given }: RunContext<typeof options>,
-  openSink: typeof openDirectory = openDirectory,
+  openSink: typeof openOutput = openOutput,
 ): Promise<Summary> {
   const { topic } = values;
   const limits = limitsOf(values);
   assertConsistent(values);
   const properties = await loadProperties(sourcesOf({ path, given }));
   const config = consumerConfig(properties);
-  const { sink, workspace } = await openSink(path(values['output-directory']));
+  const location = values['output-directory'];
+  const scratch = values['scratch-directory'];
+  const { sink, workspace } = await openSink(locationOf(location, path), {
+    ...s3Settings(values),
+    scratchDirectory: scratch === undefined ? undefined : path(scratch),
+    warn: (message) => logger.warn(message),
+  });
   const closing: (() => Promise<unknown>)[] = [() => workspace.close(), () => sink.close()];
   try {
     const budget = createBudget(
       values['max-in-flight-bytes'] ?? defaultMaxInFlightBytes,
-      values.concurrency ?? 2 * availableParallelism(),
+      values.concurrency ?? defaultConcurrency(location),
     );
     const monitor = await startMonitor({
       host: values['metrics-host'] ?? '127.0.0.1',
@@ -190,6 +195,13 @@ export async function run(
 function assertConsistent(values: ConsumerOptions): void {
   assertSelection(values);
   assertDeadLetters(values);
+  if (!isS3Url(values['output-directory'])) {
+    for (const option of ['scratch-directory', 's3-endpoint', 's3-region'] as const) {
+      if (values[option] !== undefined) {
+        throw new UsageError(`--${option} has no effect without -o s3://bucket/prefix`);
+      }
+    }
+  }
   if (values['metrics-host'] !== undefined && values['metrics-port'] === undefined) {
     throw new UsageError('--metrics-host has no effect without --metrics-port, such as --metrics-port 9464');
   }

@@ -42,7 +42,7 @@ import {
 import type { Encoding, Size } from '@image-stream/image-io';
 import { counted } from '@image-stream/program';
 import { extensionToSave, imageKey, StorageError } from '@image-stream/storage';
-import type { Accepted, KeyRule, Sink, Workspace } from '@image-stream/storage';
+import type { About, Accepted, Found, KeyRule, Sink, Workspace } from '@image-stream/storage';
 import type { AssembledImage } from './chunks/chunked-image.ts';
 
 /** What decides on the key of an image, and on what is kept under it. */
@@ -64,7 +64,15 @@ export interface SavedImage extends Accepted {
 }
 
 /** Whether what is kept holds the same image. */
-type SameContent = (existing: ByteSource) => boolean | Promise<boolean>;
+type SameContent = (existing: Found) => boolean | Promise<boolean>;
+
+/** An image as it is to be kept. */
+interface ToKeep {
+  readonly key: string;
+  readonly content: ByteSource;
+  readonly about: About;
+  readonly isSame: SameContent;
+}
 
 /** Saves an image under the key that its ids and date give, in the encoding that was asked for. */
 export async function saveImage(
@@ -82,21 +90,26 @@ async function saveDecoded(image: DecodedImage, options: SaveOptions): Promise<S
   const encoding = await encodingToSave(content, options);
   const key = keyOf({ ...image, content }, encoding, options);
   if (encoding === undefined) {
-    return keep(
-      key,
-      byteSource((content as EncodedImage).bytes),
-      sameBytesAs(content as EncodedImage),
-      options,
-    );
+    const { bytes, mediaType, sha256 } = content as EncodedImage;
+    const isSame = sameBytesAs(content as EncodedImage);
+    return keep({ key, content: byteSource(bytes), about: { image, mediaType, sha256 }, isSame }, options);
   }
+  const received = once(() => sourceSha256(content));
   const made = await transcode(content, encoding, options);
+  const about = { image, mediaType: made.mediaType, receivedSha256: received };
   if (isLossless(encoding)) {
     const isSame = encoding === 'npy' ? sameBytesAs(made) : samePixelsAs(made);
-    return keep(key, byteSource(made.bytes), isSame, options);
+    return keep({ key, content: byteSource(made.bytes), about, isSame }, options);
   }
-  const sha256 = await madeFrom(content, await sourceSha256(content), options);
+  const sha256 = await madeFrom(content, await received(), options);
   const file = withSource(made, sha256);
-  return keep(key, byteSource(file.bytes), sameSourceAs(file, sha256), options);
+  return keep({ key, content: byteSource(file.bytes), about, isSame: sameSourceAs(file, sha256) }, options);
+}
+
+/** What is asked for once at most, and only if anybody does. */
+function once<T>(make: () => Promise<T>): () => Promise<T> {
+  let made: Promise<T> | undefined;
+  return () => (made ??= make());
 }
 
 /** An image file takes no memory, whatever its size; pixels do. */
@@ -124,7 +137,15 @@ async function saveAssembled(image: AssembledImage, options: SaveOptions): Promi
   const key = imageKey(image, mediaType, options);
   const encoding = await encodingToSave(content, options);
   if (encoding === undefined) {
-    return keep(key, source, sameBytesAs(content), options);
+    return keep(
+      {
+        key,
+        content: source,
+        about: { image, mediaType, sha256: image.sha256 },
+        isSame: sameBytesAs(content),
+      },
+      options,
+    );
   }
   const path = options.workspace.newFile();
   try {
@@ -135,7 +156,8 @@ async function saveAssembled(image: AssembledImage, options: SaveOptions): Promi
     }
     const file = { ...made, source: await fileSource(path) };
     const isSame = isLossless(encoding) ? samePixelsAs(file) : sameSourceAs(file, sha256);
-    return await keep(key, file.source, isSame, options);
+    const about = { image, mediaType: made.mediaType, receivedSha256: async () => image.sha256 };
+    return await keep({ key, content: file.source, about, isSame }, options);
   } finally {
     await rm(path, { force: true }).catch(() => {});
   }
@@ -176,13 +198,11 @@ export async function madeFrom(
  * @throws StorageError `CONFLICT` when the key is taken by another image, unless it may be replaced
  */
 async function keep(
-  key: string,
-  content: ByteSource,
-  isSame: SameContent,
+  { key, content, about, isSame }: ToKeep,
   { sink, overwrite }: Pick<SaveOptions, 'sink' | 'overwrite'>,
 ): Promise<SavedImage> {
   for (;;) {
-    const created = await sink.put(key, content, 'create');
+    const created = await sink.put(key, content, 'create', about);
     if (created !== undefined) {
       return { how: 'written', durable: () => created.durable() };
     }
@@ -193,7 +213,7 @@ async function keep(
     }
     let isThere;
     try {
-      isThere = await isSame(existing.content);
+      isThere = await isSame(existing);
     } catch (error) {
       if ((await sink.find(key)) === undefined) {
         continue;
@@ -209,7 +229,7 @@ async function keep(
         `${key} in ${sink.location} already holds another image; the first one stays`,
       );
     }
-    const replaced = await sink.put(key, content, 'replace');
+    const replaced = await sink.put(key, content, 'replace', about);
     return { how: 'replaced', durable: async () => replaced?.durable() };
   }
 }
@@ -231,7 +251,7 @@ export async function isSaved(
     return false;
   }
   const existing = await options.sink.find(imageKey(image, mediaType, options));
-  if (existing?.content.size !== size || (await sha256Of(existing.content)) !== sha256) {
+  if (existing?.content.size !== size || (await contentSha256(existing)) !== sha256) {
     return false;
   }
   await existing.durable();
@@ -268,23 +288,36 @@ export function keyOf(
 }
 
 function sameBytesAs(file: EncodedImage | StoredImage): SameContent {
-  return (existing) => sameBytes(existing, sourceOf(file));
+  const own = sourceOf(file);
+  const sha256 = once(async () => file.sha256 ?? sha256Of(own));
+  return async (existing) => {
+    if (existing.sha256 === undefined) {
+      return sameBytes(existing.content, own);
+    }
+    return existing.content.size === own.size && existing.sha256 === (await sha256());
+  };
+}
+
+async function contentSha256({ content, sha256 }: Found): Promise<string> {
+  return sha256 ?? sha256Of(content);
 }
 
 /** Of what was re-encoded without loss: another release of the library may compress the same pixels differently. */
 function samePixelsAs(file: EncodedImage | StoredImage): SameContent {
+  const isSameFile = sameBytesAs(file);
   return async (existing) =>
-    (await sameBytes(existing, sourceOf(file))) ||
-    (await samePixels({ mediaType: file.mediaType, source: existing }, file).catch(falseForBadImage));
+    (await isSameFile(existing)) ||
+    (await samePixels({ mediaType: file.mediaType, source: existing.content }, file).catch(falseForBadImage));
 }
 
 /** Of what was re-encoded with loss: the file says what it was made from. @param sha256 of what this one was made from */
 function sameSourceAs(file: EncodedImage | StoredImage, sha256: string): SameContent {
+  const isSameFile = sameBytesAs(file);
   return async (existing) => {
-    if (await sameBytes(existing, sourceOf(file))) {
+    if (await isSameFile(existing)) {
       return true;
     }
-    const made = await readSource(existing);
+    const made = await readSource(existing.content);
     return made?.sha256 === sha256 && made.isIntact;
   };
 }

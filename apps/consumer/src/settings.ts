@@ -1,7 +1,9 @@
+import { availableParallelism } from 'node:os';
 import type { Limits } from '@image-stream/codec';
 import { connectionSources } from '@image-stream/kafka-config';
 import type { PropertySources } from '@image-stream/kafka-config';
 import type { RunContext } from '@image-stream/program';
+import { isS3Url } from '@image-stream/storage';
 import type { ConsumerOptions, options } from './options.ts';
 
 /** Bytes of records in work at once, as received. */
@@ -9,6 +11,11 @@ export const defaultMaxInFlightBytes = 128 * 1024 ** 2;
 
 /** What raises a limit, for messages. */
 export const raisedBy = { maxImageBytes: '--max-image-bytes', maxImagePixels: '--max-image-pixels' };
+
+/** How many images are in work at once. With an object store, most of them wait for it, whatever the processors. */
+export function defaultConcurrency(output: string): number {
+  return isS3Url(output) ? 64 : 2 * availableParallelism();
+}
 
 /** The limits that were set; the others are the codec's own. */
 export function limitsOf(

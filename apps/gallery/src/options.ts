@@ -1,7 +1,8 @@
 import { encodings } from '@image-stream/image-io';
 import { connectionOptions } from '@image-stream/kafka-config';
-import { directory, integer, nonEmpty, outputOptions, timeZone } from '@image-stream/program';
+import { integer, nonEmpty, outputOptions, timeZone } from '@image-stream/program';
 import type { OptionDefinitions } from '@image-stream/program';
+import { outputLocation, s3Options } from '@image-stream/storage';
 
 const text = { type: 'string', requiresArg: true } as const;
 
@@ -38,12 +39,13 @@ export const options = {
   },
   'output-directory': {
     ...text,
-    alias: 'o',
-    coerce: directory('--output-directory'),
-    describe: 'Where the consumer saves images, to link to their files',
+    alias: ['o', 'output'],
+    coerce: outputLocation('--output-directory'),
+    describe: 'Where the consumer saves images, also --output: a directory, or s3://bucket/prefix',
     default: 'output',
     group: 'Files:',
   },
+  ...s3Options,
   'save-as': {
     choices: ['original', ...encodings] as const,
     default: 'original',

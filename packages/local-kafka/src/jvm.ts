@@ -2,7 +2,6 @@ import { spawn } from 'node:child_process';
 import { closeSync, openSync } from 'node:fs';
 import type { Guard } from './guard.ts';
 import type { Installation } from './installation.ts';
-import { LOG4J_FILE } from './package-files.ts';
 
 export interface Jvm {
   /** Undefined if the system could not even create the process. */
@@ -14,15 +13,18 @@ export interface Jvm {
   unref(): void;
 }
 
-/** Starts one of Kafka's programs in the directory; all that it prints and logs goes to the log file. */
+/** Starts a program in the directory; all that it prints and logs goes to the log file. */
 export type StartJvm = (args: readonly string[], directory: string, logFile: string) => Jvm;
 
 /** With a guard, the JVMs end when this process does; without one, they can outlive it. */
-export function jvmStarter({ java, classpath, classArchive }: Installation, guard?: Guard): StartJvm {
+export function jvmStarter(
+  { java, classpath, logging, classArchive }: Installation,
+  guard?: Guard,
+): StartJvm {
   return (args, directory, logFile) => {
     const log = openSync(logFile, 'w');
     const flags = [
-      `-Dlog4j2.configurationFile=${LOG4J_FILE}`,
+      logging,
       // What the JVM and its native libraries would leave in the system's temporary directory after a SIGKILL.
       `-Djava.io.tmpdir=${directory}`,
       '-XX:-UsePerfData',

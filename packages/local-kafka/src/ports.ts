@@ -20,12 +20,12 @@ export async function findFreePorts(count: number): Promise<number[]> {
 }
 
 /** Throws `PORT_IN_USE` for the first of the ports on which something listens. */
-export async function requireFreePorts(ports: readonly number[]): Promise<void> {
+export async function requireFreePorts(ports: readonly number[], name = 'Kafka'): Promise<void> {
   for (const port of ports) {
     if (!(await isFree(port))) {
       throw new LocalKafkaError(
         'PORT_IN_USE',
-        `Cannot start Kafka: another process already listens on 127.0.0.1:${port}. Stop that process first.`,
+        `Cannot start ${name}: another process already listens on 127.0.0.1:${port}. Stop that process first.`,
       );
     }
   }

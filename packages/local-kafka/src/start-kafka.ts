@@ -4,7 +4,7 @@ import { findInstallation } from './installation.ts';
 import { LocalKafkaError } from './local-kafka-error.ts';
 import { checkOptions } from './options.ts';
 import type { KafkaOptions } from './options.ts';
-import { OLDEST_POM_FILE } from './package-files.ts';
+import { oldestKafka } from './product.ts';
 import { withStartCache } from './start-cache.ts';
 
 const PORT_ATTEMPTS = 5;
@@ -23,7 +23,7 @@ export async function startKafka(options: KafkaOptions = {}): Promise<KafkaClust
   const installation =
     options.version === undefined
       ? await withStartCache(await findInstallation(options.report), options.report)
-      : await findInstallation(options.report, OLDEST_POM_FILE);
+      : await findInstallation(options.report, oldestKafka);
   for (let attempt = 1; ; attempt++) {
     try {
       return await startCluster(installation, options);

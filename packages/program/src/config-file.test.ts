@@ -10,7 +10,7 @@ import { integer } from './values.ts';
 
 const text = { type: 'string', requiresArg: true } as const;
 const options = {
-  topic: { ...text, alias: 't', default: 'data-stream' },
+  topic: { ...text, alias: ['t', 'name'], default: 'data-stream' },
   'num-messages': { ...text, alias: 'n', demandOption: true, coerce: integer('--num-messages', 1) },
   recursive: { type: 'boolean' },
   X: { type: 'array', string: true, requiresArg: true, nargs: 1 },
@@ -33,6 +33,17 @@ async function parse(
 }
 
 const valuesOf = async (...args: Parameters<typeof parse>) => (await parse(...args)).values;
+
+test('a second name is as good, wherever it stands, and short forms only on the command line', async () => {
+  const topicOf = async (...args: Parameters<typeof parse>) => (await valuesOf(...args)).topic;
+  const rest = ['-n', '1', '--config', 'FILE'];
+  expect(await topicOf('name: filed\n', rest)).toBe('filed');
+  expect(await topicOf('name: filed\n', rest, { IMAGE_STREAM_NAME: 'set' })).toBe('set');
+  expect(await topicOf('name: filed\n', [...rest, '--name', 'typed'], { IMAGE_STREAM_TOPIC: 'set' })).toBe(
+    'typed',
+  );
+  await expect(topicOf('t: filed\n', rest)).rejects.toThrow("unknown option 't'");
+});
 
 describe('a file of options', () => {
   test.each([

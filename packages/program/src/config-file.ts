@@ -1,6 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import { UsageError } from './errors.ts';
-import { meant } from './spelling.ts';
+import { meant, namesOf } from './spelling.ts';
 import type { OptionDefinitions } from './command-line.ts';
 
 /** A file of options, as `--config` names it. */
@@ -29,8 +29,10 @@ export async function readConfigFile(
 ): Promise<ConfigFile> {
   const values = new Map<string, readonly string[]>();
   for (const [key, value] of Object.entries(await parseFile(name, path))) {
-    const option = key.replaceAll('_', '-');
-    const definition = options[option] ?? known[option];
+    const all = { ...known, ...options };
+    const word = key.replaceAll('_', '-');
+    const option = Object.keys(all).find((one) => namesOf(one, all).includes(word)) ?? word;
+    const definition = all[option];
     if (definition === undefined || option === 'config') {
       const suggestion = meant(option, [...Object.keys(options), ...Object.keys(known)]);
       const question = suggestion === undefined ? '' : `; did you mean ${suggestion}?`;

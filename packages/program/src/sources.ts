@@ -1,6 +1,6 @@
 import type { OptionDefinitions } from './command-line.ts';
 import type { ConfigFile } from './config-file.ts';
-import { spelled, variableOf } from './spelling.ts';
+import { namesOf, spelled, variableOf } from './spelling.ts';
 
 /** Environment variables, as in `process.env`. */
 export type Environment = Readonly<Record<string, string | undefined>>;
@@ -31,12 +31,13 @@ export function collectSources(
 ): GivenValues {
   const values = new Map(
     Object.entries(options).map(([name, { type }]) => {
-      const variable = variableOf(name);
       const weakestFirst: GivenValue[][] = [
         config.valuesOf(name).map((text) => ({ text, source: 'config file', origin: config.name })),
-        [environment[variable] ?? '']
-          .filter(Boolean)
-          .map((text) => ({ text, source: 'environment', origin: variable })),
+        namesOf(name, options)
+          .map(variableOf)
+          .filter((variable) => environment[variable])
+          .slice(0, 1)
+          .map((variable) => ({ text: environment[variable]!, source: 'environment', origin: variable })),
         (typed.get(name) ?? []).map((text) => ({
           text,
           source: 'command line',

@@ -62,6 +62,11 @@ export function meant(typed: string, names: readonly string[]): string | undefin
   return closestMatch(typed, names, { maxDistance: Math.min(2, (typed.length - 1) / 2) });
 }
 
+/** All names of an option that are words, and so stand in the environment and in a config file as well. */
+export function namesOf(name: string, options: OptionDefinitions): string[] {
+  return [name, ...aliasesOf(options[name] ?? {}).filter((alias) => alias.length > 3)];
+}
+
 function booleanFlags(options: OptionDefinitions): Set<string> {
   const names = Object.entries(options)
     .filter(([, { type }]) => type === 'boolean')

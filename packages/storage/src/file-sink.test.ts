@@ -17,7 +17,7 @@ import { afterEach, beforeEach, describe, expect, onTestFinished, test, vi } fro
 import { byteSource } from '@image-stream/codec';
 import { fileSource } from '@image-stream/image-io';
 import { openDirectory, readDirectory } from './index.ts';
-import type { Accepted, Directory } from './index.ts';
+import type { Accepted, Opened } from './index.ts';
 
 // To play a file system without hard links, and to see what is synced.
 vi.mock('node:fs/promises', async (importOriginal) => {
@@ -52,7 +52,7 @@ const bytes = Buffer.from('an image');
 const image = byteSource(bytes);
 
 /** A directory that is closed at the end of the test. */
-async function openOutput(output: string): Promise<Directory> {
+async function openOutput(output: string): Promise<Opened> {
   const opened = await openDirectory(output);
   onTestFinished(() => opened.workspace.close());
   return opened;

@@ -2,18 +2,12 @@ import { link, lstat, open, opendir, rename, unlink } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
 import type { ByteSource } from '@image-stream/codec';
 import { fileSource, isFileSource, pieces } from '@image-stream/image-io';
-import { StorageError } from './errors.ts';
+import { classOfStorageError, StorageError } from './errors.ts';
 import { arePlainFolders, codeOf, folderMaker, folderSyncer, makeParents } from './folders.ts';
 import { probeDirectory } from './probe-directory.ts';
-import type { Accepted, Sink, SinkReader } from './sink.ts';
+import type { Accepted, Opened, Sink, SinkReader } from './sink.ts';
 import { openWorkspace } from './workspace.ts';
 import type { Workspace } from './workspace.ts';
-
-/** What keeps images in a directory, and the space beside them for what is not finished. */
-export interface Directory {
-  readonly sink: Sink;
-  readonly workspace: Workspace;
-}
 
 /** Is durable already. */
 const isDurable: Accepted = { durable: async () => {} };
@@ -51,13 +45,7 @@ export function readDirectory(directory: string): SinkReader {
       }
     },
     probe: () => probeDirectory(root),
-    classify(error) {
-      if (!(error instanceof StorageError)) {
-        // Those of the file system are the same for all.
-        return undefined;
-      }
-      return error.code === 'CONFLICT' || error.code === 'UNSAFE_PATH' ? 'record' : 'permanent';
-    },
+    classify: classOfStorageError,
     close: async () => {},
   };
 }
@@ -154,7 +142,7 @@ function createFileSink(directory: string, workspace: Workspace): Sink {
  *
  * @throws StorageError `NOT_WRITABLE`, `NO_HARD_LINKS`, or `UNSAFE_PATH` when `.tmp` is not a plain folder
  */
-export async function openDirectory(directory: string): Promise<Directory> {
+export async function openDirectory(directory: string): Promise<Opened> {
   const root = resolve(directory);
   try {
     await makeParents(root);

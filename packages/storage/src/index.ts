@@ -3,11 +3,16 @@ export { extensionToSave, imageKey, imageStem, safeName } from './image-key.ts';
 export type { KeyRule } from './image-key.ts';
 
 // What keeps images.
-export type { Accepted, Found, Sink, SinkReader } from './sink.ts';
+export type { About, Accepted, Found, Opened, OutputSettings, Sink, SinkReader } from './sink.ts';
+export { openOutput, readOutput } from './output.ts';
 export { openDirectory, readDirectory } from './file-sink.ts';
-export type { Directory } from './file-sink.ts';
+
+// Which, and what a user can say about it.
+export { isS3Url, locationOf, outputLocation, s3Options, s3Settings } from './s3-url.ts';
+export type { S3Settings } from './s3-url.ts';
 
 // Space for what is not finished.
+export { probeScratch } from './probe-directory.ts';
 export { openWorkspace } from './workspace.ts';
 export type { Workspace } from './workspace.ts';
 

@@ -5,6 +5,24 @@ import type { Finding } from '@image-stream/program';
 
 /** Whether images can be saved in a directory, and how fast. What is written for that is removed again. */
 export async function probeDirectory(directory: string): Promise<Finding[]> {
+  return tryWriting('output', '--output-directory', directory, async (trial) => [
+    await checkLinks(trial),
+    await checkSpace(trial),
+    await checkSpeed(trial),
+  ]);
+}
+
+/** Whether what is not finished can lie in a directory, where the images themselves are kept elsewhere. */
+export async function probeScratch(directory: string): Promise<Finding[]> {
+  return tryWriting('scratch', '--scratch-directory', directory, async (trial) => [await checkSpace(trial)]);
+}
+
+async function tryWriting(
+  check: string,
+  option: string,
+  directory: string,
+  more: (trial: string) => Promise<Finding[]>,
+): Promise<Finding[]> {
   const { folder, missing } = await existingFolder(directory);
   let trial;
   try {
@@ -12,20 +30,15 @@ export async function probeDirectory(directory: string): Promise<Finding[]> {
   } catch (error) {
     return [
       problem(
-        'output',
+        check,
         `cannot write to ${folder}: ${(error as Error).message}`,
-        'let this user write there, or choose another --output-directory',
+        `let this user write there, or choose another ${option}`,
       ),
     ];
   }
   try {
     const seen = missing ? `${directory} will be made in ${folder}, which can be written to` : directory;
-    return [
-      ok('output', missing ? seen : `${seen} can be written to`),
-      await checkLinks(trial),
-      await checkSpace(trial),
-      await checkSpeed(trial),
-    ];
+    return [ok(check, missing ? seen : `${seen} can be written to`), ...(await more(trial))];
   } finally {
     await rm(trial, { recursive: true, force: true });
   }

@@ -1,6 +1,8 @@
-import type { ByteSource } from '@image-stream/codec';
+import type { ByteSource, ImageAttributes } from '@image-stream/codec';
 import type { Finding } from '@image-stream/program';
+import type { S3Settings } from './s3-url.ts';
 import type { ErrorClass } from './system-errors.ts';
+import type { Workspace } from './workspace.ts';
 
 /** What has been accepted, and when it is safe. */
 export interface Accepted {
@@ -10,10 +12,22 @@ export interface Accepted {
   durable(): Promise<void>;
 }
 
+/** What an image is, for a sink that notes it beside the bytes. */
+export interface About {
+  readonly mediaType: string;
+  readonly image: ImageAttributes;
+  /** SHA-256 of what is put, in lower-case hex, where it is known already. */
+  readonly sha256?: string | undefined;
+  /** SHA-256 of what was received; absent where that is what is put. */
+  readonly receivedSha256?: () => Promise<string>;
+}
+
 /** What is kept under a key. */
 export interface Found extends Accepted {
   /** Whoever put it there may have been killed before it was durable: `durable` makes it so. */
   readonly content: ByteSource;
+  /** Of the content, in lower-case hex, where the sink knows it without reading. */
+  readonly sha256?: string;
 }
 
 /** What can be asked of images that are kept, without keeping any more. */
@@ -41,12 +55,32 @@ export interface Sink extends SinkReader {
    * Accepts an image; when this resolves, `content` may go away. Nobody ever sees a part of it.
    *
    * @param mode `create` leaves alone what is under the key
+   * @param about of the image; without it, a sink notes nothing
    * @returns undefined where the key is taken, with `create`
    */
-  put(key: string, content: ByteSource, mode: 'create' | 'replace'): Promise<Accepted | undefined>;
+  put(
+    key: string,
+    content: ByteSource,
+    mode: 'create' | 'replace',
+    about?: About,
+  ): Promise<Accepted | undefined>;
   /**
    * Makes durable what is accepted: nothing more comes for now. It never throws, since `durable` tells of an error. Without it, a sink makes
    * durable what it has accepted after a while of its own.
    */
   flush(): Promise<void>;
+}
+
+/** A sink, and the space on the local disk for what is not finished. */
+export interface Opened {
+  readonly sink: Sink;
+  readonly workspace: Workspace;
+}
+
+/** What a sink needs besides its location; a directory needs none of it. */
+export interface OutputSettings extends S3Settings {
+  /** For what is not finished, of a sink that is not on the local disk. Default: the system's temporary folder. */
+  readonly scratchDirectory?: string | undefined;
+  /** Told what may become a problem. */
+  readonly warn: (message: string) => void;
 }

@@ -14,7 +14,7 @@ export interface Workspace {
   newFile(): string;
   /** Makes the folder again where somebody has removed it; the files in it are lost. @returns whether that was so */
   restore(): Promise<boolean>;
-  /** Removes the folder, with all that is in it. */
+  /** Removes the folder, with all that is in it, unless there is something to settle that cannot be now. */
   close(): Promise<void>;
 }
 
@@ -25,6 +25,9 @@ const socketName = 'alive';
 const heartbeatMs = 3_600_000;
 const abandonedMs = 24 * heartbeatMs;
 
+/** How often to look again for what others have left, where that is more than files: it could not be settled, or they have just gone. */
+const lookAgainMs = 60_000;
+
 /** What tells one running kernel from all others: containers share it, and a restart of the machine changes it. */
 const kernel = kernelId();
 
@@ -33,21 +36,27 @@ const kernel = kernelId();
  * its folder tells, also to a process in another container on this machine; of other machines, and where the file system has no
  * sockets, a folder is removed when its owner has not touched it for a day.
  *
+ * @param settle undoes what the owner of a folder has left elsewhere, before the folder is removed; false leaves it for a later start
  * @throws StorageError `UNSAFE_PATH` when `parent` is not a plain folder; what the file system says
  */
-export async function openWorkspace(parent: string): Promise<Workspace> {
+export async function openWorkspace(
+  parent: string,
+  settle?: (folder: string) => Promise<boolean>,
+): Promise<Workspace> {
   await makeParents(parent);
   await assertPlainFolder(parent);
   // A socket answers only where it is seen through the same mount.
   const place = `${kernel}-${(await lstat(parent)).dev}`;
   const folder = join(parent, `${place}.${randomUUID()}`);
   let server = await claim(folder);
-  await removeAbandoned(parent, folder, place);
+  const clean = (): Promise<void> => removeAbandoned(parent, folder, place, settle);
+  await clean();
   let restoring: Promise<boolean> | undefined;
   const heartbeat = setInterval(() => {
     const now = new Date();
     void utimes(folder, now, now).catch(() => {});
   }, heartbeatMs).unref();
+  const lookingAgain = settle && setInterval(() => void clean().catch(() => {}), lookAgainMs).unref();
 
   async function makeAgain(): Promise<boolean> {
     if (await exists(folder)) {
@@ -72,8 +81,15 @@ export async function openWorkspace(parent: string): Promise<Workspace> {
     },
     async close() {
       clearInterval(heartbeat);
+      clearInterval(lookingAgain);
+      if (settle !== undefined) {
+        await clean().catch(() => {});
+      }
+      const isSettled = settle === undefined || (await settle(folder));
       server?.close();
-      await remove(folder);
+      if (isSettled) {
+        await remove(folder);
+      }
     },
   };
 }
@@ -97,14 +113,20 @@ async function claim(folder: string): Promise<Server | undefined> {
   }
 }
 
-async function removeAbandoned(parent: string, own: string, place: string): Promise<void> {
+async function removeAbandoned(
+  parent: string,
+  own: string,
+  place: string,
+  settle: (folder: string) => Promise<boolean> = async () => true,
+): Promise<void> {
   const now = (await lstat(own)).mtimeMs;
   for (const name of await readdir(parent)) {
     const folder = join(parent, name);
     if (
       folder !== own &&
       /^[^.]+\.[0-9a-f-]{36}$/.test(name) &&
-      (await isAbandoned(folder, name.startsWith(`${place}.`), now))
+      (await isAbandoned(folder, name.startsWith(`${place}.`), now)) &&
+      (await settle(folder))
     ) {
       // What may not be removed is in nobody's way but the disk's.
       await remove(folder).catch(() => {});

@@ -1,3 +1,4 @@
+import { tmpdir } from 'node:os';
 import { deadLetterTopicOf } from '@image-stream/codec';
 import {
   checkKafka,
@@ -10,8 +11,8 @@ import {
 } from '@image-stream/doctor';
 import type { Check } from '@image-stream/doctor';
 import { usesColor } from '@image-stream/program';
-import type { Outcome, RunContext } from '@image-stream/program';
-import { readDirectory } from '@image-stream/storage';
+import type { Finding, Outcome, RunContext } from '@image-stream/program';
+import { isS3Url, locationOf, probeScratch, readOutput, s3Settings } from '@image-stream/storage';
 import { checkDeadLetterTopic } from '../dead-letter-topic.ts';
 import { assertDeadLetters } from '../dead-letters.ts';
 import { sourcesOf } from '../settings.ts';
@@ -39,10 +40,21 @@ export async function run({
   ];
   const findings = await Promise.all([
     checkMachine(),
-    readDirectory(path(values['output-directory'])).probe(),
+    checkOutput(),
     checkKafka(sourcesOf({ path, given }), checks, logger, signal),
   ]);
   return diagnosis(findings.flat(), usesColor(process.stdout));
+
+  async function checkOutput(): Promise<Finding[]> {
+    const location = values['output-directory'];
+    const images = await readOutput(locationOf(location, path), s3Settings(values));
+    try {
+      const scratch = path(values['scratch-directory'] ?? tmpdir());
+      return [...(await images.probe()), ...(isS3Url(location) ? await probeScratch(scratch) : [])];
+    } finally {
+      await images.close();
+    }
+  }
 }
 
 function topicCheck(topic: string): Check {

@@ -55,7 +55,8 @@ export async function checkFile(
     const isOfFile =
       error instanceof ImageIoError ||
       error instanceof CodecError ||
-      error instanceof StorageError ||
+      // Any other one is about the store, and says nothing of its images.
+      (error instanceof StorageError && error.code === 'UNSAFE_PATH') ||
       systemErrorName(error) !== undefined;
     if (!isOfFile) {
       throw error;

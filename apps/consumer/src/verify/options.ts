@@ -1,11 +1,16 @@
 import { connectionOptions } from '@image-stream/kafka-config';
 import { outputOptions } from '@image-stream/program';
 import type { OptionDefinitions } from '@image-stream/program';
+import { s3Options } from '@image-stream/storage';
 import { options } from '../options.ts';
 
 /** Everything that can be said to `consumer verify`; what decides on paths and contents is as for the consumer. */
 export const verifyOptions = {
-  'output-directory': { ...options['output-directory'], describe: 'Where the images were saved' },
+  'output-directory': {
+    ...options['output-directory'],
+    describe: 'Where the images were saved, also --output: a directory, or s3://bucket/prefix',
+  },
+  ...s3Options,
   'save-as': { ...options['save-as'], describe: 'Encoding that the consumer was given' },
   resize: { ...options.resize, describe: 'Size that the consumer was given' },
   'time-zone': options['time-zone'],

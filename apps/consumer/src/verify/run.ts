@@ -1,5 +1,5 @@
 import { mkdtemp, rm } from 'node:fs/promises';
-import { availableParallelism, tmpdir } from 'node:os';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { deadLetterTopicOf, decodeRecord } from '@image-stream/codec';
 import {
@@ -12,12 +12,12 @@ import {
 } from '@image-stream/kafka-config';
 import { createBudget, timing } from '@image-stream/program';
 import type { Outcome, RunContext } from '@image-stream/program';
-import { readDirectory } from '@image-stream/storage';
+import { locationOf, readOutput, s3Settings } from '@image-stream/storage';
 import type { SinkReader } from '@image-stream/storage';
 import kafkajs from 'kafkajs';
 import type { Admin } from 'kafkajs';
 import { assertSelection, isSelection } from '../receive/select.ts';
-import { defaultMaxInFlightBytes, limitsOf, sourcesOf } from '../settings.ts';
+import { defaultConcurrency, defaultMaxInFlightBytes, limitsOf, sourcesOf } from '../settings.ts';
 import { createBuckets } from './buckets.ts';
 import { checkFile } from './check.ts';
 import { describeVerification } from './describe.ts';
@@ -45,7 +45,7 @@ export async function run({
   assertTopicName(topic);
   const properties = await loadProperties(sourcesOf({ path, given }));
   const { read } = consumerConfig(properties);
-  const images = readDirectory(path(values['output-directory']));
+  const images = await readOutput(locationOf(values['output-directory'], path), s3Settings(values));
   await assertExists(images);
 
   const { kafka, admin } = await openKafka(kafkajs, properties, logger);
@@ -86,7 +86,7 @@ export async function run({
       report,
       budget: createBudget(
         values['max-in-flight-bytes'] ?? defaultMaxInFlightBytes,
-        values.concurrency ?? 2 * availableParallelism(),
+        values.concurrency ?? defaultConcurrency(values['output-directory']),
       ),
       topic,
       signal,

@@ -2,6 +2,7 @@ import {
   GetObjectCommand,
   ListMultipartUploadsCommand,
   ListObjectsV2Command,
+  PutObjectCommand,
   S3Client,
 } from '@aws-sdk/client-s3';
 import type { ListObjectsV2CommandOutput } from '@aws-sdk/client-s3';
@@ -21,6 +22,8 @@ export interface S3Folder {
   readonly url: string;
   /** The keys of all objects below it, in their order. */
   keys(): Promise<string[]>;
+  /** Puts bytes under a key, as any program would. */
+  put(key: string, bytes: Uint8Array): Promise<void>;
   /** What is under a key. */
   read(
     key: string,
@@ -77,6 +80,9 @@ export function s3Folder(environment: Readonly<Record<string, string>> = s3Envir
   return {
     url: `s3://${Bucket}/${name}`,
     keys,
+    async put(key, bytes) {
+      await client.send(new PutObjectCommand({ Bucket, Key: Prefix + key, Body: bytes }));
+    },
     read,
     async hashes() {
       const hashes = [];

@@ -140,6 +140,7 @@ async function files(...names: string[]) {
       },
       path: (path) => resolve(cwd, path),
       recursive,
+      s3: {},
       incomplete: new Map(),
       sentFiles: () => Promise.reject(new Error('not watched')),
       warn: (message) => void warnings.push(message),

@@ -2,12 +2,13 @@ import { createHash } from 'node:crypto';
 import { realpath, stat } from 'node:fs/promises';
 import { parse } from 'node:path/posix';
 import { assertPayloadBytes, byteSource } from '@image-stream/codec';
+import type { ByteSource, Image } from '@image-stream/codec';
 import { fileSource, ImageIoError, inspectImage, openFile, pieces, readFully } from '@image-stream/image-io';
 import type { ImageFileOptions, Pending } from './source.ts';
 import type { InputFile } from './walk.ts';
 
 /** A file up to this size is read once; a larger one is read while it travels. */
-const maxBytesInMemory = 16 * 1024 ** 2;
+export const maxBytesInMemory = 16 * 1024 ** 2;
 
 /**
  * A file as an image: checked to its end without decoding it, and sent as it is. Its id is its name, by which people
@@ -23,28 +24,45 @@ export async function imageFile(file: InputFile, options: ImageFileOptions, size
   return { name: path, bytes: Math.min(expected, maxBytesInMemory), load };
 
   async function load() {
-    const customerId = options.customerOf(relativePath);
     const { mtime, bytes } = await readSmall(path);
-    assertShown(mtime);
-    const source = bytes === undefined ? await fileSource(await realpath(path)) : byteSource(bytes);
-    assertPayloadBytes(source.size, options);
-    const { mediaType } = await inspectImage(source, options);
-    const idHash = createHash('sha256').update(`${relativePath}\0${mtime.getTime()}\0`);
-    const contentHash = createHash('sha256');
-    for await (const piece of pieces(source)) {
-      idHash.update(piece);
-      contentHash.update(piece);
-    }
-    const sha256 = contentHash.digest('hex');
-    const { base, name } = parse(relativePath);
-    return {
-      id: `${name}-${idHash.digest('hex').slice(0, 24)}`,
-      customerId,
-      createdAt: mtime,
-      filename: base,
-      content: bytes === undefined ? { mediaType, source, sha256 } : { mediaType, bytes, sha256 },
-    };
+    const content = bytes ?? (await fileSource(await realpath(path)));
+    return namedImage({ relativePath, mtime, content }, options);
   }
+}
+
+/** An image as it lies somewhere: by which path, since when, and what. */
+interface NamedBytes {
+  readonly relativePath: string;
+  readonly mtime: Date;
+  /** In memory, or read again while it travels. */
+  readonly content: Buffer | ByteSource;
+}
+
+/** Bytes as an image, with the id that `imageFile` describes. @throws Error where they are none */
+export async function namedImage(
+  { relativePath, mtime, content }: NamedBytes,
+  options: ImageFileOptions,
+): Promise<Image> {
+  const customerId = options.customerOf(relativePath);
+  assertShown(mtime);
+  const source = Buffer.isBuffer(content) ? byteSource(content) : content;
+  assertPayloadBytes(source.size, options);
+  const { mediaType } = await inspectImage(source, options);
+  const idHash = createHash('sha256').update(`${relativePath}\0${mtime.getTime()}\0`);
+  const contentHash = createHash('sha256');
+  for await (const piece of pieces(source)) {
+    idHash.update(piece);
+    contentHash.update(piece);
+  }
+  const sha256 = contentHash.digest('hex');
+  const { base, name } = parse(relativePath);
+  return {
+    id: `${name}-${idHash.digest('hex').slice(0, 24)}`,
+    customerId,
+    createdAt: mtime,
+    filename: base,
+    content: Buffer.isBuffer(content) ? { mediaType, bytes: content, sha256 } : { mediaType, source, sha256 },
+  };
 }
 
 /** A record's time has a year of four digits, and so has the date in a path. */

@@ -1,13 +1,15 @@
 import { UsageError } from '@image-stream/program';
 import { localFiles } from './files.ts';
+import { objects } from './objects.ts';
 import { badInput } from './source.ts';
 import type { Pending, Source, SourceContext } from './source.ts';
 import { standardInput } from './stream.ts';
 
-/** Every source, by the scheme of what it opens: `s3` would open `s3://bucket/key`. A path without a scheme is a file's. */
+/** Every source, by the scheme of what it opens. A path without a scheme is a file's. */
 const sources: Readonly<Record<string, Source>> = {
   '-': standardInput,
   file: localFiles,
+  s3: objects,
 };
 
 /** The images that inputs name, one input after the other; with `isWatched`, those that come as well. */

@@ -2,6 +2,7 @@ import { compressions, formats } from '@image-stream/codec';
 import { encodings, patterns } from '@image-stream/image-io';
 import { connectionOptions } from '@image-stream/kafka-config';
 import { bytes, integer, nonEmpty, outputOptions, pixelSize, positiveNumber } from '@image-stream/program';
+import { s3Options } from '@image-stream/storage';
 import type { OptionDefinitions, OptionValues } from '@image-stream/program';
 
 const text = { type: 'string', requiresArg: true } as const;
@@ -60,6 +61,7 @@ export const options = {
     defaultDescription: '268402689, or the bytes of its file',
     group: 'Inputs:',
   },
+  ...s3Options,
   pattern: { choices: patterns, default: 'noise', describe: 'What the images show', group: 'Images:' },
   width: {
     ...text,

@@ -12,6 +12,7 @@ import {
 } from '@image-stream/kafka-config';
 import { createBudget, createOutageLog, oneLine, UsageError } from '@image-stream/program';
 import type { Logger, Outcome, RunContext, Summary } from '@image-stream/program';
+import { s3Settings } from '@image-stream/storage';
 import kafkajs from 'kafkajs';
 import type { Admin, Kafka } from 'kafkajs';
 import { customerFromPath } from './customer-from-path.ts';
@@ -142,6 +143,7 @@ function sourceContext(
     raisedBy,
     ...context,
     recursive: values.recursive === true,
+    s3: s3Settings(values),
     sentFiles: (folder) =>
       openSentFiles(
         stateFile === undefined ? join(folder, '.image-stream-sent') : context.path(stateFile),

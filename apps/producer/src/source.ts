@@ -1,5 +1,6 @@
 import type { Image } from '@image-stream/codec';
 import type { InspectOptions } from '@image-stream/image-io';
+import type { S3Settings } from '@image-stream/storage';
 import type { SentFiles } from './sent-files.ts';
 
 /** Where images come from. */
@@ -26,6 +27,8 @@ export interface SourceContext extends ImageFileOptions {
   readonly path: (path: string) => string;
   /** Whether to enter the folders within a folder. */
   readonly recursive: boolean;
+  /** Where the object store of `s3:` inputs is. */
+  readonly s3: S3Settings;
   /** Opens the note of what a watched folder has sent. */
   readonly sentFiles: (folder: string) => Promise<SentFiles>;
   /** Where a watch notes the files that wait to become whole, and what they lack. */

@@ -142,6 +142,7 @@ async function watching(prepare: (folder: string) => Promise<unknown>, errors: R
     const context = {
       path: (path: string) => path,
       recursive: true,
+      s3: {},
       incomplete,
       sentFiles: async () => sent,
     };

@@ -4,7 +4,8 @@ export type { KeyRule } from './image-key.ts';
 
 // What keeps images.
 export type { About, Accepted, Found, Opened, OutputSettings, Sink, SinkReader } from './sink.ts';
-export { openOutput, readOutput } from './output.ts';
+export { openOutput, readBucket, readOutput } from './output.ts';
+export type { Bucket, StoredObject } from './s3-bucket.ts';
 export { openDirectory, readDirectory } from './file-sink.ts';
 
 // Which, and what a user can say about it.

@@ -1,4 +1,5 @@
 import { openDirectory, readDirectory } from './file-sink.ts';
+import type { Bucket } from './s3-bucket.ts';
 import { isS3Url, parseS3Url } from './s3-url.ts';
 import type { S3Settings } from './s3-url.ts';
 import type { Opened, OutputSettings, SinkReader } from './sink.ts';
@@ -33,4 +34,10 @@ function placeOf(location: string) {
     throw new TypeError(`${location}: ${place}`);
   }
   return place;
+}
+
+/** Opens a bucket for who only reads what is in it, whoever put it there. Nothing is asked yet. */
+export async function readBucket(bucket: string, settings: S3Settings): Promise<Bucket> {
+  const { openBucket } = await import('./s3-bucket.ts');
+  return openBucket(bucket, settings);
 }

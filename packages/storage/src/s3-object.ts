@@ -63,7 +63,7 @@ export async function findObject(store: Store, key: string): Promise<Found | und
 const readAheadBytes = 1024 ** 2;
 
 /** The bytes of an object as it was when it was found. */
-function objectSource(store: Store, key: string, size: number, etag: string | undefined): ByteSource {
+export function objectSource(store: Store, key: string, size: number, etag: string | undefined): ByteSource {
   const { client, bucket: Bucket } = store;
   let window: { start: number; bytes: Uint8Array } = { start: 0, bytes: new Uint8Array() };
 

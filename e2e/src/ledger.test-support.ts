@@ -60,13 +60,13 @@ export function consumerArgs({
 
 /** Makes PNG files of noise, a little over `3 * side * side` bytes each. */
 export async function paintFiles(folder: string, count: number, side = 16): Promise<void> {
+  const first = filesIn(folder).length;
   for (let index = 0; index < count; index++) {
     const raw = { width: side, height: side, channels: 3 } as const;
     const png = await sharp(randomBytes(3 * side * side), { raw })
       .png()
       .toBuffer();
-    const number = filesIn(folder).length;
-    await writeFile(join(folder, `noise-${number}.png`), png);
+    await writeFile(join(folder, `noise-${first + index}.png`), png);
   }
 }
 

@@ -1,4 +1,4 @@
-import { createHash, randomUUID } from 'node:crypto';
+import { randomUUID } from 'node:crypto';
 import { existsSync, mkdirSync, rmSync, statfsSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -9,6 +9,7 @@ import { filesIn, temporaryFolder } from './files.test-support.ts';
 import { finishedFiles, hashesOf, paintFiles, watchFiles } from './ledger.test-support.ts';
 import { run, start, succeed, summaryOf } from './programs.test-support.ts';
 import type { Running } from './programs.test-support.ts';
+import { generator } from './random.test-support.ts';
 
 /*
  * Images flow through three brokers while consumers, the producer and brokers are killed, frozen, stopped and started
@@ -252,15 +253,6 @@ async function disturb({ faults, isSent }: System, random: () => number): Promis
     }
   }
   return log;
-}
-
-/** Numbers from 0 to 1 that follow from the seed. */
-function generator(seed: string): () => number {
-  let count = 0;
-  return () => {
-    count += 1;
-    return createHash('sha256').update(`${seed}/${count}`).digest().readUInt32BE() / 2 ** 32;
-  };
 }
 
 function summarize(log: readonly string[]): string {

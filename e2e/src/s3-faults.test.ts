@@ -8,6 +8,7 @@ import { committed, createTopic, ends } from './kafka.test-support.ts';
 import { hashesOf, lag, paintFiles, recordsIn, sendFiles } from './ledger.test-support.ts';
 import { bootstrapServers, start } from './programs.test-support.ts';
 import type { Running } from './programs.test-support.ts';
+import { generator } from './random.test-support.ts';
 import { disturbedS3, s3Args, s3Environment, s3Folder } from './s3.test-support.ts';
 import type { S3Folder } from './s3.test-support.ts';
 
@@ -171,20 +172,38 @@ test('a store that cannot be reached at the start is told, and waited for', asyn
   await expectStored(sent, output, { ...s3.environment });
 });
 
+/** How much dies in `pnpm test:faults`, and how much every day. */
+const scale =
+  process.env['FAULT_ROUNDS'] === undefined
+    ? { small: 60, inParts: 2, consumers: 2, kills: 6, timeout: 240_000 }
+    : { small: 9990, inParts: 10, consumers: 4, kills: 100, timeout: 3_600_000 };
+const seed = process.env['FAULT_SEED'] ?? 'everyday';
+
 test(
-  'consumers of one group that are killed at random save each image once',
-  { timeout: 240_000 },
+  `consumers of one group that are killed at random, and a store that fails at random, keep each image once (seed ${seed})`,
+  { timeout: scale.timeout },
   async () => {
-    const sent = await sentFiles(60, 2, '2000000');
-    const output = s3Folder();
+    const random = generator(seed);
+    const s3 = await startS3({ buckets: ['images'] });
+    onTestFinished(() => s3.stop());
+    const sent = await sentFiles(scale.small, scale.inParts, '2000000');
+    const output = s3Folder(s3.environment);
     const scratch = temporaryFolder();
     let answers = 0;
+    let isBusy = false;
     // Slow enough that every kill comes in the middle of something.
-    const environment = await disturbedS3(async () => {
+    const proxy = await startS3Proxy(s3.endpoint, async (incoming, response): Promise<Passage> => {
       answers += 1;
       await sleep(20);
-      return answers % 17 === 0 ? 'lose answer' : 'pass';
+      const isImage = incoming.url!.includes('customer');
+      return isBusy && isImage
+        ? refuse(response, 503, 'SlowDown')
+        : answers % 17 === 0 && isImage
+          ? 'lose answer'
+          : 'pass';
     });
+    onTestFinished(() => proxy.close());
+    const environment = { ...s3.environment, AWS_ENDPOINT_URL_S3: proxy.endpoint };
     const startOne = (): Running => {
       const consumer = start('consumer', [...s3Args(sent.topic, output, scratch), ...impatient], environment);
       onTestFinished(() => void consumer.process.kill('SIGKILL'));
@@ -192,22 +211,54 @@ test(
     };
     const isDone = async () =>
       (await lag({ group: sent.topic, topic: sent.topic, servers: bootstrapServers })) === 0;
-    const consumers = [startOne(), startOne()];
-    for (let kills = 0; kills < 6; kills++) {
-      const before = answers;
-      // Past what each asks at its start, and never twice at the same place; as long as there is something to save.
-      const isNext = async () => answers > before + 14 + 3 * kills || (await isDone());
-      await expect.poll(isNext, patience).toBe(true);
-      const index = kills % 2;
-      consumers[index]!.process.kill('SIGKILL');
-      await consumers[index]!.ended;
-      consumers[index] = startOne();
+    const storeFaults = [
+      async () => {
+        await s3.kill();
+        await sleep(500);
+        await s3.restart();
+      },
+      async () => {
+        await s3.pause();
+        await sleep(1000);
+        s3.resume();
+      },
+      async () => {
+        isBusy = true;
+        await sleep(1000);
+        isBusy = false;
+      },
+    ];
+    const consumers = Array.from({ length: scale.consumers }, startOne);
+    const log: string[] = [];
+    try {
+      for (let kills = 0; kills < scale.kills; kills++) {
+        const before = answers;
+        // Past what each asks at its start, and hardly ever twice at the same place; as long as there is something to save.
+        const wanted = 10 * scale.consumers + Math.floor(40 * random());
+        const isNext = async () => answers > before + wanted || (await isDone());
+        await expect.poll(isNext, { timeout: 120_000, interval: 50 }).toBe(true);
+        const index = Math.floor(scale.consumers * random());
+        consumers[index]!.process.kill('SIGKILL');
+        await consumers[index]!.ended;
+        consumers[index] = startOne();
+        log.push(`consumer ${index} killed after ${answers} requests`);
+        if (kills % 5 === 4) {
+          const fault = Math.floor(storeFaults.length * random());
+          log.push(`store: ${['killed', 'stopped', 'busy'][fault]}`);
+          await storeFaults[fault]!();
+        }
+      }
+      await expect.poll(isDone, { timeout: scale.timeout, interval: 50 }).toBe(true);
+      for (const { process: child, ended } of consumers) {
+        child.kill('SIGTERM');
+        await ended;
+      }
+      // The last one that was killed may have left something to be removed.
+      const rest = start('consumer', [...s3Args(sent.topic, output, scratch), '--exit-at-end'], environment);
+      expect((await rest.ended).exitCode).toBe(0);
+      await expectStored(sent, output, { ...s3.environment });
+    } catch (error) {
+      throw new Error(`seed ${seed}:\n${log.join('\n')}`, { cause: error });
     }
-    await expect.poll(isDone, patience).toBe(true);
-    for (const { process: child, ended } of consumers) {
-      child.kill('SIGTERM');
-      expect((await ended).exitCode).toBe(0);
-    }
-    await expectStored(sent, output, s3Environment);
   },
 );

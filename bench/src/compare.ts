@@ -76,7 +76,7 @@ async function runOnce(bench: Bench, workload: Workload, row: OpenRow): Promise<
     row.wireBytesPerImage = bench.broker.bytesOf(all.topic) / all.count;
     const received = await side(bench, row.contender.consume, one, all);
     if (row.contender.isSaving !== false) {
-      requireFiles(all);
+      requireFiles(all, foldersOf(bench, all));
     }
     row.consume.push(received);
   } catch (error) {
@@ -85,7 +85,7 @@ async function runOnce(bench: Bench, workload: Workload, row: OpenRow): Promise<
   } finally {
     for (const job of [one, all]) {
       await bench.broker.deleteTopic(job.topic);
-      rmSync(job.output, { recursive: true, force: true });
+      rmSync(foldersOf(bench, job), { recursive: true, force: true });
     }
   }
 }
@@ -93,13 +93,15 @@ async function runOnce(bench: Bench, workload: Workload, row: OpenRow): Promise<
 /** A job on a topic, with a group and a folder of its own. */
 export async function prepare(
   bench: Bench,
-  { corpus }: Pick<Workload, 'corpus'>,
+  { corpus, isStored }: Pick<Workload, 'corpus' | 'isStored'>,
   count: number,
   partitions?: number,
 ): Promise<Job> {
   const topic = await bench.broker.createTopic(partitions);
-  const output = join(bench.workFolder, topic);
-  mkdirSync(output, { recursive: true });
+  const output = isStored ? `s3://${bench.store!.bucket}/${topic}` : join(bench.workFolder, topic);
+  if (!isStored) {
+    mkdirSync(output, { recursive: true });
+  }
   return {
     servers: bench.broker.servers,
     topic,
@@ -137,6 +139,11 @@ export function figures(first: Usage, run: Usage, count: number): Figures {
   };
 }
 
+/** Where the files are that were saved; the object store keeps one for each object. */
+function foldersOf({ store }: Bench, { output, topic }: Job): string {
+  return output.startsWith('s3:') ? join(store!.folder, topic) : output;
+}
+
 /** The paths of the images that were saved. */
 export function savedFiles(output: string): string[] {
   return readdirSync(output, { recursive: true, withFileTypes: true })
@@ -145,8 +152,8 @@ export function savedFiles(output: string): string[] {
 }
 
 /** A consumer that is fast because it saves less would not be worth a comparison. */
-function requireFiles({ output, count }: Job): void {
-  const { length } = savedFiles(output);
+function requireFiles({ count }: Job, folder: string): void {
+  const { length } = savedFiles(folder);
   if (length !== count) {
     throw new CommandError(`saved ${length} of ${count} images`);
   }

@@ -16,6 +16,7 @@ export interface Job {
   /** Images a second. Default: as fast as they go */
   readonly rate?: number;
   readonly group: string;
+  /** A directory, or `s3://bucket/prefix`. */
   readonly output: string;
 }
 
@@ -65,6 +66,8 @@ export function imageStream(name: string, ...options: string[]): Contender {
   };
 }
 
+const ours = imageStream('image-stream');
+
 /** A script of `peers/`; arguments.py says what it is given. */
 function pythonScript(name: string, script: string): Contender {
   const run = (command: string, job: Job, { python }: Tools): Command => [
@@ -91,6 +94,26 @@ export const application: Contender = {
 
 /** The best that a Python user would write. */
 export const confluent = pythonScript('confluent-kafka, OpenCV, threads', 'confluent.py');
+
+/** The same into an object store, with the client that Python users have. */
+export const boto3: Contender = {
+  ...confluent,
+  name: 'confluent-kafka, boto3, threads',
+  consume: pythonScript('', 'objects.py').consume,
+};
+
+/** The limit: the same files put by the client that this project uses, so many at once, from memory and without Kafka. */
+export function sdkAlone(requests: number): Contender {
+  return {
+    name: `AWS SDK alone, ${requests} requests at once`,
+    needs: 'nothing',
+    produce: ours.produce,
+    consume: ({ count, input, output }) => [
+      process.execPath,
+      ...[here('raw-s3.js'), `${requests}`, `${count}`, input!, output],
+    ],
+  };
+}
 
 /** Files as they are; it cannot save one file for each record. */
 export const kcat: Contender = {

@@ -24,6 +24,11 @@ export function goals(comparisons: readonly Comparison[], help: Startup | undefi
     const own = rate(ours, side);
     return own === undefined || rates.length === 0 ? undefined : own / Math.max(...rates);
   };
+  const [objects, boto3, ...alone] = rowsOf('objects');
+  const share = (own: number | undefined, others: readonly (Row | undefined)[]): number | undefined => {
+    const rates = others.flatMap((row) => rate(row, 'consume') ?? []);
+    return own === undefined || rates.length === 0 ? undefined : own / Math.max(...rates);
+  };
   const slowest = help && Math.max(spread(help.producer).median, spread(help.consumer).median);
   return [
     { what: 'send noise, images/s', wanted: 30, measured: rate(ours, 'produce') },
@@ -41,6 +46,12 @@ export function goals(comparisons: readonly Comparison[], help: Startup | undefi
       measured: median(ours, 'produce', 'firstImageSeconds'),
       isMost: true,
     },
+    {
+      what: 'save objects, share of the rate of the AWS SDK alone',
+      wanted: 0.8,
+      measured: share(rate(objects, 'consume'), alone),
+    },
+    { what: 'save objects, times boto3', wanted: 1, measured: share(rate(objects, 'consume'), [boto3]) },
     { what: '--help, s', wanted: 0.3, measured: slowest, isMost: true },
   ];
 }

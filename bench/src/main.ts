@@ -2,6 +2,7 @@
 import { existsSync, mkdirSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { startS3 } from '@image-stream/local-s3';
 import type { Bench } from './bench.ts';
 import { startBroker } from './broker.ts';
 import { compare } from './compare.ts';
@@ -51,6 +52,10 @@ async function main(options: Options): Promise<void> {
   const machine = describeMachine(workFolder, 'python' in python ? python.python : undefined);
   machine.push(['load when it began', load()]);
   const broker = await startBroker(join(workFolder, 'broker'));
+  const bucket = 'bench';
+  const isStored = workloads.some((one) => one.isStored && (options.only ?? one.name) === one.name);
+  const s3 = isStored ? await startS3({ buckets: [bucket] }) : undefined;
+  Object.assign(process.env, s3?.environment);
   try {
     const bench: Bench = {
       broker,
@@ -63,6 +68,7 @@ async function main(options: Options): Promise<void> {
       },
       folderOf: 'python' in python ? openCorpora(cache, python.python) : undefined,
       workFolder,
+      store: s3 && { bucket, folder: join(s3.directory, bucket) },
       report: console.error,
     };
     const sections = await measureAll(bench, options.only);
@@ -73,6 +79,7 @@ async function main(options: Options): Promise<void> {
     console.log(text);
   } finally {
     await broker.stop();
+    await s3?.stop();
     rmSync(workFolder, { recursive: true, force: true });
   }
 }

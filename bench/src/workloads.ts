@@ -1,4 +1,13 @@
-import { application, confluent, imageStream, kcat, librdkafka, rawKafkajs } from './contenders.ts';
+import {
+  application,
+  boto3,
+  confluent,
+  imageStream,
+  kcat,
+  librdkafka,
+  rawKafkajs,
+  sdkAlone,
+} from './contenders.ts';
 import type { Contender } from './contenders.ts';
 import type { Corpus } from './corpus.ts';
 
@@ -9,6 +18,8 @@ export interface Workload {
   readonly title: string;
   /** What is sent; without it, noise that each producer makes. */
   readonly corpus?: Corpus;
+  /** Whether images are saved to an object store. Default: to a directory */
+  readonly isStored?: true;
   /** How many images a run moves, but for contenders with a smaller share. */
   readonly images: number;
   /** The first is this project; the others are held against it. */
@@ -59,6 +70,14 @@ export const workloads: readonly Workload[] = [
     corpus: 'screenshots-jpeg',
     images: 800,
     contenders: [ours, confluent, kcat],
+  },
+  {
+    name: 'objects',
+    title: 'Photographs, JPEG files (0.5 MB) as they are, saved to an object store on the same machine',
+    corpus: 'photographs-jpeg',
+    isStored: true,
+    images: 800,
+    contenders: [ours, boto3, ...[8, 16, 32, 64].map((requests) => sdkAlone(requests))],
   },
   {
     name: 'thumbnails',

@@ -9,14 +9,22 @@ import { Deployment, StatefulSet } from 'kubernetes-models/apps/v1';
 import type { IIoK8sApiCoreV1Container } from 'kubernetes-models/v1/Container';
 import { HorizontalPodAutoscaler } from 'kubernetes-models/autoscaling/v2';
 import { PodDisruptionBudget } from 'kubernetes-models/policy/v1';
-import { ConfigMap, Namespace, PersistentVolumeClaim, Secret, Service } from 'kubernetes-models/v1';
+import {
+  ConfigMap,
+  Namespace,
+  PersistentVolumeClaim,
+  Secret,
+  Service,
+  ServiceAccount,
+} from 'kubernetes-models/v1';
 import sharp from 'sharp';
 import { expect, onTestFinished, test, vi } from 'vitest';
 import { parse, parseAllDocuments } from 'yaml';
 import { filesIn, temporaryFolder } from './files.test-support.ts';
 import { createTopic } from './kafka.test-support.ts';
-import { bootstrapServers, start } from './programs.test-support.ts';
+import { bootstrapServers, start, succeed } from './programs.test-support.ts';
 import type { Running } from './programs.test-support.ts';
+import { s3Environment, s3Folder } from './s3.test-support.ts';
 
 interface Manifest {
   readonly apiVersion: string;
@@ -164,6 +172,43 @@ test('the programs, started as they are there, pass an image on and answer the p
   running.map(({ process: child }) => child.kill('SIGTERM'));
   const ended = await Promise.all(running.map((each) => each.ended));
   expect(ended.map(({ exitCode }) => exitCode)).toEqual([0, 0]);
+});
+
+test('with object storage, consumers have no volume but for what is not finished, and save there', async () => {
+  const overlay = new URL('../../deploy/kubernetes-s3/', import.meta.url);
+  const parsed = (file: string): never => parse(readFileSync(new URL(file, overlay), 'utf8')) as never;
+  expect(unknownFields(new ServiceAccount(parsed('service-account.yaml')))).toEqual([]);
+  const { metadata, spec }: StatefulSet = parsed('consumer.yaml');
+  const kustomization: { resources: string[]; patches: object[] } = parsed('kustomization.yaml');
+  expect(kustomization).toMatchObject({ resources: ['../kubernetes', 'service-account.yaml'] });
+  expect(kustomization.patches[0]).toEqual({ path: 'consumer.yaml' });
+  expect(metadata!.name).toBe(consumers.metadata!.name);
+  const { containers, volumes } = spec!.template.spec!;
+  const [patched] = containers;
+  expect(patched!.name).toBe(consumer.name);
+  expect(volumes!.map(({ name }) => name)).toEqual(['images', 'scratch']);
+  // What the patch does not replace is said in both.
+  const stay = consumer.args!.filter((arg) => /^--(command-config|metrics)/.test(arg));
+  expect(patched!.args).toEqual(expect.arrayContaining(stay));
+
+  const [topic, output, scratch] = [await createTopic(), s3Folder(), temporaryFolder()];
+  const image = await picture();
+  const pictures = temporaryFolder();
+  writeFileSync(join(pictures, 'red.png'), image);
+  await succeed('producer', ['-t', topic, pictures]);
+  const port = await freePort();
+  const args = patched!.args!.flatMap((arg) =>
+    arg.startsWith('--command-config')
+      ? []
+      : arg
+          .replace('s3://bucket/images', output.url)
+          .replace('/scratch', scratch)
+          .replace('0.0.0.0', '127.0.0.1')
+          .replace('9464', `${port}`),
+  );
+  const running = start('consumer', [...args, '-t', topic, '-gid', topic, '--exit-at-end'], s3Environment);
+  expect((await running.ended).exitCode).toBe(0);
+  expect(await output.keys()).toHaveLength(1);
 });
 
 test('the consumer listens where Kubernetes and Prometheus ask', () => {

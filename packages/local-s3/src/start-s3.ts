@@ -1,4 +1,4 @@
-import { mkdtemp } from 'node:fs/promises';
+import { mkdtemp, readdir, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout } from 'node:timers/promises';
@@ -45,7 +45,7 @@ export interface S3Server {
   pause(): Promise<void>;
   /** Lets it go on. @throws {LocalKafkaError} `NOT_RUNNING` */
   resume(): void;
-  /** Starts it again on the same port with the same data; one that runs is killed before. */
+  /** Starts it again on the same port with the same data, but for what it had not finished; one that runs is killed before. */
   restart(): Promise<void>;
   /** Ends it and removes its data. */
   stop(): Promise<void>;
@@ -126,6 +126,7 @@ export async function startS3({ buckets = [], report }: S3Options = {}): Promise
     resume: () => void signalRunning('SIGCONT'),
     async restart() {
       await kill();
+      await removeUnfinished(dataDirectory({ directory }));
       await start(port);
     },
     async stop() {
@@ -133,4 +134,16 @@ export async function startS3({ buckets = [], report }: S3Options = {}): Promise
       await guard.release();
     },
   };
+}
+
+/**
+ * An object that is being written is beside its place under its key and a UUID. Of a server that was killed it stays there and is listed
+ * as one more object, which no store does that is in use.
+ */
+async function removeUnfinished(folder: string): Promise<void> {
+  for (const entry of await readdir(folder, { recursive: true, withFileTypes: true })) {
+    if (entry.isFile() && /\.\w+-[\da-f]{8}(?:-[\da-f]{4}){3}-[\da-f]{12}$/.test(entry.name)) {
+      await rm(join(entry.parentPath, entry.name));
+    }
+  }
 }

@@ -21,8 +21,7 @@ export const s3proxy: Product = {
   alternative: '',
 };
 
-// Most servers of tests live for seconds, too short for the optimizing compiler to pay.
-const FLAGS = ['-Xmx512m', '-XX:+UseSerialGC', '-XX:TieredStopAtLevel=1', '-XX:+ExitOnOutOfMemoryError'];
+const FLAGS = ['-Xmx512m', '-XX:+UseSerialGC', '-XX:+ExitOnOutOfMemoryError'];
 
 const READY_TIMEOUT_MS = 60_000;
 const POLL_MS = 20;

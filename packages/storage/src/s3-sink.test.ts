@@ -1,6 +1,6 @@
 import { randomBytes, randomUUID } from 'node:crypto';
 import { readdirSync } from 'node:fs';
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, rm, utimes, writeFile } from 'node:fs/promises';
 import type { IncomingMessage } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -9,6 +9,7 @@ import {
   HeadObjectCommand,
   ListMultipartUploadsCommand,
   ListObjectsV2Command,
+  PutObjectCommand,
   S3Client,
 } from '@aws-sdk/client-s3';
 import { byteSource } from '@image-stream/codec';
@@ -197,6 +198,17 @@ test('to open a store and to look at it leaves nothing there', async () => {
     'lifecycle: warning',
   ]);
   expect(await inStore()).toEqual({ keys: [], uploads: 0 });
+});
+
+test('a trial that a machine has left which is gone is removed, one that may be under way is not', async () => {
+  for (const [name, ageMs] of Object.entries({ old: 7_200_000, new: 0 })) {
+    const Key = `${prefix}/.image-stream-trial-${name}`;
+    await client.send(new PutObjectCommand({ Bucket: 'images', Key, Body: 'x' }));
+    const time = new Date(Date.now() - ageMs);
+    await utimes(join(server.directory, 'images', Key), time, time);
+  }
+  await open();
+  expect(await inStore()).toEqual({ keys: ['.image-stream-trial-new'], uploads: 0 });
 });
 
 describe('a store without conditional writes is refused, and nothing is left there', () => {

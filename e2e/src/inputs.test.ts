@@ -134,10 +134,10 @@ test('globs, single files and customers from paths', async () => {
 test('an input of a scheme that no source opens is wrong usage, and nothing is sent', async () => {
   const { folder } = await pictures();
   const topic = await createTopic();
-  const ended = await start('producer', [folder, 's3://bucket/a.png', '-t', topic]).ended;
+  const ended = await start('producer', [folder, 'gs://bucket/a.png', '-t', topic]).ended;
   expect(ended).toMatchObject({ exitCode: 2, stdout: '' });
   expect(ended.stderr).toBe(
-    "producer: 's3://bucket/a.png' cannot be opened: s3:// is none of - (standard input), file:// (or a path: a file, a folder, a glob) (see producer --help)\n",
+    "producer: 'gs://bucket/a.png' cannot be opened: gs:// is none of - (standard input), file:// (or a path: a file, a folder, a glob), s3://bucket/key or s3://bucket/prefix/ (see producer --help)\n",
   );
   expect(await ends(topic)).toBe(0);
 });

@@ -88,11 +88,11 @@ test('a path of two dots is not below, and a name that begins with them is', asy
   ]);
 });
 
-test.each(['s3://bucket/key.png', 'FTP://host/a.png', 'constructor://a'])(
+test.each(['gs://bucket/key.png', 'FTP://host/a.png', 'constructor://a'])(
   '%s: no source opens it',
   (input) => {
     expect(() => sourceOf(input)).toThrow(
-      /cannot be opened: (s3|ftp|constructor):\/\/ is none of - \(standard input\), file:\/\//,
+      /cannot be opened: (gs|ftp|constructor):\/\/ is none of - \(standard input\), file:\/\//,
     );
   },
 );

@@ -3,7 +3,14 @@ import { realpath, stat } from 'node:fs/promises';
 import { parse } from 'node:path/posix';
 import { assertPayloadBytes, byteSource } from '@image-stream/codec';
 import type { ByteSource, Image } from '@image-stream/codec';
-import { fileSource, ImageIoError, inspectImage, openFile, pieces, readFully } from '@image-stream/image-io';
+import {
+  fileSource,
+  ImageIoError,
+  inspectImage,
+  openFile,
+  readFully,
+  sha256Of,
+} from '@image-stream/image-io';
 import type { ImageFileOptions, Pending } from './source.ts';
 import type { InputFile } from './walk.ts';
 
@@ -12,8 +19,8 @@ export const maxBytesInMemory = 16 * 1024 ** 2;
 
 /**
  * A file as an image: checked to its end without decoding it, and sent as it is. Its id is its name, by which people
- * recognise it, with 24 hex digits of the SHA-256 of its relative path, its modification time in milliseconds since 1970, and its
- * content, with NULs between them. The time is in there because the path has its date: a file that is sent again is the same
+ * recognise it, with 24 hex digits of the SHA-256 of its relative path, its modification time in milliseconds since 1970, and the
+ * SHA-256 of its content in hex, with NULs between them. The time is in there because the path has its date: a file that is sent again is the same
  * image on the same path, and a file with another time is another image.
  *
  * @param size in bytes, where it is known
@@ -48,16 +55,11 @@ export async function namedImage(
   const source = Buffer.isBuffer(content) ? byteSource(content) : content;
   assertPayloadBytes(source.size, options);
   const { mediaType } = await inspectImage(source, options);
-  const idHash = createHash('sha256').update(`${relativePath}\0${mtime.getTime()}\0`);
-  const contentHash = createHash('sha256');
-  for await (const piece of pieces(source)) {
-    idHash.update(piece);
-    contentHash.update(piece);
-  }
-  const sha256 = contentHash.digest('hex');
+  const sha256 = await sha256Of(source);
+  const idHash = createHash('sha256').update(`${relativePath}\0${mtime.getTime()}\0${sha256}`).digest('hex');
   const { base, name } = parse(relativePath);
   return {
-    id: `${name}-${idHash.digest('hex').slice(0, 24)}`,
+    id: `${name}-${idHash.slice(0, 24)}`,
     customerId,
     createdAt: mtime,
     filename: base,

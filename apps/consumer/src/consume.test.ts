@@ -465,6 +465,7 @@ const classify = classifyFor({ classify: () => undefined });
 
 async function run({ save, keep, flush = async () => {}, assembler, ...options }: TestOptions) {
   const { decode, logger } = options;
+  const room = (bytes: number): number => bytes;
   const statistics = createStatistics(options);
   const failures = createFailures({
     ...options,
@@ -476,11 +477,13 @@ async function run({ save, keep, flush = async () => {}, assembler, ...options }
     failures,
     decode,
     isWanted: () => true,
+    room,
     statistics,
     logger,
   });
   await consume({
     ...options,
+    room,
     chunks,
     failures,
     statistics,

@@ -9,6 +9,7 @@ import type { Failures } from './failures.ts';
 import type { IncomingImage } from './incoming-image.ts';
 import type { Delivery } from './receive/delivery.ts';
 import type { Selection } from './receive/select.ts';
+import type { Room } from './room.ts';
 import type { SavedImage } from './save.ts';
 import { wireBytesOf } from './statistics.ts';
 import type { Statistics } from './statistics.ts';
@@ -29,6 +30,8 @@ export interface ConsumeOptions {
   readonly failures: Failures;
   readonly statistics: Statistics;
   readonly budget: ByteBudget;
+  /** What an image takes of it. */
+  readonly room: Room;
   /** How many images to take; undefined takes them until the deliveries end. */
   readonly limit: number | undefined;
   /** Ends what waits for better times, since the deliveries have failed. */
@@ -46,7 +49,7 @@ const giveUpIntervalMs = 1000;
  * becomes of an error, `failures` decides. What ends the run lets what has begun come to its end; the records after it come again.
  */
 export async function consume(options: ConsumeOptions): Promise<void> {
-  const { deliveries, selection, decode, chunks, save, failures, statistics, budget, limit } = options;
+  const { deliveries, selection, decode, chunks, save, failures, statistics, budget, room, limit } = options;
   const fail = (error: Error): void => failures.fail(error);
   const saving = createPool(budget);
   const confirming = createPool(budget);
@@ -145,7 +148,7 @@ export async function consume(options: ConsumeOptions): Promise<void> {
     return {
       first: record,
       newest: record,
-      bytes: record.value?.length ?? 0,
+      bytes: room(record.value?.length ?? 0, record.value),
       wireBytes: wireBytesOf(record),
       timestamp: record.timestamp,
       async *records() {

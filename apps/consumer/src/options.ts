@@ -145,7 +145,7 @@ export const options = {
     ...text,
     coerce: integer('--concurrency', 1, 1024),
     describe: 'Images in work at once',
-    defaultDescription: 'twice the processors',
+    defaultDescription: '32, with s3 64; of those decoded, twice the processors',
     group: 'Limits:',
   },
   'max-in-flight-bytes': {

@@ -24,8 +24,15 @@ import { openReceiver } from './receive/open-receiver.ts';
 import { assertSelection, isSelection } from './receive/select.ts';
 import { createRemarks } from './remarks.ts';
 import { createRetry } from './retry.ts';
+import { roomOf } from './room.ts';
 import { isSaved, saveImage } from './save.ts';
-import { defaultConcurrency, defaultMaxInFlightBytes, limitsOf, sourcesOf } from './settings.ts';
+import {
+  defaultConcurrency,
+  defaultDecodedAtOnce,
+  defaultMaxInFlightBytes,
+  limitsOf,
+  sourcesOf,
+} from './settings.ts';
 import { createStatistics } from './statistics.ts';
 
 /** `max.message.bytes` of a topic that does not exist yet: what the producer creates by default. */
@@ -58,10 +65,14 @@ export async function run(
   });
   const closing: (() => Promise<unknown>)[] = [() => workspace.close(), () => sink.close()];
   try {
-    const budget = createBudget(
-      values['max-in-flight-bytes'] ?? defaultMaxInFlightBytes,
-      values.concurrency ?? defaultConcurrency(location),
-    );
+    const budgetBytes = values['max-in-flight-bytes'] ?? defaultMaxInFlightBytes;
+    const budget = createBudget(budgetBytes, values.concurrency ?? defaultConcurrency(location));
+    const room = roomOf({
+      saveAs: values['save-as'],
+      resize: values.resize,
+      budgetBytes,
+      atOnce: values.concurrency ?? defaultDecodedAtOnce(),
+    });
     const monitor = await startMonitor({
       host: values['metrics-host'] ?? '127.0.0.1',
       port: values['metrics-port'],
@@ -150,7 +161,7 @@ export async function run(
       timeoutMs: selection ? Number.POSITIVE_INFINITY : (values['chunk-timeout'] ?? defaultChunkTimeoutMs),
     });
     const isWanted = (image: ImageAttributes): boolean => selection?.isWanted(image) !== false;
-    const chunks = createChunkCollector({ assembler, failures, decode, isWanted, statistics, logger });
+    const chunks = createChunkCollector({ assembler, failures, decode, isWanted, room, statistics, logger });
 
     let lastCommit: number | undefined;
     try {
@@ -165,6 +176,7 @@ export async function run(
         failures,
         statistics,
         budget,
+        room,
         limit,
         isAtEnd: () => ends?.isReached() ?? false,
       });

@@ -12,9 +12,14 @@ export const defaultMaxInFlightBytes = 128 * 1024 ** 2;
 /** What raises a limit, for messages. */
 export const raisedBy = { maxImageBytes: '--max-image-bytes', maxImagePixels: '--max-image-pixels' };
 
-/** How many images are in work at once. With an object store, most of them wait for it, whatever the processors. */
+/** How many images are in work at once: most of them wait for the disk or the store, whatever the processors. */
 export function defaultConcurrency(output: string): number {
-  return isS3Url(output) ? 64 : 2 * availableParallelism();
+  return isS3Url(output) ? 64 : 32;
+}
+
+/** How many of them are decoded at once. */
+export function defaultDecodedAtOnce(): number {
+  return 2 * availableParallelism();
 }
 
 /** The limits that were set; the others are the codec's own. */

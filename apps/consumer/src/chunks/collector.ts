@@ -6,6 +6,7 @@ import type { Failures } from '../failures.ts';
 import type { IncomingImage } from '../incoming-image.ts';
 import type { Delivery } from '../receive/delivery.ts';
 import { wireBytesOf } from '../statistics.ts';
+import type { Room } from '../room.ts';
 import type { Statistics } from '../statistics.ts';
 import type { Assembler } from './assembler.ts';
 import type { ChunkedImage } from './chunked-image.ts';
@@ -15,6 +16,8 @@ export interface CollectorOptions {
   readonly failures: Failures;
   readonly decode: (record: ReceivedRecord) => Promise<Decoded>;
   readonly isWanted: (image: ImageAttributes) => boolean;
+  /** What an image takes of the budget. */
+  readonly room: Room;
   readonly statistics: Pick<Statistics, 'received'>;
   readonly logger: Pick<Logger, 'warn'>;
 }
@@ -45,7 +48,7 @@ export interface ChunkCollector {
 }
 
 export function createChunkCollector(options: CollectorOptions): ChunkCollector {
-  const { assembler, failures, decode, isWanted, statistics, logger } = options;
+  const { assembler, failures, decode, isWanted, room, statistics, logger } = options;
   /** Images that are given up, until their dead letters are written and their files are gone. */
   const leaving = new Set<Promise<void>>();
 
@@ -129,7 +132,7 @@ export function createChunkCollector(options: CollectorOptions): ChunkCollector 
     return {
       first,
       newest,
-      bytes: size,
+      bytes: room(size),
       // Counted chunk by chunk.
       wireBytes: 0,
       timestamp: String(newestTimestamp),

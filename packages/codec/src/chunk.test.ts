@@ -30,7 +30,7 @@ function assemble(chunks: readonly Chunk[]): Buffer {
 /** `toEqual` takes seconds for a megabyte. */
 function expectFile(content: object, original: Buffer): void {
   const { bytes, ...rest } = content as { bytes: Uint8Array };
-  expect(rest).toEqual({ mediaType: 'image/png' });
+  expect(rest).toMatchObject({ mediaType: 'image/png' });
   expect(original.equals(bytes)).toBe(true);
 }
 

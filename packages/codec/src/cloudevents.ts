@@ -209,11 +209,13 @@ async function toImage(
 ): Promise<DecodedImage> {
   assertReadable(attributes);
   assertPayloadBytes(payload.length, limits);
-  assertIntact(attributes, payload);
+  const sha256 = assertIntact(attributes, payload);
 
+  const content = await decodePayload(payload, contentEncoding, limits);
+  const isPayload = 'bytes' in content && contentEncoding === undefined;
   return {
     ...identityOf(attributes, 'id', record),
-    content: await decodePayload(payload, contentEncoding, limits),
+    content: isPayload && sha256 !== undefined ? { ...content, sha256 } : content,
   };
 }
 
@@ -264,7 +266,8 @@ function assertReadable(attributes: Attributes): void {
   }
 }
 
-function assertIntact(attributes: Attributes, payload: Uint8Array): void {
+/** @returns the SHA-256 of the payload, where the record says one */
+function assertIntact(attributes: Attributes, payload: Uint8Array): string | undefined {
   const size = attributes('payloadsize');
   if (size !== undefined && size !== String(payload.length)) {
     throw new CodecError(
@@ -274,7 +277,7 @@ function assertIntact(attributes: Attributes, payload: Uint8Array): void {
   }
   const expected = attributes('payloadsha256');
   if (expected === undefined) {
-    return;
+    return undefined;
   }
   const actual = createHash('sha256').update(payload).digest('hex');
   if (actual !== expected.toLowerCase()) {
@@ -283,4 +286,5 @@ function assertIntact(attributes: Attributes, payload: Uint8Array): void {
       `payload has SHA-256 ${actual}, but payloadsha256 says ${describe(expected)}`,
     );
   }
+  return actual;
 }

@@ -52,6 +52,14 @@ test('an encoded image travels unchanged under documented headers', async () => 
   });
 });
 
+test('the hash that a file was checked against stays with it; without one, nothing is said', async () => {
+  const record = delivered(await encode());
+  const sha256 = createHash('sha256').update(png).digest('hex');
+  expect((await decodeImage(record)).content).toEqual({ mediaType: 'image/png', bytes: png, sha256 });
+  const { ce_payloadsha256: _removed, ...headers } = record.headers!;
+  expect((await decodeImage({ ...record, headers })).content).toEqual({ mediaType: 'image/png', bytes: png });
+});
+
 test('ids that differ by a byte order mark stay distinct', async () => {
   const marked = { id: '\uFEFFdoor', customerId: '\uFEFFgate' };
   expect(await decodeImage(delivered(await encode({}, marked)))).toMatchObject(marked);

@@ -29,6 +29,8 @@ export interface Store extends S3Place {
   readonly location: string;
   /** Whether checksums are sent in headers of their own. The body's SHA-256 is signed, and so checked, in any case. */
   readonly hasChecksums: boolean;
+  /** Notes the SHA-256 of a body that is to be sent, which is a part of the signature; the client would compute it again. */
+  signWith(input: object, sha256: string): void;
   /**
    * Asks for something, within a time limit.
    *
@@ -64,9 +66,12 @@ export async function openStore(place: S3Place, settings: S3Settings, attempts: 
     followRegionRedirects: false,
     // Stores that do not know it cost each request seconds.
     expectContinueHeader: false,
+    // Else each request puts the steps of the client in their order anew.
+    cacheMiddleware: true,
     requestHandler: { connectionTimeout: connectionTimeoutMs, httpAgent: agent, httpsAgent: agent },
   };
   const { client, region } = await createClient(config, endpoint);
+  const knownHashes = addKnownHashes(client);
   const url = `s3://${place.bucket}/${place.prefix}`.replace(/\/$/, '');
   const location = endpoint === undefined ? url : `${url} at ${endpoint}`;
   const where = { ...place, location, region };
@@ -98,6 +103,7 @@ export async function openStore(place: S3Place, settings: S3Settings, attempts: 
     ...place,
     client,
     location,
+    signWith: (input, sha256) => void knownHashes.set(input, sha256),
     hasChecksums: (await client.config.requestChecksumCalculation()) === 'WHEN_SUPPORTED',
     async ask(question, run) {
       try {
@@ -120,6 +126,32 @@ export async function openStore(place: S3Place, settings: S3Settings, attempts: 
     },
     close: () => client.destroy(),
   };
+}
+
+/** A step of the client; its own type has one signature for each kind of command and step. */
+interface Step {
+  readonly input: object;
+  readonly request: { readonly headers: Record<string, string> };
+}
+interface Steps {
+  add(
+    step: (next: (args: Step) => Promise<unknown>) => (args: Step) => Promise<unknown>,
+    options: { readonly step: 'build'; readonly name: string },
+  ): void;
+}
+
+/** Lets a client sign with hashes that are known. @returns them, by the input of the command */
+function addKnownHashes(client: S3Client): WeakMap<object, string> {
+  const known = new WeakMap<object, string>();
+  const addHeader = (next: (args: Step) => Promise<unknown>) => (args: Step) => {
+    const sha256 = known.get(args.input);
+    if (sha256 !== undefined) {
+      args.request.headers['x-amz-content-sha256'] = sha256;
+    }
+    return next(args);
+  };
+  (client.middlewareStack as unknown as Steps).add(addHeader, { step: 'build', name: 'knownSha256' });
+  return known;
 }
 
 /** Other stores take any region, and most users name none. */

@@ -50,7 +50,7 @@ export async function putWhole(
     ...(unlessTaken && { IfNoneMatch: '*' }),
     ...checksumOf(store, sha256),
   });
-  signWith(command, sha256);
+  store.signWith(command.input, sha256);
   return outcomeOf(
     store.ask({ operation: 'PutObject', key, bytes: bytes.length }, (options) =>
       client.send(command, options),
@@ -160,7 +160,7 @@ async function sendParts(
         Body: bytes,
         ...checksumOf(store, digest),
       });
-      signWith(command, digest);
+      store.signWith(command.input, digest);
       const { ETag } = await store.ask({ operation: 'PutObject', key, bytes: bytes.length }, (options) =>
         client.send(command, options),
       );
@@ -189,27 +189,6 @@ async function sendParts(
 
 function checksumOf({ hasChecksums }: Store, sha256: string): { ChecksumSHA256?: string } {
   return hasChecksums ? { ChecksumSHA256: Buffer.from(sha256, 'hex').toString('base64') } : {};
-}
-
-/** What is done to a request on its way; the client's own type has one signature for each kind of command and step. */
-interface Steps {
-  add(
-    step: (next: (args: Step) => Promise<unknown>) => (args: Step) => Promise<unknown>,
-    options: { readonly step: 'build'; readonly name: string },
-  ): void;
-}
-interface Step {
-  readonly request: { readonly headers: Record<string, string> };
-}
-
-/** The SHA-256 of the body is a part of the signature, so that the store checks it; the client would compute it again. */
-function signWith(command: PutObjectCommand | UploadPartCommand, sha256: string): void {
-  const steps = command.middlewareStack as unknown as Steps;
-  const addHeader = (next: (args: Step) => Promise<unknown>) => (args: Step) => {
-    args.request.headers['x-amz-content-sha256'] = sha256;
-    return next(args);
-  };
-  steps.add(addHeader, { step: 'build', name: 'knownSha256' });
 }
 
 async function outcomeOf(answer: Promise<unknown>): Promise<Outcome> {

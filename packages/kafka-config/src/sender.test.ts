@@ -33,16 +33,18 @@ async function createTopic(maxMessageBytes: number): Promise<string> {
   return topic;
 }
 
-/** A sender, how many requests it sent, when it said that it has to send again, and that this is over. */
+/** A sender, how many requests it sent, when it next says that it has to send again, and whether that is over. */
 async function openSender(
   topic: string,
-): Promise<{ sender: Sender; requests: () => number; warned: Promise<void>; isOver: () => boolean }> {
+): Promise<{ sender: Sender; requests: () => number; warned: () => Promise<void>; isOver: () => boolean }> {
   let requests = 0;
   let isOver = true;
   let warn = (): void => {};
-  const warned = new Promise<void>((resolve) => {
-    warn = resolve;
-  });
+  // A broker that has not heard of a new topic yet is an outage, too.
+  const warned = (): Promise<void> =>
+    new Promise((resolve) => {
+      warn = resolve;
+    });
   const sender = await createSender({
     connect: (createPartitioner) => {
       const client = kafka.producer({ createPartitioner, retry: { retries: 0 } });
@@ -138,7 +140,7 @@ test('a bug ends the sending of its record at once, with its stack, and of no ot
   const { sender, warned } = await openSender(topic);
   // The client calculates with it.
   const spoilt = { ...record(1), timestamp: Symbol('no number') as unknown as string };
-  const isRetried = warned.then(() => 'retried');
+  const isRetried = warned().then(() => 'retried');
   const outcome = (): Promise<unknown> =>
     Promise.race([sender.send(spoilt, 0).catch((error: unknown) => error), isRetried]);
   const bug = { name: 'TypeError', stack: expect.stringContaining('kafkajs') as string };
@@ -159,10 +161,11 @@ test('while a broker stands still, what waits behind it is sent again and arrive
   // What other brokers acknowledge would end the outage.
   const broker = cluster.brokers[leader - 1]!;
   await broker.pause();
+  const isStill = warned();
   const sent = Promise.all(
     Array.from({ length: 200 }, (_, index) => sender.send(record(index + 1), partitionId)),
   );
-  await warned;
+  await isStill;
   expect(isOver()).toBe(false);
   broker.resume();
   expect(await sent).toHaveLength(200);

@@ -37,7 +37,7 @@ async function stop({ process: child, ended }: Running) {
 test('a consumer that froze past its session finds what another one has saved, and moves no offset back', async () => {
   const ledger = await openLedger();
   await paintFiles(ledger.folder, 30);
-  const frozen = startConsumer(ledger, { FAULT_LINK_DELAY: '100' });
+  const frozen = startConsumer(ledger, { FAULT_LINK_DELAY: '100' }, '--concurrency', '4');
   const offsets = watchOffsets(ledger);
   await sendFiles(ledger);
   // In the middle of saving some, with others saved.

@@ -152,6 +152,38 @@ test('a bug ends the sending of its record at once, with its stack, and of no ot
   expect((await records(topic))[0]).toBe(4);
 });
 
+test('what a client runs into while it is replaced is tried again with the next one', async () => {
+  const topic = await createTopic(1_000_000);
+  let clients = 0;
+  const sender = await createSender({
+    connect(createPartitioner) {
+      const client = kafka.producer({ createPartitioner, retry: { retries: 0 } });
+      clients += 1;
+      if (clients > 1) {
+        return client;
+      }
+      let sends = 0;
+      const send = async (): Promise<never> => {
+        sends += 1;
+        if (sends === 1) {
+          throw new Error('lost');
+        }
+        await vi.waitUntil(() => clients > 1);
+        throw new TypeError("Cannot read properties of null (reading 'brokers')");
+      };
+      return { ...client, send };
+    },
+    partitioner: kafkajs.Partitioners.DefaultPartitioner,
+    request: { topic, acks: -1 },
+    deliveryTimeoutMs: 60_000,
+    batchBytes: 100_000,
+    outage: { failed() {}, over() {} },
+  });
+  onTestFinished(() => sender.close());
+  expect(await Promise.all([sender.send(record(0), 0), sender.send(record(1), 1)])).toEqual([0, 1]);
+  expect(clients).toBe(2);
+});
+
 test('while a broker stands still, what waits behind it is sent again and arrives', async () => {
   const topic = await createTopic(1_000_000);
   const { sender, warned, isOver } = await openSender(topic);

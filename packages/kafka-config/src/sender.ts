@@ -11,7 +11,7 @@ import { createBatches, isTooLarge } from './batches.ts';
 import type { Batches } from './batches.ts';
 import { KafkaConfigError } from './errors.ts';
 import { isRetriable } from './retriable.ts';
-import { reasonOf, translate } from './translate.ts';
+import { isProgrammingError, reasonOf, translate } from './translate.ts';
 
 const backoffMs = 500;
 
@@ -135,7 +135,9 @@ export async function createSender({
           }
           return results[0]?.partition ?? partition;
         } catch (error) {
-          if (!isRetriable(error) || performance.now() + backoffMs > deadline) {
+          // A client that is being replaced runs into what it has given back already, which is no bug that would come again.
+          const isRetried = isRetriable(error) || (used !== current && isProgrammingError(error));
+          if (!isRetried || performance.now() + backoffMs > deadline) {
             again.delete(record);
             throw explain(error, record, request.topic);
           }

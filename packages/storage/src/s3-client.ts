@@ -66,8 +66,6 @@ export async function openStore(place: S3Place, settings: S3Settings, attempts: 
     followRegionRedirects: false,
     // Stores that do not know it cost each request seconds.
     expectContinueHeader: false,
-    // Else each request puts the steps of the client in their order anew.
-    cacheMiddleware: true,
     requestHandler: { connectionTimeout: connectionTimeoutMs, httpAgent: agent, httpsAgent: agent },
   };
   const { client, region } = await createClient(config, endpoint);

@@ -116,7 +116,7 @@ describe('a sink that makes images durable in batches', () => {
         if (batch.length === 3) {
           void flush();
         }
-        return { how: 'written', durable: () => durable };
+        return { how: 'written', accepted: { durable: () => durable } };
       },
     });
     // A batch is confirmed as a whole.
@@ -135,11 +135,13 @@ describe('a sink that makes images durable in batches', () => {
         puts += 1;
         return {
           how: 'written',
-          async durable() {
-            asked += 1;
-            if (asked === 1) {
-              throw Object.assign(new Error('ENOSPC'), { code: 'ENOSPC' });
-            }
+          accepted: {
+            async durable() {
+              asked += 1;
+              if (asked === 1) {
+                throw Object.assign(new Error('ENOSPC'), { code: 'ENOSPC' });
+              }
+            },
           },
         };
       },
@@ -489,7 +491,8 @@ async function run({ save, keep, flush = async () => {}, assembler, ...options }
     statistics,
     flush,
     end: () => options.retry.end(),
-    save: keep ?? (async (saved) => ({ how: await save(saved), durable: async () => {} })),
+    save:
+      keep ?? (async (...saved) => ({ how: await save(...saved), accepted: { durable: async () => {} } })),
   });
   return { ...statistics.count, ...failures.count };
 }

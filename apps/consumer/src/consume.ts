@@ -1,16 +1,24 @@
 import { setImmediate } from 'node:timers/promises';
 import { bytesOf, isChunk, isPixelArray } from '@image-stream/codec';
-import type { Decoded, DecodedImage, ImageAttributes, ReceivedRecord } from '@image-stream/codec';
+import type {
+  Decoded,
+  DecodedImage,
+  ImageAttributes,
+  ReceivedRecord,
+  RecordPlace,
+} from '@image-stream/codec';
 import { createPool } from '@image-stream/program';
 import type { ByteBudget } from '@image-stream/program';
+import type { Accepted } from '@image-stream/storage';
 import type { AssembledImage } from './chunks/chunked-image.ts';
 import type { ChunkCollector } from './chunks/collector.ts';
 import type { Failures } from './failures.ts';
-import type { IncomingImage } from './incoming-image.ts';
+import { originOf } from './incoming-image.ts';
+import type { IncomingImage, Work } from './incoming-image.ts';
 import type { Delivery } from './receive/delivery.ts';
 import type { Selection } from './receive/select.ts';
 import type { Room } from './room.ts';
-import type { SavedImage } from './save.ts';
+import type { Arrival, SavedImage } from './save.ts';
 import { wireBytesOf } from './statistics.ts';
 import type { Statistics } from './statistics.ts';
 
@@ -24,7 +32,7 @@ export interface ConsumeOptions {
   /** Puts together the images that come in chunks. */
   readonly chunks: ChunkCollector;
   /** Resolves once the sink has accepted the image. */
-  readonly save: (image: DecodedImage | AssembledImage) => Promise<SavedImage>;
+  readonly save: (image: DecodedImage | AssembledImage, arrival: Arrival) => Promise<SavedImage>;
   /** Makes durable what the sink has accepted. */
   readonly flush: () => Promise<void>;
   readonly failures: Failures;
@@ -53,6 +61,10 @@ export async function consume(options: ConsumeOptions): Promise<void> {
   const fail = (error: Error): void => failures.fail(error);
   const saving = createPool(budget);
   const confirming = createPool(budget);
+  /** Of each partition, whether what came before is accepted or never will be; false once the run has failed. */
+  const decided = new Map<number, Promise<boolean>>();
+  /** Images that are accepted, by what makes them durable. */
+  const accepting = new Map<Accepted, Waiting[]>();
   let taken = 0;
   let isGivingUp = false;
   const giveUpTimer = setInterval(() => {
@@ -114,38 +126,68 @@ export async function consume(options: ConsumeOptions): Promise<void> {
   }
 
   async function handle(incoming: IncomingImage): Promise<void> {
+    const { origin } = incoming;
+    const before = decided.get(origin.partition);
+    const deciding = decide(incoming, { origin, turn: () => inTurn(before) });
+    const isDecided = deciding.then(
+      () => failures.count.failed === 0,
+      () => false,
+    );
+    decided.set(origin.partition, isDecided);
+    await deciding;
+  }
+
+  /** Until an image is accepted, holds none, or is a dead letter. */
+  async function decide(incoming: IncomingImage, arrival: Arrival): Promise<void> {
     if (failures.count.failed > 0) {
       return;
     }
     taken += 1;
     const outcome = await failures.attempt(incoming, async () => {
       const image = await incoming.load();
-      return image === undefined ? 'none' : { bytes: sizeOf(image), ...(await save(image)) };
+      if (image === undefined) {
+        return 'none';
+      }
+      const bytes = sizeOf(image);
+      return save(image, arrival).then((saved) => ({ bytes, ...saved }), noneForNoTurn);
     });
-    if (outcome === undefined || outcome === 'none') {
+    if (outcome === undefined || outcome === 'none' || outcome === 'no turn') {
       taken -= 1;
       if (outcome === 'none') {
         await incoming.done(true);
       }
       return;
     }
-    confirming.add(confirm(incoming, outcome).catch(fail));
+    confirm(incoming, outcome);
   }
 
-  async function confirm(incoming: IncomingImage, saved: SavedImage & { bytes: number }): Promise<void> {
-    const isDurable = await failures.attempt(incoming, async () => {
-      await saved.durable();
-      return true;
-    });
-    if (isDurable === true) {
-      statistics.saved(saved.how, saved.bytes, incoming);
-      await incoming.done(true);
+  /** Notes what is to be done when an image is durable, and nothing of the image: there may be many that wait for the same. */
+  function confirm(incoming: IncomingImage, { how, bytes, accepted }: SavedImage & { bytes: number }): void {
+    const { wireBytes, timestamp, done } = incoming;
+    const waiting = accepting.get(accepted) ?? [];
+    waiting.push({ how, bytes, wireBytes, timestamp, done });
+    if (waiting.length === 1) {
+      accepting.set(accepted, waiting);
+      const place = { first: placeOf(incoming.first), newest: placeOf(incoming.newest) };
+      confirming.add(confirmAll(place, accepted).catch(fail));
+    }
+  }
+
+  async function confirmAll(place: Pick<Work, 'first' | 'newest'>, accepted: Accepted): Promise<void> {
+    const isDurable = await failures.settle(place, () => accepted.durable());
+    const waiting = accepting.get(accepted) ?? [];
+    accepting.delete(accepted);
+    for (const { how, bytes, done, ...of } of isDurable ? waiting : []) {
+      statistics.saved(how, bytes, of);
+      await done(true);
     }
   }
 
   /** An image that is in one record. */
-  function imageIn({ record, done }: Delivery): IncomingImage {
+  function imageIn(delivery: Delivery): IncomingImage {
+    const { record } = delivery;
     return {
+      origin: originOf(delivery),
       first: record,
       newest: record,
       bytes: room(record.value?.length ?? 0, record.value),
@@ -161,13 +203,44 @@ export async function consume(options: ConsumeOptions): Promise<void> {
         }
         return decoded.kind === 'image' && isWanted(decoded.image) ? decoded.image : undefined;
       },
-      done: async () => done(),
+      done: whenDone(delivery),
     };
   }
 
   function isWanted(image: ImageAttributes): boolean {
     return selection?.isWanted(image) !== false;
   }
+}
+
+/** An image that is accepted. */
+interface Waiting extends Pick<IncomingImage, 'wireBytes' | 'timestamp' | 'done'> {
+  readonly how: SavedImage['how'];
+  readonly bytes: number;
+}
+
+/** An image before this one is not saved, and will come again: so must this one. */
+class NoTurnError extends Error {}
+
+async function inTurn(before: Promise<boolean> | undefined): Promise<void> {
+  if ((await before) === false) {
+    throw new NoTurnError();
+  }
+}
+
+function noneForNoTurn(error: unknown): 'no turn' {
+  if (error instanceof NoTurnError) {
+    return 'no turn';
+  }
+  throw error;
+}
+
+/** By itself, so that what waits for it does not keep the record in memory. */
+function whenDone({ done }: Delivery): () => Promise<void> {
+  return async () => done();
+}
+
+function placeOf({ topic, partition, offset }: RecordPlace): RecordPlace {
+  return { topic, partition, offset };
 }
 
 function sizeOf(image: DecodedImage | AssembledImage): number {

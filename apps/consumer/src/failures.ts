@@ -32,6 +32,13 @@ export interface Failures {
   readonly count: { readonly failed: number; readonly deadLettered: number };
   /** What `run` gives; undefined where the records were bad and have been put aside, or where it failed. */
   attempt<T>(work: Work, run: () => Promise<T>): Promise<T | undefined>;
+  /**
+   * Waits until what was accepted is durable. Any error that does not go away fails, since it is about more than one image.
+   *
+   * @param place of the first record that waits for it
+   * @returns whether it is
+   */
+  settle(place: Pick<Work, 'first' | 'newest'>, durable: () => Promise<void>): Promise<boolean>;
   /** Puts bad records aside; any other error fails. */
   reject(work: Work, error: Error): Promise<void>;
   /** Notes an error that nobody foresaw. */
@@ -87,7 +94,7 @@ export function createFailures(options: FailuresOptions): Failures {
     }
   }
 
-  function failAt({ first, newest }: Work, error: Error): void {
+  function failAt({ first, newest }: Pick<Work, 'first' | 'newest'>, error: Error): void {
     const answer = classify(error);
     if (answer === 'transient' || answer === 'permanent') {
       const advice = answer === 'permanent' ? 'Put that right and start again. ' : '';
@@ -121,6 +128,15 @@ export function createFailures(options: FailuresOptions): Failures {
       } catch (error) {
         await reject(work, error as Error);
         return undefined;
+      }
+    },
+    async settle(place, durable) {
+      try {
+        await retry.run(durable);
+        return true;
+      } catch (error) {
+        failAt(place, error as Error);
+        return false;
       }
     },
     reject,

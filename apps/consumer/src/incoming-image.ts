@@ -1,5 +1,7 @@
 import type { DecodedImage, ReceivedRecord, RecordPlace } from '@image-stream/codec';
+import type { Origin } from '@image-stream/storage';
 import type { AssembledImage } from './chunks/chunked-image.ts';
+import type { Delivery } from './receive/delivery.ts';
 
 /** The records of one image: what is saved, put aside and done as one. */
 export interface Work {
@@ -8,7 +10,13 @@ export interface Work {
   /** As they came. */
   records(): AsyncIterable<ReceivedRecord>;
   /** Says that the image is durable, or that its records are dead letters. */
-  done(isSaved: boolean): Promise<void>;
+  readonly done: (isSaved: boolean) => Promise<void>;
+}
+
+/** A record as where an image comes from, without what it holds. */
+export function originOf({ record, topicId }: Pick<Delivery, 'record' | 'topicId'>): Origin {
+  const { topic, partition, offset, headers } = record;
+  return { topic, topicId, partition, offset, headers };
 }
 
 /** An image that is on its way in. */
@@ -19,6 +27,8 @@ export interface IncomingImage extends Work {
   readonly wireBytes: number;
   /** In milliseconds since 1970; of its last record. */
   readonly timestamp: string;
+  /** The record that made it whole. */
+  readonly origin: Origin;
   /** @returns undefined where the record holds none that is wanted */
   load(): Promise<DecodedImage | AssembledImage | undefined>;
 }

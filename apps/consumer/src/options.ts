@@ -13,7 +13,7 @@ import {
   timeZone,
 } from '@image-stream/program';
 import type { OptionDefinitions, OptionValues } from '@image-stream/program';
-import { outputLocation, s3Options } from '@image-stream/storage';
+import { layouts, outputLocation, s3Options } from '@image-stream/storage';
 
 const text = { type: 'string', requiresArg: true } as const;
 
@@ -33,6 +33,33 @@ export const options = {
     coerce: directory('--scratch-directory'),
     describe: 'With s3: where chunks and images that are not finished lie',
     defaultDescription: "the system's temporary folder",
+    group: 'Files:',
+  },
+  layout: {
+    choices: layouts,
+    default: 'files',
+    describe: 'A file for each image, or webdataset: many in a tar archive, to train from',
+    group: 'Files:',
+  },
+  'shard-bytes': {
+    ...text,
+    coerce: bytes('--shard-bytes'),
+    describe: 'With shards: bytes of one',
+    defaultDescription: '1GiB',
+    group: 'Files:',
+  },
+  'shard-images': {
+    ...text,
+    coerce: integer('--shard-images', 1),
+    describe: 'With shards: images of one',
+    defaultDescription: '100000',
+    group: 'Files:',
+  },
+  'shard-interval': {
+    ...text,
+    coerce: duration('--shard-interval'),
+    describe: 'With shards: how long one is open for more images: 30s, 10m, 2h',
+    defaultDescription: '10m',
     group: 'Files:',
   },
   'save-as': {

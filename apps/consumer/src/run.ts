@@ -10,7 +10,7 @@ import {
 } from '@image-stream/kafka-config';
 import { createBudget, timing, UsageError } from '@image-stream/program';
 import type { RunContext, Summary } from '@image-stream/program';
-import { isS3Url, locationOf, openOutput, s3Settings } from '@image-stream/storage';
+import { inLayout, isS3Url, locationOf, openOutput, s3Settings } from '@image-stream/storage';
 import kafkajs from 'kafkajs';
 import { createAssembler } from './chunks/assembler.ts';
 import { createChunkCollector } from './chunks/collector.ts';
@@ -31,6 +31,7 @@ import {
   defaultDecodedAtOnce,
   defaultMaxInFlightBytes,
   limitsOf,
+  shardLimitsOf,
   sourcesOf,
 } from './settings.ts';
 import { createStatistics } from './statistics.ts';
@@ -58,11 +59,13 @@ export async function run(
   const config = consumerConfig(properties);
   const location = values['output-directory'];
   const scratch = values['scratch-directory'];
-  const { sink, workspace } = await openSink(locationOf(location, path), {
+  const opened = await openSink(locationOf(location, path), {
     ...s3Settings(values),
     scratchDirectory: scratch === undefined ? undefined : path(scratch),
     warn: (message) => logger.warn(message),
   });
+  const { workspace } = opened;
+  const sink = inLayout(values.layout, opened, shardLimitsOf(values));
   const closing: (() => Promise<unknown>)[] = [() => workspace.close(), () => sink.close()];
   try {
     const budgetBytes = values['max-in-flight-bytes'] ?? defaultMaxInFlightBytes;
@@ -155,7 +158,7 @@ export async function run(
       workspace,
       // While the disk is full, no image is to blame for chunks that are held up.
       now: () => performance.now() - retry.pausedMs(),
-      isSaved: (chunk) => isSaved(chunk, saveOptions),
+      isSaved: (chunk, origin) => isSaved(chunk, saveOptions, origin),
       maxBytes: values['max-incomplete-bytes'] ?? defaultMaxIncompleteBytes,
       // The edges of a selection may cut an image off; that is no fault of the topic.
       timeoutMs: selection ? Number.POSITIVE_INFINITY : (values['chunk-timeout'] ?? defaultChunkTimeoutMs),
@@ -171,7 +174,7 @@ export async function run(
         selection,
         decode,
         chunks,
-        save: monitor.timed('save', (image) => saveImage(image, saveOptions)),
+        save: monitor.timed('save', (image, arrival) => saveImage(image, saveOptions, arrival)),
         flush: () => sink.flush(),
         failures,
         statistics,
@@ -213,6 +216,17 @@ function assertConsistent(values: ConsumerOptions): void {
         throw new UsageError(`--${option} has no effect without -o s3://bucket/prefix`);
       }
     }
+  }
+  if (values.layout === 'files') {
+    for (const option of ['shard-bytes', 'shard-images', 'shard-interval'] as const) {
+      if (values[option] !== undefined) {
+        throw new UsageError(`--${option} has no effect without --layout webdataset`);
+      }
+    }
+  } else if (values.overwrite === true) {
+    throw new UsageError(
+      '--overwrite has no effect with --layout webdataset, where each record has a place of its own',
+    );
   }
   if (values['metrics-host'] !== undefined && values['metrics-port'] === undefined) {
     throw new UsageError('--metrics-host has no effect without --metrics-port, such as --metrics-port 9464');

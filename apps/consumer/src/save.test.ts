@@ -31,7 +31,7 @@ beforeEach(async () => {
 async function save(image: Partial<DecodedImage>, changed: Partial<SaveOptions> = {}): Promise<string> {
   const content = image.content ?? (await transcode(pixels('one'), 'png'));
   const saved = await saveImage({ ...attributes, content, ...image }, { ...options, ...changed });
-  await saved.durable();
+  await saved.accepted.durable();
   return saved.how;
 }
 

@@ -42,7 +42,7 @@ import {
 import type { Encoding, Size } from '@image-stream/image-io';
 import { counted } from '@image-stream/program';
 import { extensionToSave, imageKey, StorageError } from '@image-stream/storage';
-import type { About, Accepted, Found, KeyRule, Sink, Workspace } from '@image-stream/storage';
+import type { About, Accepted, Found, KeyRule, Origin, Sink, Workspace } from '@image-stream/storage';
 import type { AssembledImage } from './chunks/chunked-image.ts';
 
 /** What decides on the key of an image, and on what is kept under it. */
@@ -59,9 +59,14 @@ export interface SaveOptions extends FileOptions {
 }
 
 /** What became of an image: it is new, was there, or took the place of another; and when it is safe. */
-export interface SavedImage extends Accepted {
+export interface SavedImage {
   readonly how: 'written' | 'exists' | 'replaced';
+  /** The same for all images that become durable together. */
+  readonly accepted: Accepted;
 }
+
+/** Where an image comes from, and when it is its turn. */
+export type Arrival = Pick<About, 'origin' | 'turn'>;
 
 /** Whether what is kept holds the same image. */
 type SameContent = (existing: Found) => boolean | Promise<boolean>;
@@ -78,11 +83,12 @@ interface ToKeep {
 export async function saveImage(
   image: DecodedImage | AssembledImage,
   options: SaveOptions,
+  arrival: Arrival = {},
 ): Promise<SavedImage> {
-  return 'file' in image ? saveAssembled(image, options) : saveDecoded(image, options);
+  return 'file' in image ? saveAssembled(image, options, arrival) : saveDecoded(image, options, arrival);
 }
 
-async function saveDecoded(image: DecodedImage, options: SaveOptions): Promise<SavedImage> {
+async function saveDecoded(image: DecodedImage, options: SaveOptions, arrival: Arrival): Promise<SavedImage> {
   const { content } = image;
   if (!isPixelArray(content)) {
     await inspectImage(byteSource(content.bytes), options);
@@ -92,11 +98,12 @@ async function saveDecoded(image: DecodedImage, options: SaveOptions): Promise<S
   if (encoding === undefined) {
     const { bytes, mediaType, sha256 } = content as EncodedImage;
     const isSame = sameBytesAs(content as EncodedImage);
-    return keep({ key, content: byteSource(bytes), about: { image, mediaType, sha256 }, isSame }, options);
+    const about = { image, mediaType, sha256, ...arrival };
+    return keep({ key, content: byteSource(bytes), about, isSame }, options);
   }
   const received = once(() => sourceSha256(content));
   const made = await transcode(content, encoding, options);
-  const about = { image, mediaType: made.mediaType, receivedSha256: received };
+  const about = { image, mediaType: made.mediaType, receivedSha256: received, ...arrival };
   if (isLossless(encoding)) {
     const isSame = encoding === 'npy' ? sameBytesAs(made) : samePixelsAs(made);
     return keep({ key, content: byteSource(made.bytes), about, isSame }, options);
@@ -113,7 +120,11 @@ function once<T>(make: () => Promise<T>): () => Promise<T> {
 }
 
 /** An image file takes no memory, whatever its size; pixels do. */
-async function saveAssembled(image: AssembledImage, options: SaveOptions): Promise<SavedImage> {
+async function saveAssembled(
+  image: AssembledImage,
+  options: SaveOptions,
+  arrival: Arrival,
+): Promise<SavedImage> {
   const { id, customerId, createdAt, contentEncoding, size } = image;
   const source = await fileSource(image.file);
   await assertUnchanged(image, source);
@@ -130,22 +141,15 @@ async function saveAssembled(image: AssembledImage, options: SaveOptions): Promi
       );
     }
     const content = await decodePayload(await source.read(0, size), contentEncoding, resolveLimits(options));
-    return saveDecoded({ id, customerId, createdAt, content }, options);
+    return saveDecoded({ id, customerId, createdAt, content }, options, arrival);
   }
   await inspectImage(source, options);
   const content = { mediaType, source };
   const key = imageKey(image, mediaType, options);
   const encoding = await encodingToSave(content, options);
   if (encoding === undefined) {
-    return keep(
-      {
-        key,
-        content: source,
-        about: { image, mediaType, sha256: image.sha256 },
-        isSame: sameBytesAs(content),
-      },
-      options,
-    );
+    const about = { image, mediaType, sha256: image.sha256, ...arrival };
+    return keep({ key, content: source, about, isSame: sameBytesAs(content) }, options);
   }
   const path = options.workspace.newFile();
   try {
@@ -156,7 +160,8 @@ async function saveAssembled(image: AssembledImage, options: SaveOptions): Promi
     }
     const file = { ...made, source: await fileSource(path) };
     const isSame = isLossless(encoding) ? samePixelsAs(file) : sameSourceAs(file, sha256);
-    const about = { image, mediaType: made.mediaType, receivedSha256: async () => image.sha256 };
+    const receivedSha256 = async () => image.sha256;
+    const about = { image, mediaType: made.mediaType, receivedSha256, ...arrival };
     return await keep({ key, content: file.source, about, isSame }, options);
   } finally {
     await rm(path, { force: true }).catch(() => {});
@@ -204,7 +209,7 @@ async function keep(
   for (;;) {
     const created = await sink.put(key, content, 'create', about);
     if (created !== undefined) {
-      return { how: 'written', durable: () => created.durable() };
+      return { how: created.wasThere === true ? 'exists' : 'written', accepted: created };
     }
     const existing = await sink.find(key);
     if (existing === undefined) {
@@ -221,7 +226,7 @@ async function keep(
       throw error;
     }
     if (isThere) {
-      return { how: 'exists', durable: () => existing.durable() };
+      return { how: 'exists', accepted: existing };
     }
     if (!overwrite) {
       throw new StorageError(
@@ -230,7 +235,7 @@ async function keep(
       );
     }
     const replaced = await sink.put(key, content, 'replace', about);
-    return { how: 'replaced', durable: async () => replaced?.durable() };
+    return { how: 'replaced', accepted: { durable: async () => replaced?.durable() } };
   }
 }
 
@@ -244,13 +249,15 @@ export async function isSaved(
     readonly mediaType: string | undefined;
   },
   options: SaveOptions,
+  origin?: Origin,
 ): Promise<boolean> {
   const { mediaType, size, sha256 } = image;
   const isReceived = options.saveAs === 'original' && options.resize === undefined;
   if (!isReceived || mediaType === undefined || extensionToSave(mediaType, options) === undefined) {
     return false;
   }
-  const existing = await options.sink.find(imageKey(image, mediaType, options));
+  const key = imageKey(image, mediaType, options);
+  const existing = await options.sink.find(key, origin && { origin, sha256 });
   if (existing?.content.size !== size || (await contentSha256(existing)) !== sha256) {
     return false;
   }

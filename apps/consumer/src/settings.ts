@@ -4,6 +4,7 @@ import { connectionSources } from '@image-stream/kafka-config';
 import type { PropertySources } from '@image-stream/kafka-config';
 import type { RunContext } from '@image-stream/program';
 import { isS3Url } from '@image-stream/storage';
+import type { ShardLimits } from '@image-stream/storage';
 import type { ConsumerOptions, options } from './options.ts';
 
 /** Bytes of records in work at once, as received. */
@@ -30,6 +31,17 @@ export function limitsOf(
     raisedBy,
     ...(values['max-image-bytes'] !== undefined && { maxImageBytes: values['max-image-bytes'] }),
     ...(values['max-image-pixels'] !== undefined && { maxImagePixels: values['max-image-pixels'] }),
+  };
+}
+
+/** When shards are closed. */
+export function shardLimitsOf(
+  values: Partial<Pick<ConsumerOptions, 'shard-bytes' | 'shard-images' | 'shard-interval'>>,
+): ShardLimits {
+  return {
+    shardBytes: values['shard-bytes'] ?? 1024 ** 3,
+    shardImages: values['shard-images'] ?? 100_000,
+    shardIntervalMs: values['shard-interval'] ?? 600_000,
   };
 }
 

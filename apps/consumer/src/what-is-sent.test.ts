@@ -45,7 +45,7 @@ async function sendAndSave(content: Image['content']): Promise<string> {
       throw new Error(`a ${decoded.kind}`);
     }
     const saved = await saveImage(decoded.image, { ...directory, ...rule, overwrite: false });
-    await saved.durable();
+    await saved.accepted.durable();
     const { stem, extension, ...expected } = await expectFile(decoded, rule);
     path = `${stem}.${extension}`;
     expect(await checkFile(directory.sink, path, expected, {}, () => {})).toBe('same');

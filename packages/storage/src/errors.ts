@@ -8,6 +8,7 @@ import type { ErrorClass } from './system-errors.ts';
  * - `UNSAFE_PATH`: something other than a folder stands where a folder of the output belongs.
  * - `GONE`: the directory, or what was unfinished in it, was removed while it was in use.
  * - `CONFLICT`: another image already has the key.
+ * - `NOT_A_SHARD`: a file has the name of a shard, and is none.
  *
  * Of object stores:
  *
@@ -26,6 +27,7 @@ export type StorageErrorCode =
   | 'UNSAFE_PATH'
   | 'GONE'
   | 'CONFLICT'
+  | 'NOT_A_SHARD'
   | 'UNAVAILABLE'
   | 'NO_BUCKET'
   | 'BAD_CREDENTIALS'

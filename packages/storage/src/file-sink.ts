@@ -5,7 +5,7 @@ import { fileSource, isFileSource, pieces } from '@image-stream/image-io';
 import { classOfStorageError, StorageError } from './errors.ts';
 import { arePlainFolders, codeOf, folderMaker, folderSyncer, makeParents } from './folders.ts';
 import { probeDirectory } from './probe-directory.ts';
-import type { Accepted, Opened, Sink, SinkReader } from './sink.ts';
+import type { Accepted, Kept, Opened, Sink, SinkReader } from './sink.ts';
 import { openWorkspace } from './workspace.ts';
 import type { Workspace } from './workspace.ts';
 
@@ -33,14 +33,14 @@ export function readDirectory(directory: string): SinkReader {
         }
       );
     },
-    async *list() {
+    async *list(prefix) {
+      if (prefix !== undefined) {
+        yield* filesOf(root, dirname(prefix), prefix);
+        return;
+      }
       for await (const customer of folders(root, 'customer=')) {
         for await (const date of folders(join(root, customer), 'date=')) {
-          for await (const entry of await opendir(join(root, customer, date))) {
-            if (!entry.isDirectory()) {
-              yield `${customer}/${date}/${entry.name}`;
-            }
-          }
+          yield* filesOf(root, `${customer}/${date}`);
         }
       }
     },
@@ -240,6 +240,19 @@ async function linkUnlessTaken(from: string, to: string): Promise<boolean> {
       return false;
     }
     throw error;
+  }
+}
+
+/** The files of a folder whose keys begin with `prefix`; none where there is no such folder. */
+async function* filesOf(root: string, folder: string, prefix = `${folder}/`): AsyncGenerator<Kept> {
+  if (!(await arePlainFolders(root, join(root, folder)))) {
+    return;
+  }
+  for await (const entry of await opendir(join(root, folder))) {
+    const key = `${folder}/${entry.name}`;
+    if (!entry.isDirectory() && key.startsWith(prefix)) {
+      yield { key };
+    }
   }
 }
 

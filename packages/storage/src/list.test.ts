@@ -23,8 +23,8 @@ test('the files in the places of images are listed, links as well and not follow
   symlinkSync('one.png', join(output, 'customer=a', 'date=2026-01-01', 'link.png'));
 
   const paths = [];
-  for await (const path of readDirectory(output).list()) {
-    paths.push(path);
+  for await (const { key } of readDirectory(output).list()) {
+    paths.push(key);
   }
   expect(paths.toSorted()).toEqual([
     'customer=a/date=2026-01-01/link.png',

@@ -18,8 +18,9 @@ export interface ObjectHeaders {
  * @param contentSha256 of the bytes that are kept
  */
 export async function headersOf(about: About | undefined, contentSha256: string): Promise<ObjectHeaders> {
-  if (about === undefined) {
-    return { ContentType: 'application/octet-stream', Metadata: { sha256: contentSha256 } };
+  if (about?.image === undefined) {
+    const ContentType = about?.mediaType ?? 'application/octet-stream';
+    return { ContentType, Metadata: { sha256: contentSha256 } };
   }
   const { id, customerId, createdAt } = about.image;
   const received = (await about.receivedSha256?.()) ?? contentSha256;

@@ -181,7 +181,7 @@ test('all keys of images are listed, and nothing else', async () => {
   const reader = await readOutput(`s3://images/${prefix}/`, { endpoint: server.endpoint });
   onTestFinished(() => reader.close());
   const listed = [];
-  for await (const one of reader.list()) {
+  for await (const { key: one } of reader.list()) {
     listed.push(one);
   }
   expect(listed.toSorted()).toEqual(keys.toSorted());

@@ -38,19 +38,19 @@ function readerOf(store: Store): SinkReader {
   return {
     location,
     find: (key) => findObject(store, prefix + key),
-    async *list() {
+    async *list(wanted = 'customer=') {
       let ContinuationToken: string | undefined;
       do {
         const command = new ListObjectsV2Command({
           Bucket,
-          Prefix: `${prefix}customer=`,
+          Prefix: prefix + wanted,
           ...(ContinuationToken && { ContinuationToken }),
         });
         const page = await store.ask({ operation: 'ListBucket' }, (options) => client.send(command, options));
         for (const { Key = '' } of page.Contents ?? []) {
           const key = Key.slice(prefix.length);
           if (/^customer=[^/]+\/date=[^/]+\/[^/]+$/.test(key)) {
-            yield key;
+            yield { key };
           }
         }
         ContinuationToken = page.IsTruncated === true ? page.NextContinuationToken : undefined;

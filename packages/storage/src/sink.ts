@@ -1,6 +1,7 @@
 import type { ByteSource, ImageAttributes } from '@image-stream/codec';
 import type { Finding } from '@image-stream/program';
 import type { S3Settings } from './s3-url.ts';
+import type { Origin } from './shards/sample.ts';
 import type { ErrorClass } from './system-errors.ts';
 import type { Workspace } from './workspace.ts';
 
@@ -10,12 +11,19 @@ export interface Accepted {
    * Resolves once it outlives a power cut. A sink may make many durable together; after an error it may be asked again.
    */
   durable(): Promise<void>;
+  /** Whether the sink has found out by itself that the same image was there. */
+  readonly wasThere?: true;
 }
 
-/** What an image is, for a sink that notes it beside the bytes. */
+/** What is put, for a sink that notes it beside the bytes. */
 export interface About {
   readonly mediaType: string;
-  readonly image: ImageAttributes;
+  /** Absent for a file of many images. */
+  readonly image?: ImageAttributes;
+  /** Where the image comes from. */
+  readonly origin?: Origin;
+  /** Resolves when all images that came before it from its partition are accepted, or never will be, for a sink that keeps their order. */
+  readonly turn?: () => Promise<void>;
   /** SHA-256 of what is put, in lower-case hex, where it is known already. */
   readonly sha256?: string | undefined;
   /** SHA-256 of what was received; absent where that is what is put. */
@@ -30,14 +38,30 @@ export interface Found extends Accepted {
   readonly sha256?: string;
 }
 
+/** One of all that is kept. */
+export interface Kept {
+  readonly key: string;
+  /** What to find it by, where several may have the same key. Default: its key. */
+  readonly place?: string;
+  /** Of its content, where that was read to find it: SHA-256 in lower-case hex, and bytes. */
+  readonly sha256?: string;
+  readonly size?: number;
+  /** Why it cannot be read. */
+  readonly problem?: string;
+}
+
 /** What can be asked of images that are kept, without keeping any more. */
 export interface SinkReader {
   /** For messages: a directory, say. */
   readonly location: string;
-  /** What is under a key; undefined where nothing is. */
-  find(key: string): Promise<Found | undefined>;
-  /** All keys, in no order. */
-  list(): AsyncIterable<string>;
+  /**
+   * What is under a key, or at a place; undefined where nothing is.
+   *
+   * @param of which image is looked for, for a sink that keeps several in a file: where it comes from, and its SHA-256
+   */
+  find(where: string, of?: { readonly origin: Origin; readonly sha256: string }): Promise<Found | undefined>;
+  /** Everything, in no order. @param prefix with which keys are to begin: of a folder, and of what is in it */
+  list(prefix?: string): AsyncIterable<Kept>;
   /** Looks whether images can be kept, how many and how fast, and changes nothing. */
   probe(): Promise<Finding[]>;
   /** Whom an error of its own is about; undefined for any other, such as those of the file system. */

@@ -2,13 +2,15 @@ import { chunkKey, shortened } from '@image-stream/codec';
 import type { Chunk } from '@image-stream/codec';
 import { ImageIoError } from '@image-stream/image-io';
 import { counted } from '@image-stream/program';
+import type { Origin } from '@image-stream/storage';
+import { originOf } from '../incoming-image.ts';
 import type { Delivery } from '../receive/delivery.ts';
 import { createChunkedImage } from './chunked-image.ts';
 import type { ChunkedImage, ChunkedImageOptions } from './chunked-image.ts';
 
 export interface AssemblerOptions extends ChunkedImageOptions {
   /** Whether the image of a chunk is on disk already, so that its chunks are duplicates. */
-  readonly isSaved: (chunk: Chunk) => Promise<boolean>;
+  readonly isSaved: (chunk: Chunk, origin: Origin) => Promise<boolean>;
   /** Bytes on disk of all images that are not complete. */
   readonly maxBytes: number;
   /** How long an image may go without a new chunk, in milliseconds. */
@@ -85,7 +87,7 @@ export function createAssembler(options: AssemblerOptions): Assembler {
   return {
     async add(chunk, delivery) {
       const key = chunkKey(chunk);
-      if (remembered.has(key) || (!images.has(key) && (await options.isSaved(chunk)))) {
+      if (remembered.has(key) || (!images.has(key) && (await options.isSaved(chunk, originOf(delivery))))) {
         remember(key);
         delivery.done();
         return 'saved before';

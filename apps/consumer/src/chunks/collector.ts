@@ -2,8 +2,10 @@ import { shortened } from '@image-stream/codec';
 import type { Decoded, ImageAttributes, ReceivedRecord } from '@image-stream/codec';
 import { oneLine } from '@image-stream/program';
 import type { Logger } from '@image-stream/program';
+import type { Origin } from '@image-stream/storage';
 import type { Failures } from '../failures.ts';
-import type { IncomingImage } from '../incoming-image.ts';
+import { originOf } from '../incoming-image.ts';
+import type { IncomingImage, Work } from '../incoming-image.ts';
 import type { Delivery } from '../receive/delivery.ts';
 import { wireBytesOf } from '../statistics.ts';
 import type { Room } from '../room.ts';
@@ -60,7 +62,7 @@ export function createChunkCollector(options: CollectorOptions): ChunkCollector 
     }
     const { image, error } = given;
     const gone = failures
-      .reject(incoming(image), error)
+      .reject(workOf(image), error)
       .finally(() => image.remove())
       .finally(() => {
         assembler.release(image);
@@ -92,7 +94,7 @@ export function createChunkCollector(options: CollectorOptions): ChunkCollector 
           // Of all the chunks of an image, the first one speaks for it.
           return decoded.chunk.index === 0 ? added : undefined;
         }
-        return added && incoming(added);
+        return added && incoming(added, originOf(delivery));
       });
     },
     async makeRoom() {
@@ -127,22 +129,30 @@ export function createChunkCollector(options: CollectorOptions): ChunkCollector 
   };
   return collector;
 
-  function incoming(image: ChunkedImage): IncomingImage {
-    const { first, newest, size, newestTimestamp } = image;
+  function workOf(image: ChunkedImage): Work {
+    const { first, newest } = image;
     return {
       first,
       newest,
-      bytes: room(size),
-      // Counted chunk by chunk.
-      wireBytes: 0,
-      timestamp: String(newestTimestamp),
       records: () => image.records(),
-      load: () => image.image(),
       async done(isSaved) {
         // First: a chunk that comes in between would wait for nothing.
         assembler.settle(image, isSaved);
         await image.done();
       },
+    };
+  }
+
+  function incoming(image: ChunkedImage, origin: Origin): IncomingImage {
+    const { size, newestTimestamp } = image;
+    return {
+      ...workOf(image),
+      origin,
+      bytes: room(size),
+      // Counted chunk by chunk.
+      wireBytes: 0,
+      timestamp: String(newestTimestamp),
+      load: () => image.image(),
     };
   }
 }

@@ -271,7 +271,8 @@ export function createReceiver(options: ReceiverOptions): Receiver {
         tracker.done(offset);
         scheduleCommit(options.commitDelayMs);
       };
-      if (!(await channel.push({ record: { topic, partition, ...record }, done, isCurrent }))) {
+      const topicId = current.topic.id;
+      if (!(await channel.push({ record: { topic, partition, ...record }, topicId, done, isCurrent }))) {
         tracker.withdraw(offset);
         return;
       }
@@ -310,8 +311,11 @@ export function createReceiver(options: ReceiverOptions): Receiver {
   async function drain(current: Share): Promise<void> {
     const inWork = (): number => [...current.trackers.values()].reduce((sum, one) => sum + one.inWork(), 0);
     const deadline = performance.now() + options.sessionTimeoutMs / 2;
-    void options.flush();
-    while (inWork() > 0 && performance.now() < deadline && !closing.signal.aborted) {
+    for (let round = 0; inWork() > 0 && performance.now() < deadline && !closing.signal.aborted; round++) {
+      // What is accepted meanwhile is to be made durable together.
+      if (round % 5 === 0) {
+        void options.flush();
+      }
       await pause(20, closing.signal);
     }
     await commit();

@@ -139,6 +139,8 @@ function createWorld() {
           deadLetters,
           check: async ({ path, digest }) =>
             disk.has(path) ? (disk.get(path) === digest ? 'same' : 'other') : 'nothing',
+          hasShards: false,
+          isWhole: true,
           report,
           pool,
           signal: new AbortController().signal,

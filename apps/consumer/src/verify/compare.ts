@@ -2,7 +2,7 @@ import type { Pool } from '@image-stream/program';
 import type { Found } from './check.ts';
 import type { RecordSet } from './record-set.ts';
 import type { Report } from './report.ts';
-import type { ChunkRow, Row, UnreadableRow } from './rows.ts';
+import type { ChunkRow, FileRow, Row, UnreadableRow } from './rows.ts';
 
 /** An image of the topic, put together from what its records say. */
 export interface TopicImage extends Pick<ChunkRow, 'check' | 'digest' | 'size' | 'partition' | 'offset'> {
@@ -11,11 +11,18 @@ export interface TopicImage extends Pick<ChunkRow, 'check' | 'digest' | 'size' |
   isComplete: boolean;
   /** True where any of its records is a dead letter. */
   isDeadLettered: boolean;
+  /** How often it was sent. */
+  copies: number;
 }
 
 export interface CompareOptions {
   readonly deadLetters: Pick<RecordSet, 'has'>;
-  readonly check: (image: TopicImage) => Promise<Found>;
+  /** Looks at the file at a path, or the image at a place in a shard. */
+  readonly check: (image: TopicImage, place: string) => Promise<Found>;
+  /** Whether what is on disk are images in shards: a record has one of its own there, also where others have the same id. */
+  readonly hasShards: boolean;
+  /** False where only a part of the topic was read, so that nothing on disk is unexpected. */
+  readonly isWhole: boolean;
   readonly report: Pick<Report, 'onDisk' | 'add'>;
   readonly pool: Pick<Pool, 'begin'>;
   /** Ends it, with its reason. */
@@ -26,7 +33,8 @@ export interface CompareOptions {
 interface Upload {
   /** The chunk that tells most about the image: the first one, where it is there. */
   head: ChunkRow;
-  readonly have: Set<number>;
+  /** Which chunks have come, and how often. */
+  readonly have: Map<number, number>;
   isDeadLettered: boolean;
 }
 
@@ -35,14 +43,14 @@ interface Upload {
  * was sent, it is there once.
  */
 export async function compare(rows: AsyncIterable<Row>, options: CompareOptions): Promise<void> {
-  const { deadLetters, report, pool, signal } = options;
+  const { deadLetters, report, pool, signal, hasShards, isWhole } = options;
   const uploads = new Map<string, Upload>();
   const unreadable = new Map<string, UnreadableRow>();
-  const files = new Set<string>();
+  const files = new Map<string, FileRow[]>();
   for await (const row of rows) {
     signal.throwIfAborted();
     if (row.kind === 'file') {
-      files.add(row.path);
+      files.set(row.path, [...(files.get(row.path) ?? []), row]);
     } else if (row.kind === 'unreadable') {
       unreadable.set(`${row.partition}@${row.offset}`, row);
     } else {
@@ -58,20 +66,25 @@ export async function compare(rows: AsyncIterable<Row>, options: CompareOptions)
   for (const [path, ofPath] of images) {
     signal.throwIfAborted();
     const bytes = Math.max(...ofPath.map(({ check, size }) => (check === 'pixels' ? size : 0)));
-    await pool.begin(bytes, () => comparePath(path, ofPath, files.has(path), options));
+    const there = files.get(path) ?? [];
+    await pool.begin(bytes, () =>
+      hasShards
+        ? compareSamples(ofPath, there, options)
+        : comparePath(path, ofPath, there.length > 0, options),
+    );
   }
-  for (const path of files) {
+  for (const [path, there] of isWhole ? files : []) {
     if (!images.has(path)) {
-      report.add('unexpected', { path });
+      there.forEach(({ place }) => report.add('unexpected', { path: place ?? path }));
     }
   }
 
   function addChunk(chunk: ChunkRow): void {
     const key = `${chunk.stem} ${chunk.upload}`;
-    const upload = uploads.get(key) ?? { head: chunk, have: new Set(), isDeadLettered: false };
+    const upload = uploads.get(key) ?? { head: chunk, have: new Map(), isDeadLettered: false };
     uploads.set(key, upload);
     upload.head = chunk.index === 0 && upload.head.index > 0 ? chunk : upload.head;
-    upload.have.add(chunk.index);
+    upload.have.set(chunk.index, (upload.have.get(chunk.index) ?? 0) + 1);
     upload.isDeadLettered ||= deadLetters.has(chunk.partition, chunk.offset);
   }
 }
@@ -83,14 +96,16 @@ function imagesByPath(uploads: Iterable<Upload>): Map<string, TopicImage[]> {
     const { stem, extension, check, digest, size, partition, offset } = head;
     const path = extension === undefined ? stem : `${stem}.${extension}`;
     const isComplete = have.size === head.count;
+    const copies = Math.max(...have.values());
     const images = byPath.get(path) ?? [];
     byPath.set(path, images);
     const same = images.find((image) => image.check === check && image.digest === digest);
     if (same === undefined) {
-      images.push({ path, check, digest, size, partition, offset, isComplete, isDeadLettered });
+      images.push({ path, check, digest, size, partition, offset, isComplete, isDeadLettered, copies });
     } else {
       same.isComplete ||= isComplete;
       same.isDeadLettered ||= isDeadLettered;
+      same.copies += copies;
     }
   }
   return byPath;
@@ -106,7 +121,7 @@ async function comparePath(
   isListed: boolean,
   { check, report }: CompareOptions,
 ): Promise<void> {
-  const found = await Promise.all(images.map(check));
+  const found = await Promise.all(images.map((image) => check(image, path)));
   const isHeld = found.includes('same');
   let isExplained = isHeld;
   if (isHeld) {
@@ -131,4 +146,43 @@ async function comparePath(
   if (isListed && !isExplained) {
     report.add('unexpected', { path });
   }
+}
+
+/** In shards, each image has a sample of its own for each time that it was sent. */
+async function compareSamples(
+  images: readonly TopicImage[],
+  samples: readonly FileRow[],
+  { check, report, isWhole }: CompareOptions,
+): Promise<void> {
+  const left = new Set(samples);
+  for (const image of images) {
+    const { path, partition, offset, copies } = image;
+    const found = [];
+    for (const sample of left) {
+      if (await isSample(image, sample, check)) {
+        found.push(sample);
+      }
+    }
+    found.slice(0, copies).forEach((sample) => left.delete(sample));
+    if (found.length > 0) {
+      report.onDisk();
+    } else if (image.isDeadLettered || !image.isComplete) {
+      report.add(image.isDeadLettered ? 'deadLettered' : 'incomplete', { path, partition, offset });
+    } else {
+      report.add('missing', { path, partition, offset });
+    }
+  }
+  for (const { path, place } of isWhole ? left : []) {
+    report.add('unexpected', { path: place ?? path });
+  }
+}
+
+async function isSample(
+  image: TopicImage,
+  { path, place, sha256, size }: FileRow,
+  check: CompareOptions['check'],
+): Promise<boolean> {
+  return image.check === 'bytes'
+    ? sha256 === image.digest && size === image.size
+    : (await check(image, place ?? path)) === 'same';
 }

@@ -11,6 +11,7 @@ export const verifyOptions = {
     describe: 'Where the images were saved, also --output: a directory, or s3://bucket/prefix',
   },
   ...s3Options,
+  layout: { ...options.layout, describe: 'Layout that the consumer was given' },
   'save-as': { ...options['save-as'], describe: 'Encoding that the consumer was given' },
   resize: { ...options.resize, describe: 'Size that the consumer was given' },
   'time-zone': options['time-zone'],

@@ -1,3 +1,5 @@
+import type { Kept } from '@image-stream/storage';
+
 /** How a file shows that it holds its image: the same bytes, the same pixels, made from the same, or being an image at all. */
 type Check = 'bytes' | 'pixels' | 'source' | 'existence';
 
@@ -36,10 +38,10 @@ export interface UnreadableRow extends RecordPlace {
   readonly reason: string;
 }
 
-/** A file that is on disk. */
-interface FileRow {
+/** A file that is on disk, or an image in a shard. */
+export interface FileRow extends Pick<Kept, 'place' | 'sha256' | 'size'> {
   readonly kind: 'file';
-  /** Below the output directory. */
+  /** Below the output directory; of an image in a shard, as if it were a file. */
   readonly path: string;
 }
 

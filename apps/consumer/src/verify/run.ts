@@ -12,8 +12,8 @@ import {
 } from '@image-stream/kafka-config';
 import { createBudget, timing } from '@image-stream/program';
 import type { Outcome, RunContext } from '@image-stream/program';
-import { locationOf, readOutput, s3Settings } from '@image-stream/storage';
-import type { SinkReader } from '@image-stream/storage';
+import { locationOf, readLayout, readOutput, s3Settings } from '@image-stream/storage';
+import type { Kept, SinkReader } from '@image-stream/storage';
 import kafkajs from 'kafkajs';
 import type { Admin } from 'kafkajs';
 import { assertSelection, isSelection } from '../receive/select.ts';
@@ -45,8 +45,10 @@ export async function run({
   assertTopicName(topic);
   const properties = await loadProperties(sourcesOf({ path, given }));
   const { read } = consumerConfig(properties);
-  const images = await readOutput(locationOf(values['output-directory'], path), s3Settings(values));
-  await assertExists(images);
+  const { layout } = values;
+  const output = await readOutput(locationOf(values['output-directory'], path), s3Settings(values));
+  const images = readLayout(layout, output);
+  await assertExists(output);
 
   const { kafka, admin } = await openKafka(kafkajs, properties, logger);
   const folder = await mkdtemp(join(tmpdir(), 'image-stream-verify-'));
@@ -69,7 +71,9 @@ export async function run({
     }
     const report = createReport(topic);
     const records = await verify({
-      files: isWhole ? keysOf(images) : [],
+      // Of a part of the topic, the path of an image tells where its file must be, but not in which shard it is.
+      files: isWhole || layout !== 'files' ? keptIn(images) : [],
+      isWhole,
       readTopic: (take) => readTopic(topic, values, reading, take),
       readDeadLetters: async (take) => {
         // It begins to exist with its first record, perhaps while the topic is read.
@@ -80,8 +84,9 @@ export async function run({
       decode: (record) => decodeRecord(record, limits),
       isWanted: ({ customerId }) => values.customer === undefined || customerId === values.customer,
       expect: (decoded) => expectFile(decoded, fileOptions),
-      check: (image) =>
-        checkFile(images, image.path, image, limits, (reason) => logger.warn(`cannot be read: ${reason}`)),
+      hasShards: layout !== 'files',
+      check: (image, place) =>
+        checkFile(images, place, image, limits, (reason) => logger.warn(`cannot be read: ${reason}`)),
       buckets: createBuckets<Row>(folder),
       report,
       budget: createBudget(
@@ -117,13 +122,13 @@ export async function run({
 
 /** @throws VerifyError where there is no such directory: everything would be missing, and nothing is proven by that */
 async function assertExists(images: SinkReader): Promise<void> {
-  const keys = keysOf(images);
-  await keys.next();
-  await keys.return(undefined);
+  const all = keptIn(images);
+  await all.next();
+  await all.return(undefined);
 }
 
 /** @throws VerifyError where they cannot be listed */
-async function* keysOf(images: SinkReader): AsyncGenerator<string> {
+async function* keptIn(images: SinkReader): AsyncGenerator<Kept> {
   try {
     yield* images.list();
   } catch (error) {

@@ -15,7 +15,7 @@ describe('no step goes on once it is stopped', () => {
       (stop) => ({
         files: (async function* () {
           for (let index = 0; ; index += 1) {
-            yield `customer=a/date=b/${index}.png`;
+            yield { key: `customer=a/date=b/${index}.png` };
             stop();
           }
         })(),
@@ -94,6 +94,8 @@ function parts(signal: AbortSignal) {
   const noted: Row[] = [];
   const options: VerifyOptions = {
     files: [],
+    isWhole: true,
+    hasShards: false,
     readTopic: async (take) => {
       for (const offset of ['0', '1', '2']) {
         await take({ ...record, offset });
@@ -121,7 +123,7 @@ function parts(signal: AbortSignal) {
     budget: createBudget(1, 1),
     topic: 'photos',
     signal,
-    logger: { info() {} },
+    logger: { info() {}, warn() {} },
     progress: { start() {} },
   };
   return { noted, options };

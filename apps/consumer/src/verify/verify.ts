@@ -5,6 +5,7 @@ import { ImageIoError } from '@image-stream/image-io';
 import { unlessAborted } from '@image-stream/kafka-config';
 import { counted, createPool, StoppedError } from '@image-stream/program';
 import type { ByteBudget, Logger, Progress } from '@image-stream/program';
+import type { Kept } from '@image-stream/storage';
 import type { Buckets } from './buckets.ts';
 import type { Found } from './check.ts';
 import { compare } from './compare.ts';
@@ -20,21 +21,25 @@ type Read = (take: (record: ReceivedRecord) => Promise<void>) => Promise<void>;
 
 /** What the flow needs; none of it has to be Kafka or a disk. */
 export interface VerifyOptions {
-  /** Paths of files; none where only a part of the topic is read, which explains only a part of them. */
-  readonly files: AsyncIterable<string> | Iterable<string>;
+  /** What is on disk; none where the path of an image tells all there is to know. */
+  readonly files: AsyncIterable<Kept> | Iterable<Kept>;
+  /** False where only a part of the topic is read, which explains only a part of them. */
+  readonly isWhole: boolean;
+  /** Whether they are images in shards. */
+  readonly hasShards: boolean;
   readonly readTopic: Read;
   readonly readDeadLetters: Read;
   readonly decode: (record: ReceivedRecord) => Promise<Decoded>;
   readonly isWanted: (image: ImageAttributes) => boolean;
   readonly expect: (decoded: Parameters<typeof expectFile>[0]) => ReturnType<typeof expectFile>;
-  readonly check: (image: TopicImage) => Promise<Found>;
+  readonly check: (image: TopicImage, place: string) => Promise<Found>;
   readonly buckets: Buckets<Row>;
   readonly report: Report;
   readonly budget: ByteBudget;
   readonly topic: string;
   /** Ends it: half of a comparison proves nothing. */
   readonly signal: AbortSignal;
-  readonly logger: Pick<Logger, 'info'>;
+  readonly logger: Pick<Logger, 'info' | 'warn'>;
   readonly progress: Pick<Progress, 'start'>;
 }
 
@@ -68,8 +73,11 @@ async function compareAll(options: VerifyOptions): Promise<number> {
     logger,
   );
 
-  for await (const path of files) {
-    note({ kind: 'file', path });
+  for await (const { key: path, problem, ...found } of files) {
+    if (problem !== undefined) {
+      logger.warn(`${path} cannot be read: ${problem}`);
+    }
+    note({ kind: 'file', path, ...found });
   }
   step = 'reading the topic';
   await options.readTopic(async (record) => {
@@ -91,8 +99,10 @@ async function compareAll(options: VerifyOptions): Promise<number> {
   for await (const rows of buckets.read(signal)) {
     await compare(rows, {
       deadLetters,
-      check: async (image) => {
-        const found = await options.check(image);
+      hasShards: options.hasShards,
+      isWhole: options.isWhole,
+      check: async (image, place) => {
+        const found = await options.check(image, place);
         compared += 1;
         return found;
       },

@@ -1,0 +1,106 @@
+import { open } from 'node:fs/promises';
+import type { FileHandle } from 'node:fs/promises';
+import type { ByteSource } from '@image-stream/codec';
+import { endOfArchive, memberBytes, padding, tarHeader } from './ustar.ts';
+import { sampleName } from './sample.ts';
+import type { Sample } from './sample.ts';
+
+/** An image in a shard that is not durable yet. */
+export interface Entry extends Pick<Sample, 'id' | 'offset'> {
+  /** Where it begins in the file, with its header, and where the next one does. */
+  readonly start: number;
+  readonly end: number;
+}
+
+/** Samples of one kind in a tar archive on the local disk, in the order of their offsets. One thing is asked of it at a time. */
+export interface ShardFile {
+  readonly path: string;
+  readonly entries: readonly Entry[];
+  /** Bytes, of memory and disk. */
+  readonly size: number;
+  /** Adds an image and what is said of it. After an error it can be added again. */
+  add(content: ByteSource, sample: Sample): Promise<void>;
+  /** Writes what is still in memory, and the end of the archive. */
+  finish(): Promise<void>;
+  /** Lets go of the file, which stays where it is. */
+  close(): Promise<void>;
+}
+
+/** What waits in memory to be written together: a write is a trip to another thread. */
+const waitingBytes = 256 * 1024;
+
+/** How much of a larger image is in memory at once. */
+const pieceBytes = 1024 ** 2;
+
+/** @param line of the samples, with which their names begin */
+export async function createShardFile(path: string, line: string, extension: string): Promise<ShardFile> {
+  const file: FileHandle = await open(path, 'wx+');
+  const entries: Entry[] = [];
+  const waiting = Buffer.allocUnsafe(waitingBytes);
+  let [written, used] = [0, 0];
+
+  async function write(bytes: Uint8Array): Promise<void> {
+    for (let done = 0; done < bytes.length;) {
+      done += (await file.write(bytes, done, bytes.length - done, written + done)).bytesWritten;
+    }
+    written += bytes.length;
+  }
+
+  async function flush(): Promise<void> {
+    await write(waiting.subarray(0, used));
+    used = 0;
+  }
+
+  function copy(bytes: Uint8Array): void {
+    waiting.set(bytes, used);
+    used += bytes.length;
+  }
+
+  async function* parts(content: ByteSource, name: string, about: Buffer): AsyncGenerator<Uint8Array> {
+    yield tarHeader(`${name}.${extension}`, content.size);
+    for (let from = 0; from < content.size; from += pieceBytes) {
+      yield await content.read(from, Math.min(content.size, from + pieceBytes));
+    }
+    yield padding(content.size);
+    yield tarHeader(`${name}.json`, about.length);
+    yield about;
+    yield padding(about.length);
+  }
+
+  return {
+    path,
+    entries,
+    get size() {
+      return written + used;
+    },
+    async add(content, sample) {
+      const about = Buffer.from(JSON.stringify(sample));
+      const bytes = memberBytes(content.size) + memberBytes(about.length);
+      if (used + bytes > waitingBytes) {
+        await flush();
+      }
+      const start = written + used;
+      try {
+        for await (const part of parts(content, sampleName(line, sample.offset), about)) {
+          await (bytes > waitingBytes ? write(part) : copy(part));
+        }
+      } catch (error) {
+        // What is larger was written past what waits, of which there is none; the rest of it is written over.
+        [written, used] = bytes > waitingBytes ? [start, 0] : [written, start - written];
+        throw error;
+      }
+      entries.push({ id: sample.id, offset: sample.offset, start, end: start + bytes });
+    },
+    async finish() {
+      await flush();
+      const end = written;
+      try {
+        await write(endOfArchive);
+        await file.truncate(written);
+      } finally {
+        written = end;
+      }
+    },
+    close: () => file.close(),
+  };
+}

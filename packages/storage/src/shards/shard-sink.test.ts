@@ -1,5 +1,5 @@
-import { createHash, randomUUID } from 'node:crypto';
-import { mkdtempSync, rmSync } from 'node:fs';
+import { createHash, randomBytes, randomUUID } from 'node:crypto';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { byteSource } from '@image-stream/codec';
@@ -8,9 +8,11 @@ import fc from 'fast-check';
 import { beforeAll, describe, expect, onTestFinished, test } from 'vitest';
 import { openDirectory, readDirectory } from '../file-sink.ts';
 import type { Accepted, Sink, SinkReader } from '../sink.ts';
+import { lineOf, sampleName } from './sample.ts';
 import { shardReader } from './shard-reader.ts';
 import { createShardSink } from './shard-sink.ts';
 import type { ShardLimits } from './shard-sink.ts';
+import { parseHeader, tarHeader } from './ustar.ts';
 import { webdataset } from './webdataset.ts';
 
 let picture: Uint8Array;
@@ -36,23 +38,21 @@ function sha256(bytes: Uint8Array): string {
 
 const limits: ShardLimits = { shardBytes: 1024 ** 2, shardImages: 1000, shardIntervalMs: 600_000 };
 
-async function openSink(root: string, changed: Partial<ShardLimits> = {}) {
+async function openSink(changed: Partial<ShardLimits> = {}, root = temporaryFolder()) {
   const { sink, workspace } = await openDirectory(root);
-  const shards = createShardSink(sink, workspace, webdataset, { ...limits, ...changed });
-  return { sink: shards, close: () => workspace.close() };
+  onTestFinished(() => workspace.close());
+  return { root, sink: createShardSink(sink, workspace, webdataset, { ...limits, ...changed }) };
 }
 
-function putRecord(sink: Sink, record: Logged, id = `image.${record.offset}`): Promise<Accepted | undefined> {
-  return sink.put(`${record.folder}/${id}.png`, byteSource(contentOf(record)), 'create', {
+function putRecord(
+  sink: Sink,
+  one: Logged,
+  { id = `image.${one.offset}`, content = byteSource(contentOf(one)) } = {},
+): Promise<Accepted | undefined> {
+  return sink.put(`${one.folder}/${id}.png`, content, 'create', {
     mediaType: 'image/png',
     image: { id, customerId: 'c', createdAt: new Date(0) },
-    origin: {
-      topic: 'a.topic',
-      topicId: 'x',
-      partition: 3,
-      offset: String(record.offset),
-      headers: { a: 'b' },
-    },
+    origin: { topic: 'a.topic', topicId: 'x', partition: 3, offset: String(one.offset), headers: { a: 'b' } },
     turn: async () => {},
   });
 }
@@ -126,12 +126,12 @@ describe('whatever happens to consumers', () => {
           type Member = ReturnType<typeof begin>;
 
           function put(one: Member): void {
-            const record = log[one.at];
+            const logged = log[one.at];
             one.at += 1;
             one.putting = one.putting.then(async () => {
-              const accepted = record && (await putRecord(one.sink, record));
+              const accepted = logged && (await putRecord(one.sink, logged));
               void accepted?.durable().then(() => {
-                one.done.add(record!.offset);
+                one.done.add(logged!.offset);
                 while (one.generation === generation && one.done.has(committed)) {
                   committed += 1;
                 }
@@ -170,7 +170,7 @@ describe('whatever happens to consumers', () => {
           await Promise.all(members.map(({ sink }) => sink.close()));
           expect(committed).toBe(log.length);
           const found = await kept(memorySink(store, async () => {}, { isGone: false }));
-          expect(found).toEqual(log.map((record) => sha256(contentOf(record))).toSorted());
+          expect(found).toEqual(log.map((logged) => sha256(contentOf(logged))).toSorted());
         },
       ),
       { numRuns: 60 },
@@ -224,20 +224,170 @@ function memorySink(
   };
 }
 
-test('the same records give the same bytes', async () => {
-  const shards = [];
-  for (let time = 0; time < 2; time += 1) {
-    const root = temporaryFolder();
-    const { sink, close } = await openSink(root);
-    for (let offset = 0; offset < 3; offset += 1) {
-      await putRecord(sink, { offset, folder: folders[0]! });
+describe('a shard', () => {
+  test('is the same, byte for byte, for the same records', async () => {
+    const shards = [];
+    for (let time = 0; time < 2; time += 1) {
+      const { root, sink } = await openSink();
+      for (let offset = 0; offset < 3; offset += 1) {
+        await putRecord(sink, record(offset));
+      }
+      await sink.flush();
+      shards.push(await shardsIn(root));
+    }
+    expect(shards[0]).toHaveLength(1);
+    expect(shards[0]![0]!.key).toMatch(
+      /^customer=a\/date=2026-01-01\/a_topic-[0-9a-f]{8}-3-00000000000000000000\.png\.tar$/,
+    );
+    expect(shards[0]).toEqual(shards[1]);
+  });
+
+  test.each<[string, Partial<ShardLimits>, number]>([
+    ['images', { shardImages: 2 }, 3],
+    ['bytes', { shardBytes: 4000 }, 3],
+    ['time', { shardIntervalMs: 1 }, 5],
+  ])('is closed by its %s', async (_what, changed, count) => {
+    const { root, sink } = await openSink(changed);
+    for (let offset = 0; offset < 5; offset += 1) {
+      const accepted = await putRecord(sink, record(offset));
+      // Nobody asks for the others.
+      await (count === 5 && accepted!.durable());
     }
     await sink.flush();
-    await close();
-    const found = await readDirectory(root).find(
-      `${folders[0]}/a_topic-2a0d4d4b-3-00000000000000000000.png.tar`,
+    expect(await shardsIn(root)).toHaveLength(count);
+    expect(await kept(readDirectory(root))).toHaveLength(5);
+  });
+
+  test('holds an image that is larger than it may be', async () => {
+    const { root, sink } = await openSink({ shardBytes: 100_000 });
+    const large = Buffer.concat([picture, randomBytes(3_000_000)]);
+    await putRecord(sink, record(0));
+    await putRecord(sink, record(1), { content: byteSource(large) });
+    await putRecord(sink, record(2));
+    await sink.flush();
+    expect(await shardsIn(root)).toHaveLength(3);
+    expect(await kept(readDirectory(root))).toContain(sha256(large));
+  });
+
+  test('goes on after an image that could not be read to its end', async () => {
+    const { root, sink } = await openSink();
+    for (const size of [2000, 3_000_000]) {
+      const broken = Buffer.concat([picture, randomBytes(size)]);
+      const offset = 2 * Math.sign(size - 2000);
+      await putRecord(sink, record(offset));
+      let reads = 0;
+      const content = {
+        size: broken.length,
+        read: async (start: number, end: number) => {
+          reads += Number(start === (size > 2 ** 20 ? 2 ** 20 : 0) && end > 1000);
+          if (reads > Number(size < 2 ** 20)) {
+            throw new Error('not now');
+          }
+          return broken.subarray(start, end);
+        },
+      };
+      await expect(putRecord(sink, record(offset + 1), { content })).rejects.toThrow('not now');
+      await putRecord(sink, record(offset + 1), { content: byteSource(broken) });
+    }
+    await sink.flush();
+    expect(await kept(readDirectory(root))).toHaveLength(4);
+  });
+
+  test('waits for what keeps it, and is asked for again', async () => {
+    const { sink: inner, workspace } = await openDirectory(temporaryFolder());
+    onTestFinished(() => workspace.close());
+    let failing = 3;
+    const sink = createShardSink(
+      {
+        ...inner,
+        async put(...args) {
+          failing -= 1;
+          if (failing > 0) {
+            throw Object.assign(new Error('ENOSPC'), { code: 'ENOSPC' });
+          }
+          return inner.put(...args);
+        },
+      },
+      workspace,
+      webdataset,
+      { ...limits, shardImages: 1 },
     );
-    shards.push(sha256(await found!.content.read(0, found!.content.size)));
-  }
-  expect(shards[0]).toBe(shards[1]);
+    const accepted = await putRecord(sink, record(0));
+    await expect(accepted!.durable()).rejects.toThrow('ENOSPC');
+    await expect(accepted!.durable()).rejects.toThrow('ENOSPC');
+    await accepted!.durable();
+    expect(await kept(inner)).toHaveLength(1);
+  });
+
+  test('of more folders than may be open is closed, the oldest first', async () => {
+    const { root, sink } = await openSink();
+    const all = [];
+    for (let offset = 0; offset < 70; offset += 1) {
+      all.push(await putRecord(sink, { offset, folder: `customer=${offset}/date=2026-01-01` }));
+    }
+    await Promise.all(all.slice(0, 6).map((accepted) => accepted!.durable()));
+    const closed = await shardsIn(root);
+    expect(closed.map(({ key }) => key.split('/')[0]).toSorted()).toEqual(
+      Array.from({ length: 6 }, (_, index) => `customer=${index}`),
+    );
+    await sink.flush();
+    expect(await shardsIn(root)).toHaveLength(70);
+  });
+
+  test('that is none is named, and what to do', async () => {
+    const { root, sink } = await openSink({ shardImages: 1 });
+    await (await putRecord(sink, record(7)))!.durable();
+    const key = (await shardsIn(root))[0]!.key;
+    writeFileSync(join(root, key), 'something else');
+    const again = await openSink({}, root);
+    await expect(putRecord(again.sink, record(7))).rejects.toThrow(
+      expect.objectContaining({
+        code: 'NOT_A_SHARD',
+        message: expect.stringContaining(`${key} in ${root} is not`),
+      }),
+    );
+  });
+
+  test('that holds another image for a record is left as it is', async () => {
+    const { root, sink } = await openSink({ shardImages: 1 });
+    await (await putRecord(sink, record(7)))!.durable();
+    const again = await openSink({}, root);
+    await expect(putRecord(again.sink, record(7), { id: 'another' })).rejects.toThrow(
+      expect.objectContaining({ code: 'CONFLICT' }),
+    );
+    expect(await putRecord(again.sink, record(7))).toMatchObject({ wasThere: true });
+  });
 });
+
+test('the size of a file in an archive has as many digits as it needs', () => {
+  for (const size of [0, 511, 8 ** 11 - 1, 8 ** 11, 5 * 1024 ** 4]) {
+    expect(parseHeader(tarHeader('name.json', size))).toEqual({ name: 'name.json', size });
+  }
+});
+
+test('names of samples fit an archive, have no dot, and differ where topics do', () => {
+  const lines = ['a'.repeat(249), `${'a'.repeat(248)}b`, 'a.b'].map((topic) =>
+    lineOf({ topic, topicId: 'id', partition: 99_999, offset: '0' }),
+  );
+  expect(new Set(lines).size).toBe(3);
+  for (const line of lines) {
+    expect(`${sampleName(line, Number.MAX_SAFE_INTEGER)}.jpeg`.length).toBeLessThanOrEqual(100);
+    expect(line).not.toContain('.');
+  }
+  expect(lineOf({ topic: 'a', topicId: 'one', partition: 0, offset: '0' })).not.toBe(
+    lineOf({ topic: 'a', topicId: 'two', partition: 0, offset: '0' }),
+  );
+});
+
+function record(offset: number): Logged {
+  return { offset, folder: folders[0]! };
+}
+
+async function shardsIn(root: string) {
+  const all = [];
+  for await (const { key } of readDirectory(root).list()) {
+    const found = await readDirectory(root).find(key);
+    all.push({ key, hash: sha256(await found!.content.read(0, found!.content.size)) });
+  }
+  return all;
+}

@@ -125,6 +125,8 @@ describe('a mistake is one line on standard error', () => {
     ['consumer', ['-n', '0'], 2, /--num-messages must be a whole number, 1 or more, not '0'/],
     ['consumer', ['-aor', 'first'], 2, /auto\.offset\.reset must be one of earliest, latest, not 'first'/],
     ['consumer', ['-o', '/proc/image-stream'], 1, /\/proc\/image-stream/],
+    ['consumer', ['--shard-images', '5'], 2, /--shard-images has no effect without --layout/],
+    ['consumer', ['--layout', 'webdataset', '--overwrite'], 2, /--overwrite has no effect with --layout/],
     ['consumer', ['--metrics-host', '0.0.0.0'], 2, /--metrics-host has no effect without --metrics-port/],
     ['consumer', ['-X', 'session.timeout.ms=1000', '-X', 'heartbeat.interval.ms=1000'], 2, /heartbeat/],
   ] satisfies ['producer' | 'consumer', string[], number, RegExp][])(

@@ -207,3 +207,13 @@ test.skipIf(!hasNamespaces)('an output directory that can only be read', async (
   expect(exitCode).toBe(1);
   expect(stdout).toMatch(/^✗ output +cannot write to \S+: EROFS.*\n +-> let this user write there/m);
 });
+
+test('the room that shards need, which are not complete', async () => {
+  const args = ['-t', uniqueName(), '-o', join(temporaryFolder(), 'output'), '--layout', 'webdataset'];
+  expect(about(await diagnose('consumer', ...args, '--shard-bytes', '1MiB'), 'shards')[0]).toMatch(
+    /^ok: those that are not complete take up to 4\.2 MB in \S+, where .* are free$/,
+  );
+  expect(about(await diagnose('consumer', ...args, '--shard-bytes', '4000TiB'), 'shards')[0]).toMatch(
+    /^warning: /,
+  );
+});

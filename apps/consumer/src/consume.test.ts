@@ -468,7 +468,7 @@ const classify = classifyFor({ classify: () => undefined });
 async function run({ save, keep, flush = async () => {}, assembler, ...options }: TestOptions) {
   const { decode, logger } = options;
   const room = (bytes: number): number => bytes;
-  const statistics = createStatistics(options);
+  const statistics = createStatistics({ ...options, hasShards: false });
   const failures = createFailures({
     ...options,
     classify,
@@ -526,6 +526,7 @@ function parts(source: ReceivedRecord[] | AsyncIterable<Delivery>) {
   };
   const monitor: TestOptions['monitor'] = {
     received: (bytes) => void told.push(`received ${bytes}`),
+    waiting: () => {},
     saved: (...what) => void told.push(`saved ${what.join(' ')}`),
     deleted: () => void told.push('deleted'),
     failed: () => void told.push('failed'),

@@ -164,6 +164,7 @@ export async function consume(options: ConsumeOptions): Promise<void> {
   /** Notes what is to be done when an image is durable, and nothing of the image: there may be many that wait for the same. */
   function confirm(incoming: IncomingImage, { how, bytes, accepted }: SavedImage & { bytes: number }): void {
     const { wireBytes, timestamp, done } = incoming;
+    statistics.accepted();
     const waiting = accepting.get(accepted) ?? [];
     waiting.push({ how, bytes, wireBytes, timestamp, done });
     if (waiting.length === 1) {

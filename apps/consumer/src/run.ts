@@ -143,7 +143,14 @@ export async function run(
       monitor,
     });
     const limit = values['num-messages'];
-    const statistics = createStatistics({ limit, records: ends?.records, logger, progress, monitor });
+    const statistics = createStatistics({
+      limit,
+      hasShards: values.layout !== 'files',
+      records: ends?.records,
+      logger,
+      progress,
+      monitor,
+    });
     const failures = createFailures({
       deadLetters: values['on-error'] === 'stop' ? undefined : deadLetters,
       maxBadRecords: (values['max-bad-records'] ?? defaultMaxBadRecords) || undefined,

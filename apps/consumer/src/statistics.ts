@@ -7,11 +7,13 @@ import type { SavedImage } from './save.ts';
 export interface StatisticsOptions {
   /** How many images to take; undefined takes them until the deliveries end. */
   readonly limit: number | undefined;
+  /** Whether it takes so long until what is accepted is durable that people want to know of it. */
+  readonly hasShards: boolean;
   /** How many records there are to receive, for the progress line; undefined where there is no end. */
   readonly records?: number | undefined;
   readonly logger: Pick<Logger, 'info'>;
   readonly progress: Pick<Progress, 'start'>;
-  readonly monitor: Pick<Monitor, 'received' | 'saved' | 'deleted'>;
+  readonly monitor: Pick<Monitor, 'received' | 'waiting' | 'saved' | 'deleted'>;
 }
 
 /** What has come and what became of it: for the summary, the progress line and the monitor. */
@@ -29,7 +31,9 @@ export interface Statistics {
   came(): void;
   /** A record was of use. */
   received(wireBytes: number): void;
-  /** An image is durable. */
+  /** The sink has an image, which becomes durable later, with others. */
+  accepted(): void;
+  /** An image that was accepted is durable. */
   saved(
     how: SavedImage['how'],
     payloadBytes: number,
@@ -43,6 +47,7 @@ export interface Statistics {
 
 export function createStatistics({
   limit,
+  hasShards,
   records,
   logger,
   progress,
@@ -51,14 +56,16 @@ export function createStatistics({
   const count = { images: 0, skipped: 0, tombstones: 0, payloadBytes: 0, wireBytes: 0 };
   let started: number | undefined;
   let came = 0;
+  let waiting = 0;
   const [done, total] =
     limit === undefined ? [() => came, records] : [() => count.images + count.skipped, limit];
   progress.start(() => {
     const saved =
       limit === undefined ? counted(count.images, 'image') : `${count.images} of ${counted(limit, 'image')}`;
     const existing = count.skipped > 0 ? `, ${count.skipped} already there` : '';
+    const open = hasShards && waiting > 0 ? `, ${waiting} in open shards` : '';
     const elapsedMs = started === undefined ? 0 : performance.now() - started;
-    return `saved ${saved}${existing}, ${describePace(count.images, done(), total, elapsedMs)}`;
+    return `saved ${saved}${existing}${open}, ${describePace(count.images, done(), total, elapsedMs)}`;
   }, logger);
 
   function received(wireBytes: number): void {
@@ -76,7 +83,13 @@ export function createStatistics({
       came += 1;
     },
     received,
+    accepted() {
+      waiting += 1;
+      monitor.waiting(waiting);
+    },
     saved(how, payloadBytes, { wireBytes, timestamp }) {
+      waiting -= 1;
+      monitor.waiting(waiting);
       count[how === 'exists' ? 'skipped' : 'images'] += 1;
       count.payloadBytes += payloadBytes;
       if (wireBytes > 0) {

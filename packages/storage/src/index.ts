@@ -9,7 +9,7 @@ export type { Bucket, StoredObject } from './s3-bucket.ts';
 export { openDirectory, readDirectory } from './file-sink.ts';
 
 // Many of them in one file.
-export { inLayout, layouts, readLayout } from './shards/layout.ts';
+export { inLayout, layouts, maxOpenBytes, readLayout } from './shards/layout.ts';
 export type { Layout } from './shards/layout.ts';
 export type { Origin } from './shards/sample.ts';
 export type { ShardLimits } from './shards/shard-sink.ts';
@@ -19,7 +19,7 @@ export { isS3Url, locationOf, outputLocation, s3Options, s3Settings } from './s3
 export type { S3Settings } from './s3-url.ts';
 
 // Space for what is not finished.
-export { probeScratch } from './probe-directory.ts';
+export { probeScratch, probeShards } from './probe-directory.ts';
 export { openWorkspace } from './workspace.ts';
 export type { Workspace } from './workspace.ts';
 

@@ -17,6 +17,25 @@ export async function probeScratch(directory: string): Promise<Finding[]> {
   return tryWriting('scratch', '--scratch-directory', directory, async (trial) => [await checkSpace(trial)]);
 }
 
+/**
+ * Whether there is room for the shards that are not durable yet, which lie in a directory.
+ *
+ * @param bytes that they may take together
+ */
+export async function probeShards(directory: string, bytes: number): Promise<Finding> {
+  const { folder } = await existingFolder(directory);
+  const { bavail, bsize } = await statfs(folder);
+  const free = bavail * bsize;
+  const seen = `those that are not complete take up to ${formatBytes(bytes)} in ${folder}, where ${formatBytes(free)} are free`;
+  return free < bytes
+    ? warning(
+        'shards',
+        seen,
+        'lower --shard-bytes, or make room; when there is none, shards are closed early',
+      )
+    : ok('shards', seen);
+}
+
 async function tryWriting(
   check: string,
   option: string,

@@ -9,6 +9,8 @@ export const doctorOptions = {
   'output-directory': options['output-directory'],
   ...s3Options,
   'scratch-directory': options['scratch-directory'],
+  layout: options.layout,
+  'shard-bytes': options['shard-bytes'],
   'group-id': options['group-id'],
   'auto-offset-reset': options['auto-offset-reset'],
   'on-error': options['on-error'],

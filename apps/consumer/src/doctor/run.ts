@@ -12,10 +12,18 @@ import {
 import type { Check } from '@image-stream/doctor';
 import { usesColor } from '@image-stream/program';
 import type { Finding, Outcome, RunContext } from '@image-stream/program';
-import { isS3Url, locationOf, probeScratch, readOutput, s3Settings } from '@image-stream/storage';
+import {
+  isS3Url,
+  locationOf,
+  maxOpenBytes,
+  probeScratch,
+  probeShards,
+  readOutput,
+  s3Settings,
+} from '@image-stream/storage';
 import { checkDeadLetterTopic } from '../dead-letter-topic.ts';
 import { assertDeadLetters } from '../dead-letters.ts';
-import { sourcesOf } from '../settings.ts';
+import { shardLimitsOf, sourcesOf } from '../settings.ts';
 import { groupCheck } from './group.ts';
 import type { doctorOptions } from './options.ts';
 
@@ -50,7 +58,14 @@ export async function run({
     const images = await readOutput(locationOf(location, path), s3Settings(values));
     try {
       const scratch = path(values['scratch-directory'] ?? tmpdir());
-      return [...(await images.probe()), ...(isS3Url(location) ? await probeScratch(scratch) : [])];
+      const unfinished = isS3Url(location) ? scratch : path(location);
+      return [
+        ...(await images.probe()),
+        ...(isS3Url(location) ? await probeScratch(scratch) : []),
+        ...(values.layout === 'files'
+          ? []
+          : [await probeShards(unfinished, maxOpenBytes(shardLimitsOf(values)))]),
+      ];
     } finally {
       await images.close();
     }

@@ -5,6 +5,8 @@ import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from 'prom
 export interface Readings {
   /** Bytes and images in work. */
   readonly inFlight: () => { readonly bytes: number; readonly images: number };
+  /** Images that are accepted, and not durable yet. */
+  readonly waiting: () => number;
   readonly isStalled: () => boolean;
   /** Of the partitions that are assigned to this consumer. */
   readonly lag: () => Lag;
@@ -17,12 +19,15 @@ const workBuckets = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1,
 const deliveryBuckets = [0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 1800, 3600, 86_400];
 
 /** The metrics of a consumer, and those of its process, in a registry of their own. docs/OPERATIONS.md lists them. */
-export function createMetrics({ inFlight, isStalled, lag }: Readings) {
+export function createMetrics({ inFlight, waiting, isStalled, lag }: Readings) {
   const registry = new Registry();
   collectDefaultMetrics({ register: registry });
 
   gauge('in_flight_images', 'Images that are being decoded or saved', (own) => own.set(inFlight().images));
   gauge('in_flight_bytes', 'Bytes of the records of these images', (own) => own.set(inFlight().bytes));
+  gauge('waiting_images', 'Images that are not durable yet: with shards, those of open ones', (own) =>
+    own.set(waiting()),
+  );
   gauge('stalled', '1 while images cannot be saved and are tried again, else 0', (own) =>
     own.set(Number(isStalled())),
   );

@@ -8,6 +8,8 @@ import { followLag } from './lag.ts';
 export interface Monitor {
   /** The bytes of a record's key and value, once for each record that was taken. */
   received(wireBytes: number): void;
+  /** So many images are accepted, and not durable yet. */
+  waiting(images: number): void;
   /**
    * An image is durably on disk.
    *
@@ -67,10 +69,12 @@ export async function startMonitor({ host, port, budget, logger }: MonitorOption
   let silence: string | undefined;
   let stall: { readonly since: string; readonly reason: string } | undefined;
   let lag: Lag = new Map();
+  let waiting = 0;
   const closing = new AbortController();
 
   const metrics = createMetrics({
     inFlight: () => ({ bytes: budget.inUse().bytes, images: budget.inUse().slots }),
+    waiting: () => waiting,
     isStalled: () => stall !== undefined,
     lag: () => new Map([...lag].filter(([partition]) => partitions.includes(partition))),
   });
@@ -102,6 +106,9 @@ export async function startMonitor({ host, port, budget, logger }: MonitorOption
       metrics.saved.inc();
       // Clocks of two machines differ.
       metrics.delivery.observe(Math.max(0, Date.now() - timestamp) / 1000);
+    },
+    waiting(images) {
+      waiting = images;
     },
     deleted: () => metrics.tombstones.inc(),
     failed: () => metrics.failed.inc(),
@@ -153,6 +160,7 @@ const nothing = (): void => {};
 /** A monitor that nobody asks. */
 export const silentMonitor: Monitor = {
   received: nothing,
+  waiting: nothing,
   saved: nothing,
   deleted: nothing,
   failed: nothing,

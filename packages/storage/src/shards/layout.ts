@@ -1,7 +1,7 @@
 import type { Opened, Sink, SinkReader } from '../sink.ts';
 import type { Container } from './container.ts';
 import { shardReader } from './shard-reader.ts';
-import { createShardSink } from './shard-sink.ts';
+import { createShardSink, maxFull } from './shard-sink.ts';
 import type { ShardLimits } from './shard-sink.ts';
 import { webdataset } from './webdataset.ts';
 
@@ -10,6 +10,11 @@ export const layouts = ['files', 'webdataset'] as const;
 export type Layout = (typeof layouts)[number];
 
 const containers: Record<Exclude<Layout, 'files'>, Container> = { webdataset };
+
+/** The most that shards which are not durable yet take on the local disk. */
+export function maxOpenBytes({ shardBytes }: Pick<ShardLimits, 'shardBytes'>): number {
+  return maxFull * shardBytes;
+}
 
 /** A sink that keeps images in the layout, where `opened` keeps files. */
 export function inLayout(layout: Layout, { sink, workspace }: Opened, limits: ShardLimits): Sink {

@@ -327,8 +327,8 @@ describe('a shard', () => {
     }
     await Promise.all(all.slice(0, 6).map((accepted) => accepted!.durable()));
     const closed = await shardsIn(root);
-    expect(closed.map(({ key }) => key.split('/')[0]).toSorted()).toEqual(
-      Array.from({ length: 6 }, (_, index) => `customer=${index}`),
+    expect(new Set(closed.map(({ key }) => key.split('/')[0]))).toEqual(
+      new Set(Array.from({ length: 6 }, (_, index) => `customer=${index}`)),
     );
     await sink.flush();
     expect(await shardsIn(root)).toHaveLength(70);

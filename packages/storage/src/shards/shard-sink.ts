@@ -28,7 +28,7 @@ const maxOpen = 64;
 const maxSettling = 16;
 
 /** What is not durable yet takes the local disk and memory: so many shards of full size, in bytes and in images. */
-const maxFull = 4;
+export const maxFull = 4;
 
 /** The shards of one kind: of one folder, type and partition. Each begins where the one before it ends. */
 interface Chain {

@@ -4,7 +4,7 @@ import type { ByteSource } from '@image-stream/codec';
 // https://www.gnu.org/software/tar/manual/html_node/Extensions.html
 
 /** Everything in a tar archive is padded to blocks of so many bytes. */
-export const blockBytes = 512;
+const blockBytes = 512;
 
 /** Two empty blocks. */
 export const endOfArchive = Buffer.alloc(2 * blockBytes);

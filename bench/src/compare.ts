@@ -76,7 +76,7 @@ async function runOnce(bench: Bench, workload: Workload, row: OpenRow): Promise<
     row.wireBytesPerImage = bench.broker.bytesOf(all.topic) / all.count;
     const received = await side(bench, row.contender.consume, one, all);
     if (row.contender.isSaving !== false) {
-      requireFiles(all, foldersOf(bench, all));
+      requireImages(all, foldersOf(bench, all), row.contender);
     }
     row.consume.push(received);
   } catch (error) {
@@ -152,9 +152,13 @@ export function savedFiles(output: string): string[] {
 }
 
 /** A consumer that is fast because it saves less would not be worth a comparison. */
-function requireFiles({ count }: Job, folder: string): void {
-  const { length } = savedFiles(folder);
-  if (length !== count) {
-    throw new CommandError(`saved ${length} of ${count} images`);
+function requireImages(
+  { count }: Job,
+  folder: string,
+  { imagesIn = ({ length }) => length }: Pick<Contender, 'imagesIn'>,
+): void {
+  const saved = imagesIn(savedFiles(folder));
+  if (saved !== count) {
+    throw new CommandError(`saved ${saved} of ${count} images`);
   }
 }

@@ -1,3 +1,4 @@
+import { execFileSync } from 'node:child_process';
 import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -31,6 +32,8 @@ export interface Contender {
   readonly consume: (job: Job, tools: Tools) => Command;
   /** False for what only receives. Default: true */
   readonly isSaving?: false;
+  /** How many images there are in what it saved. Default: as many as there are files */
+  readonly imagesIn?: (files: readonly string[]) => number;
 }
 
 /** Programs that may be missing; what is there is the command's name, else the reason. */
@@ -114,6 +117,30 @@ export function sdkAlone(requests: number): Contender {
     ],
   };
 }
+
+/** Images in tar archives, each beside a file that says what it is. */
+function imagesInShards(files: readonly string[]): number {
+  const names = files.flatMap((file) =>
+    execFileSync('tar', ['-tf', file], { encoding: 'utf8', maxBuffer: 1024 ** 3 }).split('\n'),
+  );
+  return names.filter((name) => name.endsWith('.jpg')).length;
+}
+
+/** This project, many images in a file. */
+export const ourShards: Contender = {
+  ...ours,
+  name: 'image-stream --layout webdataset',
+  consume: (job, tools) => [...ours.consume(job, tools), '--layout', 'webdataset'],
+  imagesIn: imagesInShards,
+};
+
+/** The same with what Python users have. */
+export const shardWriter: Contender = {
+  ...confluent,
+  name: 'confluent-kafka, webdataset.ShardWriter',
+  consume: pythonScript('', 'shards.py').consume,
+  imagesIn: imagesInShards,
+};
 
 /** Files as they are; it cannot save one file for each record. */
 export const kcat: Contender = {

@@ -25,6 +25,7 @@ export function goals(comparisons: readonly Comparison[], help: Startup | undefi
     return own === undefined || rates.length === 0 ? undefined : own / Math.max(...rates);
   };
   const [objects, boto3, ...alone] = rowsOf('objects');
+  const [shards, writer, files] = rowsOf('shards');
   const share = (own: number | undefined, others: readonly (Row | undefined)[]): number | undefined => {
     const rates = others.flatMap((row) => rate(row, 'consume') ?? []);
     return own === undefined || rates.length === 0 ? undefined : own / Math.max(...rates);
@@ -52,6 +53,16 @@ export function goals(comparisons: readonly Comparison[], help: Startup | undefi
       measured: share(rate(objects, 'consume'), alone),
     },
     { what: 'save objects, times boto3', wanted: 1, measured: share(rate(objects, 'consume'), [boto3]) },
+    {
+      what: 'save thumbnails in shards, times as files',
+      wanted: 5,
+      measured: share(rate(shards, 'consume'), [files]),
+    },
+    {
+      what: 'save thumbnails in shards, times ShardWriter',
+      wanted: 1,
+      measured: share(rate(shards, 'consume'), [writer]),
+    },
     { what: '--help, s', wanted: 0.3, measured: slowest, isMost: true },
   ];
 }

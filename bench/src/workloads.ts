@@ -5,8 +5,10 @@ import {
   imageStream,
   kcat,
   librdkafka,
+  ourShards,
   rawKafkajs,
   sdkAlone,
+  shardWriter,
 } from './contenders.ts';
 import type { Contender } from './contenders.ts';
 import type { Corpus } from './corpus.ts';
@@ -85,6 +87,13 @@ export const workloads: readonly Workload[] = [
     corpus: 'thumbnails',
     images: 5000,
     contenders: [ours, confluent, kcat],
+  },
+  {
+    name: 'shards',
+    title: 'Thumbnails, JPEG files (11 KB) as they are, saved in WebDataset shards and as files',
+    corpus: 'thumbnails',
+    images: 20_000,
+    contenders: [ourShards, shardWriter, ours],
   },
   {
     name: 'large',

@@ -90,15 +90,13 @@ export async function saveImage(
 
 async function saveDecoded(image: DecodedImage, options: SaveOptions, arrival: Arrival): Promise<SavedImage> {
   const { content } = image;
-  if (!isPixelArray(content)) {
-    await inspectImage(byteSource(content.bytes), options);
-  }
+  const size = isPixelArray(content) ? undefined : await inspectImage(byteSource(content.bytes), options);
   const encoding = await encodingToSave(content, options);
   const key = keyOf({ ...image, content }, encoding, options);
   if (encoding === undefined) {
     const { bytes, mediaType, sha256 } = content as EncodedImage;
     const isSame = sameBytesAs(content as EncodedImage);
-    const about = { image, mediaType, sha256, ...arrival };
+    const about = { image, mediaType, sha256, size, ...arrival };
     return keep({ key, content: byteSource(bytes), about, isSame }, options);
   }
   const received = once(() => sourceSha256(content));
@@ -143,12 +141,12 @@ async function saveAssembled(
     const content = await decodePayload(await source.read(0, size), contentEncoding, resolveLimits(options));
     return saveDecoded({ id, customerId, createdAt, content }, options, arrival);
   }
-  await inspectImage(source, options);
+  const imageSize = await inspectImage(source, options);
   const content = { mediaType, source };
   const key = imageKey(image, mediaType, options);
   const encoding = await encodingToSave(content, options);
   if (encoding === undefined) {
-    const about = { image, mediaType, sha256: image.sha256, ...arrival };
+    const about = { image, mediaType, sha256: image.sha256, size: imageSize, ...arrival };
     return keep({ key, content: source, about, isSame: sameBytesAs(content) }, options);
   }
   const path = options.workspace.newFile();

@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto';
+import { hash } from 'node:crypto';
 import { contentEncodingOf } from './compression.ts';
 import type { ContentEncoding } from './compression.ts';
 import { CodecError } from './errors.ts';
@@ -279,7 +279,7 @@ function assertIntact(attributes: Attributes, payload: Uint8Array): string | und
   if (expected === undefined) {
     return undefined;
   }
-  const actual = createHash('sha256').update(payload).digest('hex');
+  const actual = hash('sha256', payload);
   if (actual !== expected.toLowerCase()) {
     throw new CodecError(
       'CORRUPT_PAYLOAD',

@@ -1,5 +1,5 @@
 import { CodecError } from './errors.ts';
-import type { ReceivedRecord } from './record.ts';
+import type { HeaderValue, ReceivedRecord } from './record.ts';
 import { toText } from './text.ts';
 
 export type Headers = NonNullable<ReceivedRecord['headers']>;
@@ -82,16 +82,25 @@ export function lastHeaderValue(
   headers: NonNullable<ReceivedRecord['headers']>,
   name: string,
 ): Uint8Array | string | undefined {
+  const own = Object.hasOwn(headers, name) ? lastOf(headers[name]) : undefined;
+  if (own !== undefined) {
+    return own;
+  }
   const wanted = name.toLowerCase();
-  const names = Object.keys(headers).filter(
-    (other) => other.length === name.length && other.toLowerCase() === wanted,
-  );
-  for (const spelled of [name, ...names.toReversed()]) {
-    const values = Object.hasOwn(headers, spelled) ? [headers[spelled]].flat() : [];
-    const last = values.at(-1);
-    if (last !== null && last !== undefined) {
-      return last;
+  let found: Uint8Array | string | undefined;
+  // For each record this is asked for a dozen names, most of which are not there.
+  for (const other in headers) {
+    if (other.length === name.length && other.toLowerCase() === wanted && Object.hasOwn(headers, other)) {
+      found = lastOf(headers[other]) ?? found;
     }
   }
-  return undefined;
+  return found;
+}
+
+function isList(value: HeaderValue): value is readonly (Uint8Array | string | null)[] {
+  return Array.isArray(value);
+}
+
+function lastOf(value: HeaderValue): Uint8Array | string | undefined {
+  return (isList(value) ? value.at(-1) : value) ?? undefined;
 }

@@ -20,6 +20,8 @@ export interface About {
   readonly mediaType: string;
   /** Absent for a file of many images. */
   readonly image?: ImageAttributes;
+  /** Columns and rows of pixels, where they are known already. */
+  readonly size?: { readonly width: number; readonly height: number } | undefined;
   /** Where the image comes from. */
   readonly origin?: Origin;
   /** Resolves when all images that came before it from its partition are accepted, or never will be, for a sink that keeps their order. */

@@ -1,5 +1,5 @@
 import { isUtf8 } from 'node:buffer';
-import { createHash } from 'node:crypto';
+import { hash } from 'node:crypto';
 import type { HeaderValue, ImageAttributes, ReceivedRecord } from '@image-stream/codec';
 
 /** The record that an image came in; of one in chunks, the one that made it whole. */
@@ -41,10 +41,7 @@ const offsetDigits = 20;
 export function lineOf({ topic, topicId, partition }: Origin): string {
   // A topic that differs from another in that alone, Kafka does not create.
   const name = topic.replaceAll('.', '_').slice(0, maxTopicLength);
-  const id = createHash('sha256')
-    .update(`${topic}\n${topicId ?? ''}`)
-    .digest('hex')
-    .slice(0, 8);
+  const id = hash('sha256', `${topic}\n${topicId ?? ''}`).slice(0, 8);
   return `${name}-${id}-${partition}`;
 }
 
@@ -78,12 +75,15 @@ export function sampleOf(
   { topic, partition, offset, headers = {} }: Origin,
   seen: Pick<Sample, 'mediaType' | 'width' | 'height' | 'sha256'>,
 ): Sample {
-  const shown = Object.entries(headers).map(([name, value]) => [name, textOf(value)] as const);
+  const shown: Record<string, HeaderText> = {};
+  for (const name of Object.keys(headers)) {
+    shown[name] = textOf(headers[name]);
+  }
   return {
     ...{ id, customer: customerId, createdAt: createdAt.toISOString() },
     ...seen,
     ...{ topic, partition, offset: Number(offset) },
-    headers: Object.fromEntries(shown),
+    headers: shown,
   };
 }
 
@@ -105,7 +105,7 @@ function textOf(value: HeaderValue): HeaderText {
     return value ?? null;
   }
   if (value instanceof Uint8Array) {
-    const bytes = Buffer.from(value);
+    const bytes = Buffer.from(value.buffer, value.byteOffset, value.byteLength);
     return isUtf8(bytes) ? bytes.toString() : bytes.toString('base64');
   }
   return value.map((one) => textOf(one) as string | null);

@@ -92,7 +92,8 @@ export function createShardSink(
 
   async function put(key: string, content: ByteSource, about: ImageAbout): Promise<Accepted> {
     const { image, mediaType, origin, turn } = about;
-    const { width, height } = await inspectImage(content, { maxImagePixels: Number.POSITIVE_INFINITY });
+    const { width, height } =
+      about.size ?? (await inspectImage(content, { maxImagePixels: Number.POSITIVE_INFINITY }));
     const sha256 = (await about.receivedSha256?.()) ?? about.sha256 ?? (await sha256Of(content));
     const sample = sampleOf(image, origin, { mediaType, width, height, sha256 });
     await turn();
@@ -232,18 +233,21 @@ export function createShardSink(
   /** Waits until there is room for another image. */
   async function makeRoom(bytes: number): Promise<void> {
     for (;;) {
-      const all = [...shards];
-      const open = all.filter(({ isClosed }) => !isClosed);
-      const used = all.reduce((sum, { file }) => sum + file.size, 0);
-      const images = all.reduce((sum, { file }) => sum + file.entries.length, 0);
-      const isFull = used + bytes > maxFull * shardBytes || images >= maxFull * shardImages;
-      if (open.length >= maxOpen || (isFull && open.length > 0)) {
-        close(open[0]!);
+      let [open, used, images] = [0, bytes, 0];
+      for (const { file, isClosed } of shards) {
+        open += Number(!isClosed);
+        used += file.size;
+        images += file.entries.length;
       }
-      if (all.length === 0 || (!isFull && all.length - open.length < maxSettling)) {
+      const isFull = used > maxFull * shardBytes || images >= maxFull * shardImages;
+      const oldest = open >= maxOpen || isFull ? [...shards].find(({ isClosed }) => !isClosed) : undefined;
+      if (oldest !== undefined) {
+        close(oldest);
+      }
+      if (shards.size === 0 || (!isFull && shards.size - open < maxSettling)) {
         return;
       }
-      await settle(all.find(({ isClosed }) => isClosed)!);
+      await settle([...shards].find(({ isClosed }) => isClosed)!);
     }
   }
 

@@ -1,6 +1,7 @@
 import { open } from 'node:fs/promises';
 import type { FileHandle } from 'node:fs/promises';
 import type { ByteSource } from '@image-stream/codec';
+import { pieces } from '@image-stream/image-io';
 import { endOfArchive, memberBytes, padding, tarHeader } from './ustar.ts';
 import { sampleName } from './sample.ts';
 import type { Sample } from './sample.ts';
@@ -29,9 +30,6 @@ export interface ShardFile {
 /** What waits in memory to be written together: a write is a trip to another thread. */
 const waitingBytes = 256 * 1024;
 
-/** How much of a larger image is in memory at once. */
-const pieceBytes = 1024 ** 2;
-
 /** @param line of the samples, with which their names begin */
 export async function createShardFile(path: string, line: string, extension: string): Promise<ShardFile> {
   const file: FileHandle = await open(path, 'wx+');
@@ -56,15 +54,25 @@ export async function createShardFile(path: string, line: string, extension: str
     used += bytes.length;
   }
 
-  async function* parts(content: ByteSource, name: string, about: Buffer): AsyncGenerator<Uint8Array> {
-    yield tarHeader(`${name}.${extension}`, content.size);
-    for (let from = 0; from < content.size; from += pieceBytes) {
-      yield await content.read(from, Math.min(content.size, from + pieceBytes));
+  async function addSmall(content: ByteSource, name: string, about: Buffer): Promise<void> {
+    const bytes = await content.read(0, content.size);
+    copy(tarHeader(`${name}.${extension}`, content.size));
+    copy(bytes);
+    copy(padding(content.size));
+    copy(tarHeader(`${name}.json`, about.length));
+    copy(about);
+    copy(padding(about.length));
+  }
+
+  async function addLarge(content: ByteSource, name: string, about: Buffer): Promise<void> {
+    await write(tarHeader(`${name}.${extension}`, content.size));
+    for await (const piece of pieces(content)) {
+      await write(piece);
     }
-    yield padding(content.size);
-    yield tarHeader(`${name}.json`, about.length);
-    yield about;
-    yield padding(about.length);
+    await write(padding(content.size));
+    await write(tarHeader(`${name}.json`, about.length));
+    await write(about);
+    await write(padding(about.length));
   }
 
   return {
@@ -80,14 +88,15 @@ export async function createShardFile(path: string, line: string, extension: str
         await flush();
       }
       const start = written + used;
-      try {
-        for await (const part of parts(content, sampleName(line, sample.offset), about)) {
-          await (bytes > waitingBytes ? write(part) : copy(part));
-        }
-      } catch (error) {
-        // What is larger was written past what waits, of which there is none; the rest of it is written over.
-        [written, used] = bytes > waitingBytes ? [start, 0] : [written, start - written];
-        throw error;
+      const name = sampleName(line, sample.offset);
+      if (bytes <= waitingBytes) {
+        await addSmall(content, name, about);
+      } else {
+        await addLarge(content, name, about).catch((error: unknown) => {
+          // The next one is written over it.
+          written = start;
+          throw error;
+        });
       }
       entries.push({ id: sample.id, offset: sample.offset, start, end: start + bytes });
     },

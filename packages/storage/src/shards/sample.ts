@@ -1,6 +1,7 @@
 import { isUtf8 } from 'node:buffer';
 import { hash } from 'node:crypto';
-import type { HeaderValue, ImageAttributes, ReceivedRecord } from '@image-stream/codec';
+import { lastHeaderValue } from '@image-stream/codec';
+import type { ImageAttributes, ReceivedRecord } from '@image-stream/codec';
 
 /** The record that an image came in; of one in chunks, the one that made it whole. */
 export interface Origin extends Pick<ReceivedRecord, 'topic' | 'partition' | 'offset' | 'headers'> {
@@ -22,11 +23,9 @@ export interface Sample {
   readonly topic: string;
   readonly partition: number;
   readonly offset: number;
-  /** Of the record; in base64 what is no text. */
-  readonly headers: Readonly<Record<string, HeaderText>>;
+  /** Of the record: of one that is repeated the last, and in base64 what is no text. Loaders want one type for all. */
+  readonly headers: Readonly<Record<string, string | null>>;
 }
-
-type HeaderText = string | null | readonly (string | null)[];
 
 /** The most of a topic's name that is in the name of a sample: with the rest, 100 bytes are what a tar archive has for it. */
 const maxTopicLength = 40;
@@ -75,9 +74,9 @@ export function sampleOf(
   { topic, partition, offset, headers = {} }: Origin,
   seen: Pick<Sample, 'mediaType' | 'width' | 'height' | 'sha256'>,
 ): Sample {
-  const shown: Record<string, HeaderText> = {};
+  const shown: Record<string, string | null> = {};
   for (const name of Object.keys(headers)) {
-    shown[name] = textOf(headers[name]);
+    shown[name] = textOf(lastHeaderValue(headers, name));
   }
   return {
     ...{ id, customer: customerId, createdAt: createdAt.toISOString() },
@@ -100,13 +99,10 @@ export function parseSample(bytes: Uint8Array): Sample {
   return sample as Sample;
 }
 
-function textOf(value: HeaderValue): HeaderText {
-  if (value === undefined || value === null || typeof value === 'string') {
+function textOf(value: Uint8Array | string | undefined): string | null {
+  if (value === undefined || typeof value === 'string') {
     return value ?? null;
   }
-  if (value instanceof Uint8Array) {
-    const bytes = Buffer.from(value.buffer, value.byteOffset, value.byteLength);
-    return isUtf8(bytes) ? bytes.toString() : bytes.toString('base64');
-  }
-  return value.map((one) => textOf(one) as string | null);
+  const bytes = Buffer.from(value.buffer, value.byteOffset, value.byteLength);
+  return isUtf8(bytes) ? bytes.toString() : bytes.toString('base64');
 }

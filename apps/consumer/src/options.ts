@@ -38,7 +38,7 @@ export const options = {
   layout: {
     choices: layouts,
     default: 'files',
-    describe: 'A file for each image, or webdataset: many in a tar archive, to train from',
+    describe: 'A file for each image; webdataset or parquet: many in one, to train from',
     group: 'Files:',
   },
   'shard-bytes': {

@@ -227,12 +227,12 @@ function assertConsistent(values: ConsumerOptions): void {
   if (values.layout === 'files') {
     for (const option of ['shard-bytes', 'shard-images', 'shard-interval'] as const) {
       if (values[option] !== undefined) {
-        throw new UsageError(`--${option} has no effect without --layout webdataset`);
+        throw new UsageError(`--${option} has no effect without --layout webdataset or parquet`);
       }
     }
   } else if (values.overwrite === true) {
     throw new UsageError(
-      '--overwrite has no effect with --layout webdataset, where each record has a place of its own',
+      `--overwrite has no effect with --layout ${values.layout}, where each record has a place of its own`,
     );
   }
   if (values['metrics-host'] !== undefined && values['metrics-port'] === undefined) {

@@ -5,6 +5,8 @@ import type { Sample } from './sample.ts';
 /** An image in a durable shard. */
 export interface Indexed {
   readonly sample: Sample;
+  /** As a file of an archive. */
+  readonly name: string;
   /** Where it is in the shard, for `open`. */
   readonly place: string;
   readonly content: ByteSource;
@@ -15,6 +17,8 @@ export interface Container {
   /** With which a shard's key ends. */
   readonly extension: string;
   readonly mediaType: string;
+  /** @throws StorageError `TOO_LARGE` for an image that is larger than it can hold */
+  assertFits(content: ByteSource): void;
   /**
    * Writes a shard of some of the samples of a finished file.
    *

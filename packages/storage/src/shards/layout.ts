@@ -1,15 +1,16 @@
 import type { Opened, Sink, SinkReader } from '../sink.ts';
 import type { Container } from './container.ts';
+import { parquet } from './parquet.ts';
 import { shardReader } from './shard-reader.ts';
 import { createShardSink, maxFull } from './shard-sink.ts';
 import type { ShardLimits } from './shard-sink.ts';
 import { webdataset } from './webdataset.ts';
 
 /** How images are laid out: a file each, or many in a shard. */
-export const layouts = ['files', 'webdataset'] as const;
+export const layouts = ['files', 'webdataset', 'parquet'] as const;
 export type Layout = (typeof layouts)[number];
 
-const containers: Record<Exclude<Layout, 'files'>, Container> = { webdataset };
+const containers: Record<Exclude<Layout, 'files'>, Container> = { webdataset, parquet };
 
 /** The most that shards which are not durable yet take on the local disk. */
 export function maxOpenBytes({ shardBytes }: Pick<ShardLimits, 'shardBytes'>): number {

@@ -87,8 +87,7 @@ export function sampleOf(
 }
 
 /** @throws Error for what is no sample of this program */
-export function parseSample(bytes: Uint8Array): Sample {
-  const sample = JSON.parse(Buffer.from(bytes).toString()) as Partial<Sample>;
+export function assertSample(sample: Partial<Sample>): Sample {
   if (
     typeof sample.id !== 'string' ||
     typeof sample.sha256 !== 'string' ||

@@ -92,6 +92,7 @@ export function createShardSink(
 
   async function put(key: string, content: ByteSource, about: ImageAbout): Promise<Accepted> {
     const { image, mediaType, origin, turn } = about;
+    container.assertFits(content);
     const { width, height } =
       about.size ?? (await inspectImage(content, { maxImagePixels: Number.POSITIVE_INFINITY }));
     const sha256 = (await about.receivedSha256?.()) ?? about.sha256 ?? (await sha256Of(content));

@@ -2,7 +2,8 @@ import { open } from 'node:fs/promises';
 import { fileSource } from '@image-stream/image-io';
 import type { ByteSource } from '@image-stream/codec';
 import type { Container, Indexed } from './container.ts';
-import { parseSample } from './sample.ts';
+import { assertSample } from './sample.ts';
+import type { Sample } from './sample.ts';
 import type { Entry, ShardFile } from './shard.ts';
 import { endOfArchive, lastMember, tarMembers } from './ustar.ts';
 
@@ -10,6 +11,7 @@ import { endOfArchive, lastMember, tarMembers } from './ustar.ts';
 export const webdataset: Container = {
   extension: 'tar',
   mediaType: 'application/x-tar',
+  assertFits() {},
   write: async (file, entries, target) =>
     entries.length === file.entries.length ? file.path : copySome(file, entries, target),
   async *read(shard) {
@@ -17,7 +19,7 @@ export const webdataset: Container = {
     let image: Omit<Indexed, 'sample'> | undefined;
     for await (const { name, start, size } of tarMembers(source)) {
       if (image === undefined) {
-        image = { place: `${start}+${size}`, content: part(source, start, size) };
+        image = { name, place: `${start}+${size}`, content: part(source, start, size) };
       } else {
         yield { ...image, sample: parse(name, await source.read(start, start + size)) };
         image = undefined;
@@ -45,7 +47,7 @@ export const webdataset: Container = {
 
 function parse(name: string, bytes: Uint8Array) {
   try {
-    return parseSample(bytes);
+    return assertSample(JSON.parse(Buffer.from(bytes).toString()) as Partial<Sample>);
   } catch (error) {
     throw new Error(`${name} is not what this program says of an image: ${(error as Error).message}`, {
       cause: error,

@@ -67,7 +67,7 @@ export async function dryRun({
   const listed: DryRunImage[] = [];
   progress.start(() => `looked at ${counted(total.images + total.failed, 'image')}`, logger);
 
-  for await (const { name, load } of images) {
+  for await (const { name, load, dispose } of images) {
     // Pixels that are made and only copied never leave the microtasks, in which no signal arrives.
     await setImmediate();
     try {
@@ -89,6 +89,8 @@ export async function dryRun({
     } catch (error) {
       total.failed += 1;
       logger.error(oneLine(`${name} cannot be sent: ${(error as Error).message}`));
+    } finally {
+      await dispose?.();
     }
   }
   const summary: DryRun = { dryRun: true, ...total, maxRequestSize, listed };

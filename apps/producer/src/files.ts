@@ -1,13 +1,16 @@
-import { stat } from 'node:fs/promises';
+import { realpath, stat } from 'node:fs/promises';
 import { isAbsolute, relative, sep } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { fileSource } from '@image-stream/image-io';
 import { counted } from '@image-stream/program';
+import { isArchiveName } from './archives/kind.ts';
+import { openArchive } from './archives/open.ts';
 import { globFiles, isGlob } from './glob.ts';
 import { imageFile } from './image-file.ts';
 import { badInput } from './source.ts';
 import type { Source, SourceContext } from './source.ts';
 import { folderRule, isHidden, isUnfinished, slashes, walk } from './walk.ts';
-import type { Found, Rule } from './walk.ts';
+import type { Found, InputFile, Rule } from './walk.ts';
 import { watchFolder } from './watch.ts';
 
 /** A source: a path of this machine, which names a file, a folder or, where nothing has that name, a glob. */
@@ -15,14 +18,18 @@ export const localFiles: Source = {
   inputs: 'file:// (or a path: a file, a folder, a glob)',
   async *open(input, context) {
     const path = plainPath(input);
-    for await (const found of kinds[await kindOf(path, context)](path, context)) {
+    const kind = await kindOf(path, context);
+    for await (const found of kinds[kind](path, context)) {
       if (context.signal.aborted) {
         return;
       }
       if (found.kind === 'bad') {
         yield badInput(found);
       } else if (found.kind === 'file') {
-        yield imageFile(found, context);
+        // To look into each file of a folder would cost as much as to read it.
+        const mayBeArchive = kind === 'file' || isArchiveName(found.path);
+        const images = mayBeArchive ? await archiveFile(found, context) : undefined;
+        yield* images ?? [await imageFile(found, context)];
       }
     }
   },
@@ -38,6 +45,14 @@ const kinds = { file: oneFile, folder: filesOfFolder, glob: filesOfGlob } as con
   string,
   Kind
 >;
+
+/** As `openArchive`. */
+async function archiveFile({ path, relativePath }: InputFile, context: SourceContext) {
+  const source = await realpath(path)
+    .then(fileSource)
+    .catch(() => undefined);
+  return source && openArchive({ name: path, relativePath, source }, context);
+}
 
 /** @throws what the file system says where there is nothing, or nothing can be seen */
 async function kindOf(path: string, context: SourceContext): Promise<keyof typeof kinds> {

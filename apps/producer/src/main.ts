@@ -20,10 +20,14 @@ await runProgram({
   name: 'producer',
   version: packageJson.version,
   summary: 'Sends images through Apache Kafka: files as they are, or generated ones.',
-  inputs: { name: 'inputs', describe: 'files, folders, globs, or - for images in a row on standard input' },
+  inputs: {
+    name: 'inputs',
+    describe: 'files, folders, globs, tar and ZIP archives, or - for images in a row on standard input',
+  },
   options,
   examples: [
     ['$0 photos --recursive', 'a folder of pictures, byte for byte'],
+    ['$0 shards/*.tar', 'the images of WebDataset shards, or of any tar or ZIP archive'],
     ['$0 -n 10', 'ten images of noise to localhost:29092'],
     ['$0 -n 100 --pattern mandelbrot --acks all', 'a hundred, acknowledged by every in-sync replica'],
     ['$0 -n 10 --format python-json', 'as the Python application sends them'],

@@ -1,6 +1,8 @@
 import { counted, UsageError } from '@image-stream/program';
 import { readBucket } from '@image-stream/storage';
 import type { Bucket, StoredObject } from '@image-stream/storage';
+import { isArchiveName } from './archives/kind.ts';
+import { openArchive } from './archives/open.ts';
 import { maxBytesInMemory, namedImage } from './image-file.ts';
 import type { Pending, Source, SourceContext } from './source.ts';
 import { folderRule, isHidden, isUnfinished } from './walk.ts';
@@ -16,7 +18,7 @@ export const objects: Source = {
     if (only === undefined) {
       yield* objectsBelow(bucket, isPrefix ? key : `${key}/`, input, context);
     } else {
-      yield imageObject(name, only, key, context);
+      yield* await imagesOf(name, only, key, context);
     }
   },
 };
@@ -52,7 +54,7 @@ async function* objectsBelow(
     }
     if (rule.takes(relativePath)) {
       taken += 1;
-      yield imageObject(bucket.name, object, relativePath, context);
+      yield* await imagesOf(bucket.name, object, relativePath, context);
     } else {
       unfinished += Number(isUnfinished(relativePath) && !isHidden(relativePath));
     }
@@ -73,6 +75,18 @@ async function whyNothing(bucket: Bucket, prefix: string, recursive: boolean): P
     return `there is no object in it, but ${counted(folders, 'folder')}, which --recursive enters`;
   }
   return `there is no object to send whose key begins with '${prefix}'`;
+}
+
+/** The images in an object that is an archive by its name; else the object. */
+async function imagesOf(
+  bucket: string,
+  object: StoredObject,
+  relativePath: string,
+  context: SourceContext,
+): Promise<AsyncIterable<Pending> | Pending[]> {
+  const archive = { name: `s3://${bucket}/${object.key}`, relativePath, source: object.content };
+  const images = isArchiveName(object.key) ? await openArchive(archive, context) : undefined;
+  return images ?? [imageObject(bucket, object, relativePath, context)];
 }
 
 /** An object as an image, with an id as a file has; a large one is read while it travels. */

@@ -21,7 +21,7 @@ export const options = {
     alias: 'cid',
     coerce: nonEmpty('--customer-id'),
     describe: 'Whose images they are',
-    defaultDescription: 'a new UUID; for inputs: default',
+    defaultDescription: 'a new UUID; for inputs: default, or as a shard says',
     group: 'Images:',
   },
   'customer-from-path': {

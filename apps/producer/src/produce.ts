@@ -100,7 +100,14 @@ export async function produce({
     });
   }
 
-  async function deliver({ name, load, acknowledged, failed, isAgain = false }: Pending): Promise<void> {
+  async function deliver({
+    name,
+    load,
+    acknowledged,
+    failed,
+    dispose,
+    isAgain = false,
+  }: Pending): Promise<void> {
     undelivered.add(name);
     try {
       const image = await load();
@@ -122,6 +129,7 @@ export async function produce({
       logger.error(`${oneLine(name)} was not sent${outlook}: ${reason}`);
     } finally {
       undelivered.delete(name);
+      await dispose?.();
     }
   }
 }

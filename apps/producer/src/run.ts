@@ -128,7 +128,7 @@ export async function run({
 
 /** What the options say to the sources of inputs. */
 function sourceContext(
-  { 'customer-id': customerId = 'default', 'customer-from-path': pattern, ...values }: ProducerOptions,
+  { 'customer-id': customerId, 'customer-from-path': pattern, ...values }: ProducerOptions,
   destination: Destination,
   {
     logger,
@@ -137,7 +137,10 @@ function sourceContext(
 ): SourceContext {
   const stateFile = values['state-file'];
   return {
-    customerOf: pattern === undefined ? () => customerId : customerFromPath(pattern),
+    customerOf:
+      pattern === undefined
+        ? (_relativePath, noted) => customerId ?? noted ?? 'default'
+        : customerFromPath(pattern),
     maxImageBytes: values['max-image-bytes'],
     maxImagePixels: values['max-image-pixels'],
     raisedBy,

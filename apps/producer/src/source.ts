@@ -15,8 +15,8 @@ export interface Source {
 
 /** How the images of a source become ours. */
 export interface ImageFileOptions extends InspectOptions {
-  /** Whose image it is, from its path. */
-  readonly customerOf: (relativePath: string) => string;
+  /** Whose image it is, from its path, or as it was noted where it comes from. */
+  readonly customerOf: (relativePath: string, noted?: string) => string;
   /** Of a file. */
   readonly maxImageBytes?: number | undefined;
 }
@@ -51,6 +51,8 @@ export interface Pending {
   readonly acknowledged?: () => Promise<void>;
   /** Called when it could not be sent. @returns whether it will be tried again */
   readonly failed?: (error: Error) => boolean;
+  /** Called when the image is needed no more, whatever became of it. */
+  readonly dispose?: () => Promise<void>;
   /** True where it has failed before, and was counted then. */
   readonly isAgain?: boolean;
 }

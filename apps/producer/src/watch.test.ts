@@ -59,6 +59,23 @@ test('a folder that is made, renamed, or removed and made again, is watched', as
   await expect.poll(seen, seconds).toContain('a/3.png');
 });
 
+test('an archive is named at once, and again only where something else takes its place', async () => {
+  const zip = Buffer.from('PK\x03\x04, and what belongs to it');
+  const { folder, seen } = await watching(async (path) => {
+    await writeFile(join(path, 'a.zip'), zip);
+    await writeFile(join(path, 'really an image.tar'), png);
+  });
+  const refused = 'a.zip: is an archive';
+  await expect.poll(seen, seconds).toEqual([refused, 'really an image.tar']);
+  await writeFile(join(folder, 'a.zip'), Buffer.concat([zip, zip]));
+  await writeFile(join(folder, 'b.png'), png);
+  await expect.poll(seen, seconds).toEqual([refused, 'b.png', 'really an image.tar']);
+  await writeFile(join(folder, 'a.zip'), png);
+  await expect
+    .poll(seen, seconds)
+    .toEqual([refused, 'a.zip again', 'b.png', 'really an image.tar'].toSorted());
+});
+
 test('what cannot be delivered is handed over again, until it is or is gone; what is no image, when it changes', async () => {
   const errors: Record<string, Error> = {
     'away.png': new KafkaConfigError('UNREACHABLE', 'cannot reach Kafka'),

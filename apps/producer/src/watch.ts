@@ -4,6 +4,8 @@ import { CodecError } from '@image-stream/codec';
 import { fileSource, ImageIoError, inspectImage } from '@image-stream/image-io';
 import { isProgrammingError } from '@image-stream/kafka-config';
 import { counted } from '@image-stream/program';
+import { isArchiveName } from './archives/kind.ts';
+import { kindOfArchive } from './archives/open.ts';
 import { folderChanges, isGone } from './folder-changes.ts';
 import type { Change } from './folder-changes.ts';
 import { imageFile } from './image-file.ts';
@@ -141,6 +143,16 @@ export async function* watchFolder(options: WatchOptions): AsyncGenerator<Pendin
         forget(file);
       } else if (!isSame(version, now)) {
         consider(file, now, performance.now());
+      } else if (await isArchive(file.path)) {
+        candidates.delete(file.relativePath);
+        handedOver.set(file.relativePath, version);
+        return report(
+          file,
+          new ImageIoError(
+            'INVALID_IMAGE',
+            'is an archive, which --watch does not look into; send it without --watch',
+          ),
+        );
       } else {
         // One that is abandoned is sent as it is, and whoever reads it says what is wrong.
         const problem = isAbandoned && attempts === 0 ? undefined : await problemOf(file.path, options);
@@ -239,6 +251,14 @@ async function versionOf(path: string): Promise<FileVersion | undefined> {
     }
     throw error;
   }
+}
+
+/** By its name first, so that no other file is read for it. */
+async function isArchive(path: string): Promise<boolean> {
+  return (
+    isArchiveName(path) &&
+    (await kindOfArchive({ name: path, source: await fileSource(await realpath(path)) })) !== undefined
+  );
 }
 
 function isSame(one: FileVersion | undefined, other: FileVersion): boolean {

@@ -223,6 +223,8 @@ function bytesOf({ image }: Row): Uint8Array {
   return (image as { readonly bytes: Uint8Array }).bytes;
 }
 
-function toSample({ createdAt, offset, size: _, ...row }: Row): Sample {
-  return assertSample({ ...row, createdAt: (createdAt as Date).toISOString(), offset: Number(offset) });
+function toSample(row: Row): Sample {
+  const { size: _size, ...said } = row;
+  const [createdAt, offset] = [(row['createdAt'] as Date).toISOString(), Number(row['offset'])];
+  return assertSample({ ...said, createdAt, offset });
 }

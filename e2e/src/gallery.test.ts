@@ -191,6 +191,29 @@ describe('the server', () => {
     expect(await groupsOf(topic)).toEqual(groups);
   });
 
+  test.each(['webdataset', 'parquet'])(
+    'finds a picture in the shards of the consumer: %s',
+    async (layout) => {
+      const topic = await createTopic();
+      const folder = temporaryFolder();
+      for (const [index, background] of ['olive', 'teal', 'navy'].entries()) {
+        writeFileSync(join(folder, `${index}.png`), await png(background));
+      }
+      await succeed('producer', [folder, '-t', topic, '-cid', 'garden']);
+      const output = join(folder, 'output');
+      const layouts = ['-o', output, '--layout', layout];
+      await succeed('consumer', ['-t', topic, ...layouts, '--shard-images', '2', '--exit-at-end']);
+      const url = await serve(topic, ...layouts);
+      const details = JSON.parse((await get(`${url}/images/0/1/details`)).body) as { file: unknown };
+      expect(details.file).toEqual({
+        path: expect.stringMatching(/^customer=garden\/date=\S+-0-0{20}\.png\.(tar|parquet)$/),
+        bytes: readFileSync(join(folder, '1.png')).length,
+      });
+      const file = await fetch(`${url}/images/0/1/file`);
+      expect(Buffer.from(await file.arrayBuffer()).equals(readFileSync(join(folder, '1.png')))).toBe(true);
+    },
+  );
+
   test('lets nothing from elsewhere into the page, and its pictures do nothing', async () => {
     const topic = await createTopic();
     await sendPictures(topic, 1);

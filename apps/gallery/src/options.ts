@@ -2,7 +2,7 @@ import { encodings } from '@image-stream/image-io';
 import { connectionOptions } from '@image-stream/kafka-config';
 import { integer, nonEmpty, outputOptions, timeZone } from '@image-stream/program';
 import type { OptionDefinitions } from '@image-stream/program';
-import { outputLocation, s3Options } from '@image-stream/storage';
+import { layouts, outputLocation, s3Options } from '@image-stream/storage';
 
 const text = { type: 'string', requiresArg: true } as const;
 
@@ -46,6 +46,12 @@ export const options = {
     group: 'Files:',
   },
   ...s3Options,
+  layout: {
+    choices: layouts,
+    default: 'files',
+    describe: 'Layout that the consumer was given',
+    group: 'Files:',
+  },
   'save-as': {
     choices: ['original', ...encodings] as const,
     default: 'original',

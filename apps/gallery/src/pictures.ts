@@ -52,6 +52,8 @@ export class NoPictureError extends Error {
 
 export interface PicturesOptions {
   readonly topic: TopicName;
+  /** Its name in Kafka. */
+  readonly kafkaTopic: string;
   readonly reader: Pick<TopicReader, 'offsets' | 'at' | 'range'>;
   /** Where the consumer saves, and under which keys. */
   readonly saved: Pick<SinkReader, 'find'>;
@@ -74,7 +76,14 @@ const shownByBrowsers = new Set(['image/png', 'image/jpeg', 'image/webp', 'image
 /** Of a header. */
 const maxShownBytes = 4096;
 
-export function createPictures({ topic, reader, saved, keyRule, limits }: PicturesOptions): Pictures {
+export function createPictures({
+  topic,
+  kafkaTopic,
+  reader,
+  saved,
+  keyRule,
+  limits,
+}: PicturesOptions): Pictures {
   /** @throws NoPictureError */
   async function contentAt(partition: number, offset: bigint) {
     const record = await reader.at(partition, offset);
@@ -158,21 +167,25 @@ export function createPictures({ topic, reader, saved, keyRule, limits }: Pictur
   async function fileAt(partition: number, offset: bigint) {
     const record = await reader.at(partition, offset);
     const description = record && (await describeRecord(record, limits)).description;
-    return description && { ...(await fileOf(description)), description };
+    return description && { ...(await fileOf(description, { partition, offset })), description };
   }
 
   /** Its path follows from the record, and never from what a browser asks for. */
-  async function fileOf({
-    id,
-    customerId,
-    createdAt,
-    type,
-  }: {
-    readonly id?: string;
-    readonly customerId?: string;
-    readonly createdAt?: string;
-    readonly type?: string;
-  }): Promise<{ path?: string; source?: ByteSource }> {
+  async function fileOf(
+    {
+      id,
+      customerId,
+      createdAt,
+      type,
+    }: {
+      readonly id?: string;
+      readonly customerId?: string;
+      readonly createdAt?: string;
+      readonly type?: string;
+    },
+    place: { readonly partition: number; readonly offset: bigint },
+  ): Promise<{ path?: string; source?: ByteSource; name?: string }> {
+    const origin = { topic: kafkaTopic, partition: place.partition, offset: String(place.offset) };
     if (id === undefined || customerId === undefined || createdAt === undefined || type === undefined) {
       return {};
     }
@@ -182,9 +195,9 @@ export function createPictures({ topic, reader, saved, keyRule, limits }: Pictur
     const rules = mediaType === npyMediaType ? [keyRule, { ...keyRule, saveAs: 'npy' } as const] : [keyRule];
     for (const rule of rules) {
       const path = imageKey({ id, customerId, createdAt: new Date(createdAt) }, mediaType, rule);
-      const found = await saved.find(path).catch(() => undefined);
+      const found = await saved.find(path, { origin }).catch(() => undefined);
       if (found !== undefined) {
-        return { path, source: found.content };
+        return { path: found.shard ?? path, source: found.content, name: path.split('/').at(-1)! };
       }
     }
     return {};
@@ -197,7 +210,7 @@ export function createPictures({ topic, reader, saved, keyRule, limits }: Pictur
         return undefined;
       }
       const { description } = await describeRecord(record, limits);
-      const { path, source } = await fileOf(description);
+      const { path, source } = await fileOf(description, { partition, offset });
       return {
         item: itemOf(topic, description),
         key: record.key === null ? null : shown(record.key),
@@ -243,13 +256,13 @@ export function createPictures({ topic, reader, saved, keyRule, limits }: Pictur
       if (found?.source === undefined) {
         return undefined;
       }
-      const { source, path } = found;
+      const { source, name } = found;
       const mediaType = sniffMediaType(await source.read(0, Math.min(mediaTypeBytes, source.size)));
       return {
         mediaType: mediaType ?? 'application/octet-stream',
         bytes: pieces(source),
         size: source.size,
-        filename: path!.split('/').at(-1)!,
+        filename: name!,
       };
     },
   };

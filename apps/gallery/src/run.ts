@@ -21,7 +21,7 @@ import {
 import type { Lag, TopicRecord } from '@image-stream/kafka-config';
 import { counted, createOutageLog, formatBytes, formatSeconds, listen, timing } from '@image-stream/program';
 import type { Outcome, RunContext } from '@image-stream/program';
-import { locationOf, readOutput, s3Settings } from '@image-stream/storage';
+import { locationOf, readLayout, readOutput, s3Settings } from '@image-stream/storage';
 import kafkajs from 'kafkajs';
 import type { Admin } from 'kafkajs';
 import { follow } from './feed.ts';
@@ -74,7 +74,8 @@ export async function run(context: RunContext<typeof options>): Promise<Outcome>
     ...(values['max-image-pixels'] !== undefined && { maxImagePixels: values['max-image-pixels'] }),
   };
 
-  const saved = await readOutput(locationOf(values['output-directory'], path), s3Settings(values));
+  const output = await readOutput(locationOf(values['output-directory'], path), s3Settings(values));
+  const saved = readLayout(values.layout, output);
   const { kafka, admin } = await openKafka(kafkajs, properties, logger);
 
   const started = performance.now();
@@ -138,6 +139,7 @@ export async function run(context: RunContext<typeof options>): Promise<Outcome>
     topics.set(name, {
       pictures: createPictures({
         topic: name,
+        kafkaTopic,
         reader,
         saved,
         keyRule: { saveAs: values['save-as'], timeZone: values['time-zone'] },

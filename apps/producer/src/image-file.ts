@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto';
+import { hash } from 'node:crypto';
 import { realpath, stat } from 'node:fs/promises';
 import { parse } from 'node:path/posix';
 import { assertPayloadBytes, byteSource } from '@image-stream/codec';
@@ -55,8 +55,8 @@ export async function namedImage(
   const source = Buffer.isBuffer(content) ? byteSource(content) : content;
   assertPayloadBytes(source.size, options);
   const { mediaType } = await inspectImage(source, options);
-  const sha256 = await sha256Of(source);
-  const idHash = createHash('sha256').update(`${relativePath}\0${mtime.getTime()}\0${sha256}`).digest('hex');
+  const sha256 = Buffer.isBuffer(content) ? hash('sha256', content) : await sha256Of(source);
+  const idHash = hash('sha256', `${relativePath}\0${mtime.getTime()}\0${sha256}`);
   const { base, name } = parse(relativePath);
   return {
     id: `${name}-${idHash.slice(0, 24)}`,

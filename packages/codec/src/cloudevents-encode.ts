@@ -35,8 +35,8 @@ export async function* encodeCloudEvent(
   const whole = { ...headers, ce_type: imageType, ce_id: image.id, 'content-type': payload.mediaType };
   assertReadable(whole);
   const isWhole = recordBytes(image.id, whole, source.size) <= maxRecordBytes;
-  const longest = chunkHeaders(headers, image.id, maxChunkCount, maxChunkCount, payload);
-  const pieceBytes = isWhole ? source.size : chunkBytes(image.id, longest, source.size, maxRecordBytes);
+  const longest = (): Headers => chunkHeaders(headers, image.id, maxChunkCount, maxChunkCount, payload);
+  const pieceBytes = isWhole ? source.size : chunkBytes(image.id, longest(), source.size, maxRecordBytes);
   const count = isWhole ? 1 : Math.ceil(source.size / pieceBytes);
 
   const reread = payload.mayChange && createHash('sha256');

@@ -101,10 +101,17 @@ function takeBatch(records: Waiting[], batchBytes: number): Waiting[] {
 }
 
 function sizeOf({ key, value, headers = {} }: Message): number {
-  // A repeated header has its name each time.
-  const named = Object.entries(headers).flatMap(([name, values]) =>
-    [values].flat().flatMap((one) => [name, one]),
-  );
-  const parts = [key, value, ...named];
-  return parts.reduce<number>((total, part) => total + 8 + Buffer.byteLength(part ?? ''), overheadBytes);
+  let total = overheadBytes + sizeOfPart(key) + sizeOfPart(value);
+  for (const name of Object.keys(headers)) {
+    const values = headers[name];
+    // A repeated header has its name each time.
+    for (const one of Array.isArray(values) ? values : [values]) {
+      total += sizeOfPart(name) + sizeOfPart(one);
+    }
+  }
+  return total;
+}
+
+function sizeOfPart(part: Buffer | string | null | undefined): number {
+  return 8 + (typeof part === 'string' ? Buffer.byteLength(part) : (part?.length ?? 0));
 }

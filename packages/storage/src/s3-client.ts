@@ -4,6 +4,8 @@ import { StorageError } from './errors.ts';
 import { isLostConnection, translateS3Error } from './s3-errors.ts';
 import type { Asked } from './s3-errors.ts';
 import { endpointOf } from './s3-url.ts';
+import { createDirectPut } from './s3-put.ts';
+import type { PutRequest, Template } from './s3-put.ts';
 import type { S3Place, S3Settings } from './s3-url.ts';
 
 // It tells on Node 20 that versions of 2027 will not support it, which helps no user of a program that brings its own.
@@ -29,8 +31,8 @@ export interface Store extends S3Place {
   readonly location: string;
   /** Whether checksums are sent in headers of their own. The body's SHA-256 is signed, and so checked, in any case. */
   readonly hasChecksums: boolean;
-  /** Notes the SHA-256 of a body that is to be sent, which is a part of the signature; the client would compute it again. */
-  signWith(input: object, sha256: string): void;
+  /** Puts an object with less work than a command of the client. @returns the status; undefined where only the client can */
+  putDirectly(request: PutRequest): Promise<number | undefined>;
   /**
    * Asks for something, within a time limit.
    *
@@ -69,7 +71,8 @@ export async function openStore(place: S3Place, settings: S3Settings, attempts: 
     requestHandler: { connectionTimeout: connectionTimeoutMs, httpAgent: agent, httpsAgent: agent },
   };
   const { client, region } = await createClient(config, endpoint);
-  const knownHashes = addKnownHashes(client);
+  const direct = createDirectPut(client);
+  addSteps(client, (request, key) => direct.learn(request, key));
   const url = `s3://${place.bucket}/${place.prefix}`.replace(/\/$/, '');
   const location = endpoint === undefined ? url : `${url} at ${endpoint}`;
   const where = { ...place, location, region };
@@ -101,7 +104,8 @@ export async function openStore(place: S3Place, settings: S3Settings, attempts: 
     ...place,
     client,
     location,
-    signWith: (input, sha256) => void knownHashes.set(input, sha256),
+    // Directory buckets have sessions of their own.
+    putDirectly: async (request) => (place.bucket.endsWith('--x-s3') ? undefined : direct.put(request)),
     hasChecksums: (await client.config.requestChecksumCalculation()) === 'WHEN_SUPPORTED',
     async ask(question, run) {
       try {
@@ -128,8 +132,8 @@ export async function openStore(place: S3Place, settings: S3Settings, attempts: 
 
 /** A step of the client; its own type has one signature for each kind of command and step. */
 interface Step {
-  readonly input: object;
-  readonly request: { readonly headers: Record<string, string> };
+  readonly input: { readonly Key?: string };
+  readonly request: Template & { readonly headers: Record<string, string> };
 }
 interface Steps {
   add(
@@ -138,18 +142,22 @@ interface Steps {
   ): void;
 }
 
-/** Lets a client sign with hashes that are known. @returns them, by the input of the command */
-function addKnownHashes(client: S3Client): WeakMap<object, string> {
-  const known = new WeakMap<object, string>();
-  const addHeader = (next: (args: Step) => Promise<unknown>) => (args: Step) => {
-    const sha256 = known.get(args.input);
-    if (sha256 !== undefined) {
-      args.request.headers['x-amz-content-sha256'] = sha256;
+/**
+ * Lets a client sign with the SHA-256 that a request has as its checksum, which it would compute again.
+ *
+ * @param learn told of each request
+ */
+function addSteps(client: S3Client, learn: (request: Template, key: string) => void): void {
+  const step = (next: (args: Step) => Promise<unknown>) => (args: Step) => {
+    const { request, input } = args;
+    const checksum = request.headers['x-amz-checksum-sha256'];
+    if (checksum !== undefined && request.method === 'PUT') {
+      request.headers['x-amz-content-sha256'] = Buffer.from(checksum, 'base64').toString('hex');
     }
+    learn(request, input.Key ?? '');
     return next(args);
   };
-  (client.middlewareStack as unknown as Steps).add(addHeader, { step: 'build', name: 'knownSha256' });
-  return known;
+  (client.middlewareStack as unknown as Steps).add(step, { step: 'build', name: 'knownSha256' });
 }
 
 /** Other stores take any region, and most users name none. */

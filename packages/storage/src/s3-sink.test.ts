@@ -1,4 +1,4 @@
-import { randomBytes, randomUUID } from 'node:crypto';
+import { createHash, randomBytes, randomUUID } from 'node:crypto';
 import { readdirSync } from 'node:fs';
 import { mkdtemp, rm, utimes, writeFile } from 'node:fs/promises';
 import type { IncomingMessage } from 'node:http';
@@ -83,6 +83,33 @@ const about: About = {
   mediaType: 'image/png',
   image: { id: 'a', customerId: 'cé/x', createdAt: new Date('2026-01-31T12:00:00Z') },
 };
+
+test('images are put as the client would, whatever their keys, and without its steps', async () => {
+  const seen: IncomingMessage['headers'][] = [];
+  const endpoint = await proxy((request) => {
+    if (request.method === 'PUT' && isImage(request)) {
+      seen.push(request.headers);
+    }
+    return 'pass';
+  });
+  const { sink } = await open({ endpoint });
+  const keys = ['a', "odd (1)!*'~ %25+é"].map((name) => `customer=c%2F/date=2026-01-31/${name}.png`);
+  for (const one of [...keys, ...keys]) {
+    const created = await sink.put(one, byteSource(Buffer.from(one)), 'create', about);
+    expect(created === undefined).toBe(seen.length > 2);
+  }
+  expect((await inStore()).keys.toSorted()).toEqual(keys.toSorted());
+  const sha256 = createHash('sha256').update(keys[0]!);
+  for (const headers of seen) {
+    expect(headers).not.toHaveProperty('amz-sdk-request');
+  }
+  expect(seen[0]).toMatchObject({
+    ...{ 'content-type': 'image/png', 'content-length': String(keys[0]!.length), 'if-none-match': '*' },
+    ...{ 'x-amz-meta-image-id': 'a', 'x-amz-meta-customer-id': 'c%C3%A9%2Fx' },
+    'x-amz-checksum-sha256': sha256.copy().digest('base64'),
+    'x-amz-content-sha256': sha256.digest('hex'),
+  });
+});
 
 test('an image is kept with what it is, and is found with its bytes', async () => {
   const { sink } = await open();

@@ -42,6 +42,14 @@ export async function putWhole(
   bytes: Uint8Array,
 ): Promise<Outcome> {
   const { client, bucket: Bucket } = store;
+  const question = { operation: 'PutObject', key, bytes: bytes.length } as const;
+  const status = await store.ask(question, ({ abortSignal }) =>
+    store.putDirectly({ key, bytes, headers: rawHeaders(store, headers, sha256, unlessTaken), abortSignal }),
+  );
+  if (status === 200 || status === 412) {
+    return status === 200 ? 'created' : 'taken';
+  }
+  // The first time, and where anything is wrong, which the client knows better to tell.
   const command = new PutObjectCommand({
     ...headers,
     Bucket,
@@ -50,12 +58,23 @@ export async function putWhole(
     ...(unlessTaken && { IfNoneMatch: '*' }),
     ...checksumOf(store, sha256),
   });
-  store.signWith(command.input, sha256);
-  return outcomeOf(
-    store.ask({ operation: 'PutObject', key, bytes: bytes.length }, (options) =>
-      client.send(command, options),
-    ),
-  );
+  return outcomeOf(store.ask(question, (options) => client.send(command, options)));
+}
+
+function rawHeaders(
+  { hasChecksums }: Pick<Store, 'hasChecksums'>,
+  { ContentType, Metadata }: ObjectHeaders,
+  sha256: string,
+  unlessTaken: boolean,
+): Record<string, string> {
+  const { ChecksumSHA256 } = checksumOf({ hasChecksums }, sha256);
+  return {
+    'content-type': ContentType,
+    'x-amz-content-sha256': sha256,
+    ...(ChecksumSHA256 !== undefined && { 'x-amz-checksum-sha256': ChecksumSHA256 }),
+    ...(unlessTaken && { 'if-none-match': '*' }),
+    ...Object.fromEntries(Object.entries(Metadata).map(([name, value]) => [`x-amz-meta-${name}`, value])),
+  };
 }
 
 /**
@@ -160,7 +179,6 @@ async function sendParts(
         Body: bytes,
         ...checksumOf(store, digest),
       });
-      store.signWith(command.input, digest);
       const { ETag } = await store.ask({ operation: 'PutObject', key, bytes: bytes.length }, (options) =>
         client.send(command, options),
       );
@@ -187,7 +205,10 @@ async function sendParts(
   return parts;
 }
 
-function checksumOf({ hasChecksums }: Store, sha256: string): { ChecksumSHA256?: string } {
+function checksumOf(
+  { hasChecksums }: Pick<Store, 'hasChecksums'>,
+  sha256: string,
+): { ChecksumSHA256?: string } {
   return hasChecksums ? { ChecksumSHA256: Buffer.from(sha256, 'hex').toString('base64') } : {};
 }
 

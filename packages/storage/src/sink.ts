@@ -38,6 +38,8 @@ export interface Found extends Accepted {
   readonly content: ByteSource;
   /** Of the content, in lower-case hex, where the sink knows it without reading. */
   readonly sha256?: string;
+  /** The key of the shard that it is in. */
+  readonly shard?: string;
 }
 
 /** One of all that is kept. */
@@ -59,9 +61,10 @@ export interface SinkReader {
   /**
    * What is under a key, or at a place; undefined where nothing is.
    *
-   * @param of which image is looked for, for a sink that keeps several in a file: where it comes from, and its SHA-256
+   * @param of which image is looked for, for a sink that keeps several in a file: where it comes from, and its SHA-256. Without that, any of
+   * its id is found, from that record on, which may take reading all that is in a shard
    */
-  find(where: string, of?: { readonly origin: Origin; readonly sha256: string }): Promise<Found | undefined>;
+  find(where: string, of?: { readonly origin: Origin; readonly sha256?: string }): Promise<Found | undefined>;
   /** Everything, in no order. @param prefix with which keys are to begin: of a folder, and of what is in it */
   list(prefix?: string): AsyncIterable<Kept>;
   /** Looks whether images can be kept, how many and how fast, and changes nothing. */

@@ -38,10 +38,14 @@ const offsetDigits = 20;
  * as the one that it replaced. No dot is in it, since for loaders the extension begins with the first one.
  */
 export function lineOf({ topic, topicId, partition }: Origin): string {
-  // A topic that differs from another in that alone, Kafka does not create.
-  const name = topic.replaceAll('.', '_').slice(0, maxTopicLength);
   const id = hash('sha256', `${topic}\n${topicId ?? ''}`).slice(0, 8);
-  return `${name}-${id}-${partition}`;
+  return `${topicName(topic)}-${id}-${partition}`;
+}
+
+/** With which a line begins. */
+export function topicName(topic: string): string {
+  // A topic that differs from another in dots alone, Kafka does not create.
+  return topic.replaceAll('.', '_').slice(0, maxTopicLength);
 }
 
 /** The name of a sample, unique over all shards: its line and its offset. */

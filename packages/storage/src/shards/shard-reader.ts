@@ -3,8 +3,8 @@ import { safeName } from '../image-key.ts';
 import type { Found, Kept, SinkReader } from '../sink.ts';
 import { systemErrorName } from '../system-errors.ts';
 import type { Container } from './container.ts';
-import { parseShardKey } from './sample.ts';
-import type { ShardKey } from './sample.ts';
+import { parseShardKey, topicName } from './sample.ts';
+import type { Origin, ShardKey } from './sample.ts';
 
 /** The images in shards, under the keys that they would have as files, each at a place of its own. */
 export function shardReader(inner: SinkReader, container: Container): SinkReader {
@@ -27,9 +27,41 @@ export function shardReader(inner: SinkReader, container: Container): SinkReader
     }
   }
 
+  /** The image of a record, by its id: in chunks, it became whole with a later record. */
+  async function findOf(
+    key: string,
+    { topic, partition, offset }: Pick<Origin, 'topic' | 'partition' | 'offset'>,
+  ): Promise<Found | undefined> {
+    const { folder, name, extension } = splitKey(key);
+    const shards: { readonly key: string; readonly first: number }[] = [];
+    for await (const kept of inner.list(`${folder}/${topicName(topic)}-`)) {
+      const shard = parseShardKey(kept.key, container.extension);
+      if (shard?.extension === extension && shard.line.endsWith(`-${partition}`)) {
+        shards.push({ key: kept.key, first: shard.first });
+      }
+    }
+    const sorted = shards.toSorted((one, other) => one.first - other.first);
+    const begun = Math.max(
+      0,
+      sorted.findLastIndex(({ first }) => first <= Number(offset)),
+    );
+    for (const shard of sorted.slice(begun, begun + 2)) {
+      const found = await inner.find(shard.key);
+      for await (const { sample, content } of found === undefined ? [] : container.read(found.content)) {
+        if (sample.offset >= Number(offset) && safeName(sample.id) === name) {
+          return { ...found!, content, shard: shard.key };
+        }
+      }
+    }
+    return undefined;
+  }
+
   return {
     ...inner,
-    async find(where) {
+    async find(where, of) {
+      if (of !== undefined) {
+        return findOf(where, of.origin);
+      }
       const [key = '', place] = where.split('#');
       const shard = place === undefined ? undefined : await inner.find(key);
       return shard && { ...shard, content: await container.open(shard.content, place!) };

@@ -1,5 +1,5 @@
 import { createHash, randomBytes, randomUUID } from 'node:crypto';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { byteSource } from '@image-stream/codec';
@@ -345,6 +345,18 @@ describe('a shard', () => {
         code: 'NOT_A_SHARD',
         message: expect.stringContaining(`${key} in ${root} is not`),
       }),
+    );
+  });
+
+  test('that does not hold the image after which it is named is named as well', async () => {
+    const { root, sink } = await openSink({ shardImages: 1 });
+    await (await putRecord(sink, record(7)))!.durable();
+    const { key } = (await shardsIn(root))[0]!;
+    renameSync(join(root, key), join(root, key.replace(/7(?=\.)/, '9')));
+    const again = await openSink({ shardImages: 1 }, root);
+    const accepted = await putRecord(again.sink, record(9));
+    await expect(accepted!.durable()).rejects.toThrow(
+      expect.objectContaining({ code: 'NOT_A_SHARD', message: expect.stringContaining('image of offset 9') }),
     );
   });
 

@@ -4,6 +4,7 @@ import { fileSource, inspectImage, sha256Of } from '@image-stream/image-io';
 import { StorageError } from '../errors.ts';
 import { safeName } from '../image-key.ts';
 import type { About, Accepted, Sink } from '../sink.ts';
+import { systemErrorName } from '../system-errors.ts';
 import type { Workspace } from '../workspace.ts';
 import type { Container } from './container.ts';
 import { lineOf, parseShardKey, sampleName, sampleOf } from './sample.ts';
@@ -119,14 +120,18 @@ export function createShardSink(
     if (chain.open !== undefined && chain.open.file.size + content.size > shardBytes) {
       close(chain.open);
     }
-    const shard = (chain.open ??= await openShard(chain));
+    const shard =
+      chain.open ?? openShard(chain, await createShardFile(workspace.newFile(), chain.line, chain.extension));
+    // In the same step, so that nobody closes it in between.
     const adding = shard.file.add(content, sample);
     shard.adding = adding.catch(() => {});
     try {
       await adding;
     } catch (error) {
-      // Where the disk is full, what can leave it does.
-      closeAll();
+      if (['ENOSPC', 'EDQUOT'].includes(systemErrorName(error) ?? '')) {
+        // What can leave the disk does.
+        closeAll();
+      }
       throw error;
     }
     if (shard.file.size >= shardBytes || shard.file.entries.length >= shardImages) {
@@ -135,8 +140,7 @@ export function createShardSink(
     return shard.accepted;
   }
 
-  async function openShard(chain: Chain): Promise<Shard> {
-    const file = await createShardFile(workspace.newFile(), chain.line, chain.extension);
+  function openShard(chain: Chain, file: ShardFile): Shard {
     let setClosed!: () => void;
     const closed = new Promise<void>((resolve) => (setClosed = resolve));
     const shard: Shard = {
@@ -145,6 +149,7 @@ export function createShardSink(
       accepted: { durable: () => closed.then(() => settle(shard)) },
       timer: setTimeout(() => close(shard), shardIntervalMs).unref(),
     };
+    chain.open = shard;
     chain.last = shard;
     shards.add(shard);
     return shard;
@@ -227,7 +232,11 @@ export function createShardSink(
       } finally {
         await rm(target, { force: true }).catch(() => {});
       }
-      await learn(chain, key, entries[0]!.offset);
+      const { offset } = entries[0]!;
+      await learn(chain, key, offset);
+      if (!chain.known.has(offset) && (await inner.find(key)) !== undefined) {
+        throw notAShard(key, `it does not hold the image of offset ${offset}, after which it is named`);
+      }
     }
   }
 
@@ -316,12 +325,16 @@ export function createShardSink(
       if (isOfStore(inner, error)) {
         throw error;
       }
-      throw new StorageError(
-        'NOT_A_SHARD',
-        `${key} in ${inner.location} is not a shard of this program: ${(error as Error).message}; move it away`,
-        { cause: error },
-      );
+      throw notAShard(key, (error as Error).message, error);
     }
+  }
+
+  function notAShard(key: string, reason: string, cause?: unknown): StorageError {
+    return new StorageError(
+      'NOT_A_SHARD',
+      `${key} in ${inner.location} is not a shard of this program: ${reason}; move it away`,
+      { cause },
+    );
   }
 
   /** Forgets a chain of which nothing is needed any more. */
@@ -350,8 +363,8 @@ export function createShardSink(
       return put(key, content, about as ImageAbout);
     },
     async find(key, of) {
-      if (of === undefined) {
-        return reader.find(key);
+      if (of?.sha256 === undefined) {
+        return reader.find(key, of);
       }
       const { origin, sha256 } = of;
       return withChain(key, origin, async (chain) => {

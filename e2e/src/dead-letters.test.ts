@@ -90,8 +90,9 @@ test('bad records of every kind are put aside as they came, and the images among
   ];
   await send(topic, good!, ...bad, { key: 'plain', value: png });
 
-  const summary = await succeed('consumer', ['-t', topic, '-gid', topic, '-o', output, '--exit-at-end']);
-  expect(summary).toMatchObject({ images: 2, deadLettered: 6, failed: 0 });
+  // Of two images of one id, the one that is saved first stays: one at a time, that is the first.
+  const saving = ['-t', topic, '-gid', topic, '-o', output, '--concurrency', '1', '--exit-at-end'];
+  expect(await succeed('consumer', saving)).toMatchObject({ images: 2, deadLettered: 6, failed: 0 });
   expect(filesIn(output)).toHaveLength(2);
   expect(await committed(topic, topic)).toEqual([8]);
 

@@ -174,7 +174,8 @@ async function send(topic: string, compression: kafkajs.CompressionTypes): Promi
 
 /** Reads as many records as `send` wrote. @returns their digests */
 async function receive(topic: string): Promise<string[]> {
-  const consumer = kafka.consumer({ groupId: randomUUID() });
+  // The coordinator of groups may be loading, on a broker that has just started.
+  const consumer = kafka.consumer({ groupId: randomUUID(), retry: { retries: 30, initialRetryTime: 100 } });
   onTestFinished(() => consumer.disconnect());
   await consumer.connect();
   await consumer.subscribe({ topic, fromBeginning: true });

@@ -13,7 +13,15 @@ const options = {
 };
 const args = process.argv.slice(2).filter((arg) => arg !== '--');
 const { rounds, records, seed } = parseArgs({ args, options }).values;
-const files = ['kill-steps', 'random-faults', 's3-faults', 'damaged-records', 'any-record', 'memory'];
+const files = [
+  'kill-steps',
+  'random-faults',
+  's3-faults',
+  'shard-faults',
+  'damaged-records',
+  'any-record',
+  'memory',
+];
 const fuzzSeed = seed ?? randomUUID().slice(0, 8);
 const { status } = spawnSync('vitest', ['run', '--project', 'e2e', '--no-file-parallelism', ...files], {
   stdio: 'inherit',

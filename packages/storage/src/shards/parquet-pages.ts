@@ -25,7 +25,7 @@ const maxHeadBytes = 64;
 export const maxImageBytes = 2 ** 31 - 1 - maxHeadBytes;
 
 /** What precedes an image in its page. */
-export async function pageHead(size: number): Promise<Uint8Array> {
+async function pageHead(size: number): Promise<Uint8Array> {
   const [{ ByteWriter: Writer }, { writePageHeader }] = await Promise.all([
     import('hyparquet-writer'),
     import('hyparquet-writer/src/datapage.js'),

@@ -5,7 +5,6 @@ import { join } from 'node:path';
 import { byteSource } from '@image-stream/codec';
 import type { ByteSource } from '@image-stream/codec';
 import { fileSource, sha256Of } from '@image-stream/image-io';
-import fc from 'fast-check';
 import { parquetMetadata } from 'hyparquet';
 import { expect, onTestFinished, test } from 'vitest';
 import { parquet } from './parquet.ts';
@@ -96,7 +95,7 @@ test('no more images are read than are asked for', async () => {
 test('many tables at once take no more memory than one, and none that depends on its size', async () => {
   const image = randomBytes(1_000_000);
   const archives = await Promise.all(
-    Array.from({ length: 10 }, () => archiveOf(Array.from({ length: 40 }, () => image))),
+    Array.from({ length: 8 }, () => archiveOf(Array.from({ length: 20 }, () => image))),
   );
   const { arrayBuffers } = process.memoryUsage();
   let peak = 0;
@@ -105,24 +104,21 @@ test('many tables at once take no more memory than one, and none that depends on
   }, 1);
   await Promise.all(archives.map(({ write }) => write('table')));
   clearInterval(timer);
-  expect(peak).toBeLessThan(100_000_000);
+  expect(peak).toBeLessThan(60_000_000);
 });
 
 test('headers count for the size of a row group', async () => {
-  const images = Array.from({ length: 50 }, () => randomBytes(10));
-  const { write } = await archiveOf(images, { large: 'x'.repeat(1_000_000) });
+  const images = Array.from({ length: 20 }, () => randomBytes(10));
+  const { write } = await archiveOf(images, { large: 'x'.repeat(2_000_000) });
   const { row_groups } = parquetMetadata(readFileSync(await write('table')));
-  expect(row_groups.map(({ num_rows }) => Number(num_rows))).toEqual([33, 17]);
+  expect(row_groups.map(({ num_rows }) => Number(num_rows))).toEqual([16, 4]);
 });
 
-test('damage in an image, or in what precedes it, is noticed', async () => {
-  const images = Array.from({ length: 30 }, (_one, index) => randomBytes(1 + index));
+test('damage is noticed, wherever it is', async () => {
+  const images = Array.from({ length: 4 }, (_one, index) => randomBytes(1 + index));
   const { write } = await archiveOf(images);
   const whole = readFileSync(await write('table'));
-  const [group] = parquetMetadata(whole).row_groups;
-  const { data_page_offset, total_compressed_size } = group!.columns[0]!.meta_data!;
-  const endOfImages = Number(data_page_offset + total_compressed_size);
-  const problemOf = async (table: Buffer): Promise<unknown> => {
+  const problemOf = async (table: Buffer): Promise<string | undefined> => {
     try {
       for await (const { sample, content } of parquet.read(byteSource(table))) {
         if ((await sha256Of(content)) !== sample.sha256) {
@@ -131,25 +127,27 @@ test('damage in an image, or in what precedes it, is noticed', async () => {
       }
       return undefined;
     } catch (error) {
-      return error;
+      return String(error);
     }
   };
   expect(await problemOf(whole)).toBeUndefined();
-  await fc.assert(
-    fc.asyncProperty(
-      fc.integer({ min: 4, max: endOfImages - 1 }),
-      fc.integer({ min: 1, max: 255 }),
-      async (at, change) => {
-        const damaged = Buffer.from(whole);
-        damaged[at]! ^= change;
-        expect(await problemOf(damaged)).toBeDefined();
-      },
-    ),
-  );
+  const unnoticed: number[] = [];
+  for (let at = 0; at < whole.length; at += 1) {
+    const damaged = Buffer.from(whole);
+    damaged[at]! ^= 1 << (at % 8);
+    // Cut off there, every eighth time.
+    const others = at % 8 === 0 ? [damaged, whole.subarray(0, at)] : [damaged];
+    for (const other of others) {
+      if ((await problemOf(other)) === undefined) {
+        unnoticed.push(at);
+      }
+    }
+  }
+  expect(unnoticed).toEqual([]);
 });
 
 test('what is no such table, and what does not fit one, is refused', async () => {
-  await expect(parquet.lastOffset(byteSource(Buffer.from('something else')))).rejects.toThrow('parquet');
+  await expect(parquet.lastOffset(byteSource(Buffer.from('something else')))).rejects.toThrow('Parquet');
   const ofSize = (size: number) => ({ size, read: async () => Buffer.alloc(0) });
   expect(() => parquet.assertFits(ofSize(2 ** 31 - 100))).not.toThrow();
   expect(() => parquet.assertFits(ofSize(2 ** 31 - 1))).toThrow(

@@ -209,11 +209,12 @@ test.skipIf(!hasNamespaces)('an output directory that can only be read', async (
 });
 
 test('the room that shards need, which are not complete', async () => {
-  const args = ['-t', uniqueName(), '-o', join(temporaryFolder(), 'output'), '--layout', 'webdataset'];
-  expect(about(await diagnose('consumer', ...args, '--shard-bytes', '1MiB'), 'shards')[0]).toMatch(
+  const args = ['-t', uniqueName(), '-o', join(temporaryFolder(), 'output')];
+  const room = async (layout: string, bytes: string) =>
+    about(await diagnose('consumer', ...args, '--layout', layout, '--shard-bytes', bytes), 'shards')[0];
+  expect(await room('webdataset', '1MiB')).toMatch(
     /^ok: those that are not complete take up to 4\.2 MB in \S+, where .* are free$/,
   );
-  expect(about(await diagnose('consumer', ...args, '--shard-bytes', '1000000GiB'), 'shards')[0]).toMatch(
-    /^warning: /,
-  );
+  expect(await room('parquet', '1MiB')).toMatch(/^ok: those that are not complete take up to 8\.4 MB in /);
+  expect(await room('webdataset', '1000000GiB')).toMatch(/^warning: /);
 });

@@ -64,7 +64,7 @@ export async function run({
         ...(isS3Url(location) ? await probeScratch(scratch) : []),
         ...(values.layout === 'files'
           ? []
-          : [await probeShards(unfinished, maxOpenBytes(shardLimitsOf(values)))]),
+          : [await probeShards(unfinished, maxOpenBytes(values.layout, shardLimitsOf(values)))]),
       ];
     } finally {
       await images.close();

@@ -12,9 +12,9 @@ export type Layout = (typeof layouts)[number];
 
 const containers: Record<Exclude<Layout, 'files'>, Container> = { webdataset, parquet };
 
-/** The most that shards which are not durable yet take on the local disk. */
-export function maxOpenBytes({ shardBytes }: Pick<ShardLimits, 'shardBytes'>): number {
-  return maxFull * shardBytes;
+/** The most that shards which are not durable yet take on the local disk; a table is written beside the archive in which it grew. */
+export function maxOpenBytes(layout: Layout, { shardBytes }: Pick<ShardLimits, 'shardBytes'>): number {
+  return maxFull * shardBytes * (layout === 'parquet' ? 2 : 1);
 }
 
 /** A sink that keeps images in the layout, where `opened` keeps files. */

@@ -79,7 +79,7 @@ function part(source: ByteSource, offset: number, size: number): ByteSource {
 }
 
 /** The same bytes; what is read one after the other costs a request for every mebibyte, not for every header. */
-function readAhead(source: ByteSource): ByteSource {
+export function readAhead(source: ByteSource): ByteSource {
   let [from, bytes]: [number, Uint8Array] = [0, new Uint8Array()];
   return {
     size: source.size,

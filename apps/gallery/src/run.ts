@@ -1,7 +1,7 @@
+import { setMaxListeners } from 'node:events';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { deadLetterTopicOf } from '@image-stream/codec';
 import type { Limits } from '@image-stream/codec';
-import { describeRecord, thumbnailOf } from '@image-stream/image-io';
 import {
   assertTopicName,
   BrokerError,
@@ -18,7 +18,7 @@ import {
   translate,
   unlessAborted,
 } from '@image-stream/kafka-config';
-import type { Lag, TopicRecord } from '@image-stream/kafka-config';
+import type { Lag } from '@image-stream/kafka-config';
 import { counted, createOutageLog, formatBytes, formatSeconds, listen, timing } from '@image-stream/program';
 import type { Outcome, RunContext } from '@image-stream/program';
 import { locationOf, readLayout, readOutput, s3Settings } from '@image-stream/storage';
@@ -30,20 +30,31 @@ import { createLive } from './live.ts';
 import type { TopicName } from './messages.ts';
 import type { options } from './options.ts';
 import { readPart } from './part.ts';
-import { createPictures, thumbnailSide } from './pictures.ts';
+import { createPictures } from './pictures.ts';
 import { createRates } from './rates.ts';
-import { createGalleryServer, thumbnailKey } from './server.ts';
+import { kafkaProblem, unreachable } from './refusal.ts';
+import { createRoom } from './room.ts';
+import { createGalleryServer } from './server.ts';
 import type { Shown } from './server.ts';
-import { createThumbnails } from './thumbnails.ts';
+import { createThumbnails, thumbnailKey } from './thumbnails.ts';
+import { createTiles } from './tiles.ts';
+import type { TileListener } from './tiles.ts';
 
 const defaultPort = 8080;
 
 /** How many items the gallery and its pages keep of each topic. */
-const maxItems = 400;
+const maxItems = 240;
 
 /** How many records from before the start to begin with. */
 const backlog = 120;
 const statsMs = 1000;
+const lagMs = 1000;
+
+/** An answer that is longer overdue is missed: brokers answer several times a second, also when there is nothing new. */
+const silentMs = 3000;
+
+/** A lag that was found longer ago is not known any more. */
+const lagValidMs = 10_000;
 
 /** How often to look whether there are dead letters by now. */
 const deadLettersMs = 3000;
@@ -54,6 +65,8 @@ export async function run(context: RunContext<typeof options>): Promise<Outcome>
   /** A bug ends it as well. */
   const ended = new AbortController();
   const signal = AbortSignal.any([context.signal, ended.signal]);
+  // One for each answer that is waited for.
+  setMaxListeners(0, signal);
   const { topic } = values;
   const deadLetterTopic = values['dead-letter-topic'] ?? deadLetterTopicOf(topic);
   assertTopicName(topic);
@@ -79,54 +92,56 @@ export async function run(context: RunContext<typeof options>): Promise<Outcome>
   const { kafka, admin } = await openKafka(kafkajs, properties, logger);
 
   const started = performance.now();
-  const live = createLive({ topic, deadLetterTopic, group, maxItems });
   const thumbnails = createThumbnails();
+  const live = createLive({ topic, deadLetterTopic, group, maxItems }, (item) =>
+    thumbnails.find(thumbnailKey(item.topic, item.partition, item.offset)),
+  );
+  const room = createRoom();
   const rates = createRates();
   const topics = new Map<TopicName, Shown>();
   const count = { images: 0, passedOver: 0, payloadBytes: 0, wireBytes: 0 };
   const problems = new Map<TopicName, string>();
 
+  /** Since when an answer of Kafka about the topic is waited for. */
+  let askedAt: number | undefined;
+
   /** What keeps a topic from being read: on every page while it lasts, and in the log. */
-  function problemOf(name: TopicName, kafkaTopic: string): FeedListener['problem'] {
+  function problemsOf(name: TopicName, kafkaTopic: string): Pick<FeedListener, 'answered' | 'problem'> {
     const outage = createOutageLog(logger, `records of ${kafkaTopic} come again`);
-    return (error) => {
-      if (error === undefined) {
+    return {
+      answered() {
         problems.delete(name);
         outage.over();
-      } else {
-        const text = `nothing new of ${kafkaTopic} can be read, and is tried again: ${reasonOf(error)}`;
-        problems.set(name, text);
-        outage.failed(text);
-      }
+      },
+      problem(error) {
+        const text = `nothing new of ${kafkaTopic} can be read, and is tried again: `;
+        outage.failed(`${text}${reasonOf(error)}`);
+        problems.set(name, `${text}${kafkaProblem(error) ?? 'the log of the gallery says why'}`);
+      },
     };
   }
 
-  const tellOfDeadLetters = problemOf('dead-letters', deadLetterTopic);
+  const ofImages = problemsOf('images', topic);
+  const ofDeadLetters = problemsOf('dead-letters', deadLetterTopic);
   /** That there is no such topic, or none any more, is no problem. */
-  const ofDeadLetters: FeedListener['problem'] = (error) =>
-    tellOfDeadLetters(isAbsent(error) ? undefined : error);
+  const deadLettersFailed = (error: unknown): void =>
+    isAbsent(error) ? ofDeadLetters.answered() : ofDeadLetters.problem(error);
 
-  const listener: FeedListener = {
-    item(item, content) {
-      // Those that there is no time for now are made when a page asks for them.
-      if (content !== undefined && !thumbnails.isBusy()) {
-        const make = async (): Promise<Uint8Array> =>
-          (await thumbnailOf(content, thumbnailSide, limits)).bytes;
-        const key = thumbnailKey(item.topic, item.partition, item.offset);
-        thumbnails.get(key, item.imageBytes ?? item.recordBytes, make).catch(() => {});
-      }
+  const tileListener: TileListener = {
+    item(item) {
       if (item.problem === undefined && (item.chunks?.have ?? 1) === 1) {
         count.images += 1;
         count.payloadBytes += item.imageBytes ?? 0;
       }
-      count.wireBytes += item.recordBytes;
       live.item(item);
     },
-    traffic: (recordBytes, isImage) => rates.count(recordBytes, isImage),
-    passedOver(records) {
-      count.passedOver += records;
+    came: (recordBytes, images) => rates.came(recordBytes, images),
+    shown: () => rates.shown(),
+    skipped() {
+      count.passedOver += 1;
+      rates.skipped(1);
     },
-    problem: problemOf('images', topic),
+    failed: (error) => ended.abort(error),
   };
 
   /** Shows a topic, and what comes to it from now on. */
@@ -136,22 +151,54 @@ export async function run(context: RunContext<typeof options>): Promise<Outcome>
       await feedReader.close();
       throw error;
     });
-    topics.set(name, {
-      pictures: createPictures({
-        topic: name,
-        kafkaTopic,
-        reader,
-        saved,
-        keyRule: { saveAs: values['save-as'], timeZone: values['time-zone'] },
-        limits,
-      }),
-      part: (place) => readPart(place, { topic: name, kafkaTopic, reader, limits }),
+    const pictures = createPictures({
+      topic: name,
+      kafkaTopic,
+      reader,
+      saved,
+      keyRule: { saveAs: values['save-as'], timeZone: values['time-zone'] },
+      limits,
+      room,
     });
-    const describe = (record: TopicRecord) => describeRecord(record, limits);
-    const own =
-      name === 'images' ? listener : { ...listener, traffic() {}, passedOver() {}, problem: ofDeadLetters };
-    const feed = { topic: name, reader: feedReader, describe, backlog, listener: own, signal };
-    follow(feed).catch((error: unknown) => ended.abort(error));
+    topics.set(name, {
+      pictures,
+      async part(place, asked) {
+        const endTurn = await room.turn(asked);
+        return readPart(place, { topic: name, kafkaTopic, reader, limits }).finally(endTurn);
+      },
+    });
+    const isMain = name === 'images';
+    const listener = isMain ? tileListener : { ...tileListener, came() {}, shown() {}, skipped() {} };
+    const tiles = createTiles({ topic: name, limits, thumbnails, pictures, listener, signal });
+    const record: FeedListener['record'] = async (one, isNews) => {
+      count.wireBytes += (one.key?.length ?? 0) + (one.value?.length ?? 0);
+      await tiles.add(one, isNews);
+    };
+    const feed: FeedListener = isMain
+      ? {
+          record,
+          passedOver(records) {
+            count.passedOver += records;
+            rates.came(0, records);
+            rates.skipped(records);
+          },
+          asks() {
+            askedAt ??= performance.now();
+          },
+          answered() {
+            askedAt = undefined;
+            ofImages.answered();
+          },
+          problem(error) {
+            // A refusal is an answer too.
+            askedAt = kafkaProblem(error) === unreachable ? askedAt : undefined;
+            ofImages.problem(error);
+          },
+        }
+      : { record, passedOver() {}, asks() {}, answered: ofDeadLetters.answered, problem: deadLettersFailed };
+    follow({ reader: feedReader, backlog, listener: feed, signal }).catch((error: unknown) =>
+      ended.abort(error),
+    );
   }
 
   /** The topic begins to exist with its first record. */
@@ -163,13 +210,13 @@ export async function run(context: RunContext<typeof options>): Promise<Outcome>
       if ((await admin.listTopics()).includes(deadLetterTopic)) {
         await show('dead-letters', deadLetterTopic);
       } else {
-        ofDeadLetters(undefined);
+        ofDeadLetters.answered();
       }
     } catch (error) {
       if (isProgrammingError(error)) {
         throw error;
       }
-      ofDeadLetters(error);
+      deadLettersFailed(error);
     }
   }
 
@@ -195,10 +242,21 @@ export async function run(context: RunContext<typeof options>): Promise<Outcome>
       `the pictures of ${topic} are on ${url.replace('//127.0.0.1:', '//localhost:')} until Ctrl-C`,
     );
     every(deadLettersMs, signal, lookForDeadLetters).catch((error: unknown) => ended.abort(error));
+    /** As far as it is known; the brokers may be silent. */
+    let lag: { readonly value: number | null; readonly at: number } | undefined;
+    void every(lagMs, signal, async () => {
+      const value = await lagOf(admin, topic, group, readLag).catch(() => null);
+      lag = { value, at: performance.now() };
+    });
     await every(statsMs, signal, async () => {
-      const lag = await lagOf(admin, topic, group, readLag).catch(() => null);
-      const problem = problems.get('images') ?? problems.get('dead-letters') ?? null;
-      live.stats({ ...rates.read(), lag, passedOver: count.passedOver, problem });
+      const now = performance.now();
+      const silence = now - (askedAt ?? now);
+      live.stats({
+        ...rates.read(),
+        lag: lag !== undefined && now - lag.at < lagValidMs ? lag.value : null,
+        problem: problems.get('images') ?? problems.get('dead-letters') ?? null,
+        silentSeconds: silence > silentMs ? Math.round(silence / 1000) : null,
+      });
     });
     live.close();
     server.close();

@@ -172,13 +172,13 @@ withBrowser(`the page ${noBrowser ?? ''}`, () => {
     const { page } = await openPage(await serve(topic));
     await tiles(page).nth(119).waitFor();
     // As many as there is time for are shown of them.
-    while ((await tiles(page).count()) < 240) {
-      await sendPictures(topic, 30);
+    while ((await tiles(page).count()) < 160) {
+      await sendPictures(topic, 12);
     }
     const newest = { key: 'newest', value: await png('red'), headers: { ...event, ce_id: 'newest' } };
     await send(topic, newest);
     await page.getByText('newest', { exact: true }).waitFor();
-    expect(await tiles(page).count()).toBe(240);
+    expect(await tiles(page).count()).toBe(160);
   });
 });
 

@@ -2,9 +2,9 @@ import { setMaxListeners } from 'node:events';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { deadLetterTopicOf } from '@image-stream/codec';
 import type { Limits } from '@image-stream/codec';
+import { thumbnailOf } from '@image-stream/image-io';
 import {
   assertTopicName,
-  BrokerError,
   committedOffsets,
   connectionSources,
   consumerConfig,
@@ -14,25 +14,24 @@ import {
   loadProperties,
   openKafka,
   openTopicClient,
-  reasonOf,
   translate,
   unlessAborted,
 } from '@image-stream/kafka-config';
 import type { Lag } from '@image-stream/kafka-config';
-import { counted, createOutageLog, formatBytes, formatSeconds, listen, timing } from '@image-stream/program';
+import { counted, formatBytes, formatSeconds, listen, timing } from '@image-stream/program';
 import type { Outcome, RunContext } from '@image-stream/program';
 import { locationOf, readLayout, readOutput, s3Settings } from '@image-stream/storage';
 import kafkajs from 'kafkajs';
 import type { Admin } from 'kafkajs';
 import { follow } from './feed.ts';
 import type { FeedListener } from './feed.ts';
+import { createTopicHealth } from './health.ts';
 import { createLive } from './live.ts';
 import type { TopicName } from './messages.ts';
 import type { options } from './options.ts';
 import { readPart } from './part.ts';
 import { createPictures } from './pictures.ts';
 import { createRates } from './rates.ts';
-import { kafkaProblem, unreachable } from './refusal.ts';
 import { createRoom } from './room.ts';
 import { createGalleryServer } from './server.ts';
 import type { Shown } from './server.ts';
@@ -43,15 +42,12 @@ import type { TileListener } from './tiles.ts';
 const defaultPort = 8080;
 
 /** How many items the gallery and its pages keep of each topic. */
-const maxItems = 240;
+const maxItems = 160;
 
 /** How many records from before the start to begin with. */
 const backlog = 120;
 const statsMs = 1000;
 const lagMs = 1000;
-
-/** An answer that is longer overdue is missed: brokers answer several times a second, also when there is nothing new. */
-const silentMs = 3000;
 
 /** A lag that was found longer ago is not known any more. */
 const lagValidMs = 10_000;
@@ -98,34 +94,15 @@ export async function run(context: RunContext<typeof options>): Promise<Outcome>
   );
   const room = createRoom();
   const rates = createRates();
+  // Loads libvips now, and not when the first picture is waited for.
+  void thumbnailOf({ shape: [1, 1], dtype: 'uint8', data: new Uint8Array(1) }, 1);
   const topics = new Map<TopicName, Shown>();
   const count = { images: 0, passedOver: 0, payloadBytes: 0, wireBytes: 0 };
-  const problems = new Map<TopicName, string>();
 
-  /** Since when an answer of Kafka about the topic is waited for. */
-  let askedAt: number | undefined;
-
-  /** What keeps a topic from being read: on every page while it lasts, and in the log. */
-  function problemsOf(name: TopicName, kafkaTopic: string): Pick<FeedListener, 'answered' | 'problem'> {
-    const outage = createOutageLog(logger, `records of ${kafkaTopic} come again`);
-    return {
-      answered() {
-        problems.delete(name);
-        outage.over();
-      },
-      problem(error) {
-        const text = `nothing new of ${kafkaTopic} can be read, and is tried again: `;
-        outage.failed(`${text}${reasonOf(error)}`);
-        problems.set(name, `${text}${kafkaProblem(error) ?? 'the log of the gallery says why'}`);
-      },
-    };
-  }
-
-  const ofImages = problemsOf('images', topic);
-  const ofDeadLetters = problemsOf('dead-letters', deadLetterTopic);
-  /** That there is no such topic, or none any more, is no problem. */
-  const deadLettersFailed = (error: unknown): void =>
-    isAbsent(error) ? ofDeadLetters.answered() : ofDeadLetters.problem(error);
+  const health = {
+    images: createTopicHealth(topic, { logger, mayBeAbsent: false }),
+    'dead-letters': createTopicHealth(deadLetterTopic, { logger, mayBeAbsent: true }),
+  };
 
   const tileListener: TileListener = {
     item(item) {
@@ -174,28 +151,19 @@ export async function run(context: RunContext<typeof options>): Promise<Outcome>
       count.wireBytes += (one.key?.length ?? 0) + (one.value?.length ?? 0);
       await tiles.add(one, isNews);
     };
-    const feed: FeedListener = isMain
-      ? {
-          record,
-          passedOver(records) {
-            count.passedOver += records;
-            rates.came(0, records);
-            rates.skipped(records);
-          },
-          asks() {
-            askedAt ??= performance.now();
-          },
-          answered() {
-            askedAt = undefined;
-            ofImages.answered();
-          },
-          problem(error) {
-            // A refusal is an answer too.
-            askedAt = kafkaProblem(error) === unreachable ? askedAt : undefined;
-            ofImages.problem(error);
-          },
+    const feed: FeedListener = {
+      record,
+      passedOver(records) {
+        if (isMain) {
+          count.passedOver += records;
+          rates.came(0, records);
+          rates.skipped(records);
         }
-      : { record, passedOver() {}, asks() {}, answered: ofDeadLetters.answered, problem: deadLettersFailed };
+      },
+      asks: () => health[name].asks(),
+      answered: () => health[name].answered(),
+      problem: (error) => health[name].failed(error),
+    };
     follow({ reader: feedReader, backlog, listener: feed, signal }).catch((error: unknown) =>
       ended.abort(error),
     );
@@ -210,13 +178,13 @@ export async function run(context: RunContext<typeof options>): Promise<Outcome>
       if ((await admin.listTopics()).includes(deadLetterTopic)) {
         await show('dead-letters', deadLetterTopic);
       } else {
-        ofDeadLetters.answered();
+        health['dead-letters'].answered();
       }
     } catch (error) {
       if (isProgrammingError(error)) {
         throw error;
       }
-      deadLettersFailed(error);
+      health['dead-letters'].failed(error);
     }
   }
 
@@ -250,12 +218,11 @@ export async function run(context: RunContext<typeof options>): Promise<Outcome>
     });
     await every(statsMs, signal, async () => {
       const now = performance.now();
-      const silence = now - (askedAt ?? now);
       live.stats({
         ...rates.read(),
         lag: lag !== undefined && now - lag.at < lagValidMs ? lag.value : null,
-        problem: problems.get('images') ?? problems.get('dead-letters') ?? null,
-        silentSeconds: silence > silentMs ? Math.round(silence / 1000) : null,
+        problem: health.images.problem ?? health['dead-letters'].problem ?? null,
+        silentSeconds: health.images.silentSeconds() ?? null,
       });
     });
     live.close();
@@ -282,11 +249,6 @@ function textOf({
 }): string {
   const missed = passedOver === 0 ? '' : `, passed over ${counted(passedOver, 'record')}`;
   return `showed ${counted(images, 'image')}${missed}: ${formatBytes(wireBytes)} read, ${formatSeconds(seconds)}`;
-}
-
-/** What a broker says of a topic that does not exist. */
-function isAbsent(error: unknown): boolean {
-  return error instanceof BrokerError && error.type === 'UNKNOWN_TOPIC_OR_PARTITION';
 }
 
 /** Again and again until `signal` is aborted, which waits for no answer. @throws what `work` throws */

@@ -17,6 +17,16 @@ test('all that come in a burst are shown once they have their thumbnails', async
   expect([came(), skipped()]).toEqual([8, 0]);
 });
 
+test('a few are all shown, however long it takes', async () => {
+  const { add, items, skipped } = started(400);
+  const ids = ['a', 'b', 'c', 'd', 'e', 'f'];
+  for (const id of ids) {
+    await add(...(await image(id)));
+  }
+  await expect.poll(() => items().map(({ id }) => id), { timeout: 10_000 }).toEqual(ids);
+  expect(skipped()).toBe(0);
+});
+
 test('of more than there is time for, some are shown, evenly, and the others counted', async () => {
   const { add, items, came, skipped } = started(40);
   const [record] = await image('a');

@@ -53,6 +53,9 @@ const minCostMs = 5;
 /** A record that waits for longer is late. */
 const horizonMs = 500;
 
+/** So many may wait all the same, however slow the machine is: a few pictures are no flood. */
+const minLine = 12;
+
 /** Of records that wait. */
 const maxWaitingBytes = 32 * 1024 ** 2;
 
@@ -77,7 +80,7 @@ export function createTiles(options: TilesOptions): Tiles {
 
   /** Whether a record is among those that are shown. */
   function isChosen(): boolean {
-    const affordable = Math.max(1, (saved() + horizonMs * share) / costMs);
+    const affordable = Math.max(minLine, (saved() + horizonMs * share) / costMs);
     due = Math.min(2, due + Math.min(1, affordable / (waiting.length + 1)));
     if (due < 1) {
       return false;

@@ -12,7 +12,7 @@ const nearTop = 80;
 
 /** What came live, newest last. */
 const kept: Record<TopicName, Map<string, LiveItem>> = { images: new Map(), 'dead-letters': new Map() };
-let hello: Hello = { topic: '', deadLetterTopic: '', group: '', maxItems: 240 };
+let hello: Hello = { topic: '', deadLetterTopic: '', group: '', maxItems: 160 };
 let topic: TopicName = 'images';
 let isPaused = false;
 /** Of the last second; undefined while nothing comes of the server. */

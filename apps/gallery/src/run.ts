@@ -146,7 +146,7 @@ export async function run(context: RunContext<typeof options>): Promise<Outcome>
     });
     const isMain = name === 'images';
     const listener = isMain ? tileListener : { ...tileListener, came() {}, shown() {}, skipped() {} };
-    const tiles = createTiles({ topic: name, limits, thumbnails, pictures, listener, signal });
+    const tiles = createTiles({ topic: name, limits, thumbnails, listener, signal });
     const record: FeedListener['record'] = async (one, isNews) => {
       count.wireBytes += (one.key?.length ?? 0) + (one.value?.length ?? 0);
       await tiles.add(one, isNews);

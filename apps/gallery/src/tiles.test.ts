@@ -49,7 +49,7 @@ test('of more than there is time for, some are shown, evenly, and the others cou
 });
 
 test('an image in chunks is shown from its first chunk on, always as the same item', async () => {
-  const { add, items, came } = started();
+  const { add, items, withThumbnail, came } = started();
   const chunkRecords = await image('a', 3000);
   expect(chunkRecords.length).toBeGreaterThan(1);
   await add(...chunkRecords);
@@ -58,6 +58,29 @@ test('an image in chunks is shown from its first chunk on, always as the same it
     chunkRecords.map((_, index) => ['0', index + 1]),
   );
   expect(came()).toBe(1);
+  expect(withThumbnail().at(-1)).toBe('a');
+});
+
+test('images in chunks are sampled too, and those that are shown are shown whole', async () => {
+  const { add, items, came, skipped } = started(40);
+  let complete = 0;
+  for (let index = 0; index < 300; index += 1) {
+    for (const record of await image(`${index}`, 3000)) {
+      await add({ ...record, offset: String(offsets++) });
+    }
+  }
+  await expect
+    .poll(
+      () => {
+        complete = items().filter(({ chunks }) => chunks?.have === chunks?.count).length;
+        return complete + skipped();
+      },
+      { timeout: 10_000 },
+    )
+    .toBe(300);
+  expect(came()).toBe(300);
+  expect(skipped()).toBeGreaterThan(0);
+  expect(new Set(items().map(({ offset }) => offset)).size).toBe(complete);
 });
 
 test('what keeps a picture from being read is shown in its place', async () => {
@@ -79,7 +102,6 @@ function started(costMs?: number) {
       costMs === undefined
         ? thumbnails
         : { ...thumbnails, get: async () => sleep(costMs, new Uint8Array(1)) },
-    pictures: { thumbnail: async () => new Uint8Array(1) },
     listener: {
       item: (item) => void items.push(item),
       came: (_bytes, images) => void (came += images),

@@ -1,19 +1,17 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { isChunk } from '@image-stream/codec';
-import type { Limits } from '@image-stream/codec';
+import { decodePayload, decodeRecord, isChunk, resolveLimits } from '@image-stream/codec';
+import type { Chunk, Limits } from '@image-stream/codec';
 import { describeRecord, thumbnailOf } from '@image-stream/image-io';
-import type { RecordDescription } from '@image-stream/image-io';
 import type { TopicRecord } from '@image-stream/kafka-config';
 import { itemOf } from './items.ts';
 import type { Item, TopicName } from './messages.ts';
 import { thumbnailSide } from './pictures.ts';
-import type { Pictures } from './pictures.ts';
 import { thumbnailKey } from './thumbnails.ts';
 import type { Thumbnails } from './thumbnails.ts';
 
 /** Chooses the records of a topic that are shown as they come. */
 export interface Tiles {
-  /** Takes a record; it is shown, or skipped where there is no time for it. Waits only where too much waits already. */
+  /** Takes a record: it is shown, or skipped where there is no time for it. */
   add(record: TopicRecord, isNews: boolean): Promise<void>;
 }
 
@@ -33,7 +31,6 @@ export interface TilesOptions {
   readonly topic: TopicName;
   readonly limits: Limits;
   readonly thumbnails: Thumbnails;
-  readonly pictures: Pick<Pictures, 'thumbnail'>;
   readonly listener: TileListener;
   readonly signal: AbortSignal;
 }
@@ -48,7 +45,7 @@ const share = 0.3;
 const maxSavedMs = 1500;
 
 /** Each counts as at least so much: a page has work with them too. */
-const minCostMs = 5;
+const minCostMs = 10;
 
 /** A record that waits for longer is late. */
 const horizonMs = 500;
@@ -62,26 +59,52 @@ const maxWaitingBytes = 32 * 1024 ** 2;
 /** Images in chunks of which the number of chunks is counted. */
 const maxUploads = 1000;
 
+/** Of chunks whose images are not complete; a page asks for the thumbnails of what is larger. */
+const maxChunkBytes = 64 * 1024 ** 2;
+
+/** What waits in line. */
+interface Waiting {
+  readonly bytes: number;
+  /** Whether it counts as an image that is not shown if it is passed over. */
+  readonly isImage: boolean;
+  /** Whether it was chosen before, when its first chunk came. */
+  readonly wasChosen: boolean;
+  show(): Promise<void>;
+}
+
+/** An image that comes in chunks. */
+interface Upload {
+  /** Undefined where it was not chosen. */
+  item: Item | undefined;
+  readonly have: Set<number>;
+  readonly parts: Map<number, Uint8Array>;
+}
+
 /**
  * Records wait in line until there is time for their thumbnails. Of those that wait, as many are shown as there will be time for
  * before they are late, and these are spread evenly over the line: all where there is time, every tenth where ten times as many come.
  */
 export function createTiles(options: TilesOptions): Tiles {
-  const { topic, limits, thumbnails, pictures, listener, signal } = options;
-  const uploads = new Map<string, { item: Item | undefined; readonly have: Set<number> }>();
-  let waiting: TopicRecord[] = [];
+  const { topic, limits, thumbnails, listener, signal } = options;
+  const uploads = new Map<string, Upload>();
+  let chunkBytes = 0;
+  const waiting: Waiting[] = [];
   let waitingBytes = 0;
   let isWorking = false;
   let savedMs = maxSavedMs;
   let savedAt = performance.now();
-  let costMs = 4 * minCostMs;
+  let costMs = 2 * minCostMs;
   /** Shares of records that add up to the next one that is shown. */
   let due = 0;
 
-  /** Whether a record is among those that are shown. */
+  /** How many of those that wait can be shown before they are late. */
+  function affordable(): number {
+    return Math.max(minLine, (saved() + horizonMs * share) / costMs);
+  }
+
+  /** Whether a record that has waited is among those that are shown. */
   function isChosen(): boolean {
-    const affordable = Math.max(minLine, (saved() + horizonMs * share) / costMs);
-    due = Math.min(2, due + Math.min(1, affordable / (waiting.length + 1)));
+    due = Math.min(2, due + Math.min(1, affordable() / (waiting.length + 1)));
     if (due < 1) {
       return false;
     }
@@ -96,23 +119,44 @@ export function createTiles(options: TilesOptions): Tiles {
     return savedMs;
   }
 
-  function take(): TopicRecord {
-    const record = waiting.shift()!;
-    waitingBytes -= bytesOf(record);
-    return record;
+  function enqueue(one: Waiting): void {
+    waiting.push(one);
+    waitingBytes += one.bytes;
+    while (waitingBytes > maxWaitingBytes && waiting.length > 1) {
+      pass(take());
+    }
+    if (!isWorking) {
+      isWorking = true;
+      work().then(
+        () => (isWorking = false),
+        (error: unknown) => listener.failed(error),
+      );
+    }
+  }
+
+  function take(): Waiting {
+    const one = waiting.shift()!;
+    waitingBytes -= one.bytes;
+    return one;
+  }
+
+  function pass({ isImage }: Waiting): void {
+    if (isImage) {
+      listener.skipped();
+    }
   }
 
   async function work(): Promise<void> {
     while (waiting.length > 0 && !signal.aborted) {
-      const record = take();
-      if (isChosen()) {
+      const one = take();
+      if (one.wasChosen || isChosen()) {
         listener.shown();
-        await timed(() => show(record, true));
+        await timed(() => one.show());
         if (saved() < 0) {
           await sleep(-savedMs / share, undefined, { signal }).catch(() => {});
         }
-      } else if (record.value !== null) {
-        listener.skipped();
+      } else {
+        pass(one);
       }
     }
   }
@@ -156,67 +200,96 @@ export function createTiles(options: TilesOptions): Tiles {
       listener.item(itemOf(topic, description));
       return;
     }
-    const upload = uploads.get(chunk.key) ?? begun(chunk.key, description, isNews);
-    const isFirstOfItsIndex = !upload.have.has(chunk.index);
-    upload.have.add(chunk.index);
-    const isComplete = isFirstOfItsIndex && upload.have.size === chunk.count;
+    const { key, index, count } = chunk;
+    const upload =
+      uploads.get(key) ??
+      begun(key, !isNews || waiting.length < affordable() ? itemOf(topic, description) : undefined);
+    const isNew = !upload.have.has(index);
+    upload.have.add(index);
+    const isComplete = isNew && upload.have.size === count;
     if (isNews) {
       listener.came(recordBytes, isComplete ? 1 : 0);
     }
-    if (isNews && isComplete) {
-      listener[upload.item === undefined ? 'skipped' : 'shown']();
-    }
     if (upload.item === undefined) {
+      if (isNews && isComplete) {
+        listener.skipped();
+      }
       return;
     }
-    const item = { ...upload.item, chunks: { have: upload.have.size, count: chunk.count } };
+    const item = { ...upload.item, chunks: { have: upload.have.size, count } };
     upload.item = item;
-    if (isComplete && isNews) {
-      // The chunks are read again, and meanwhile others come.
-      const make = (): Promise<Uint8Array> => pictures.thumbnail(item.partition, BigInt(item.offset), signal);
-      timed(() => made(item, item.imageBytes ?? 0, make)).then(
-        () => listener.item(item),
-        (error: unknown) => listener.failed(error),
-      );
-    } else {
+    const contentEncoding = await keepPart(upload, record);
+    if (!isComplete || upload.parts.size < count) {
       listener.item(item);
+      return;
     }
+    const parts = Array.from({ length: count }, (_, one) => upload.parts.get(one)!);
+    forgetParts(upload);
+    enqueue({
+      bytes: parts.reduce((sum, part) => sum + part.length, 0),
+      isImage: true,
+      wasChosen: true,
+      async show() {
+        await made(item, 2 * (item.imageBytes ?? 0), async () => {
+          const content = await decodePayload(Buffer.concat(parts), contentEncoding, resolveLimits(limits));
+          return (await thumbnailOf(content, thumbnailSide, limits)).bytes;
+        });
+        listener.item(item);
+      },
+    });
   }
 
-  function begun(key: string, description: RecordDescription, isNews: boolean) {
-    const item = !isNews || isChosen() ? itemOf(topic, description) : undefined;
-    const upload = { item, have: new Set<number>() };
+  function begun(key: string, item: Item | undefined): Upload {
+    const upload: Upload = { item, have: new Set(), parts: new Map() };
     uploads.set(key, upload);
     if (uploads.size > maxUploads) {
-      uploads.delete(uploads.keys().next().value!);
+      const [oldest, given] = uploads.entries().next().value!;
+      forgetParts(given);
+      uploads.delete(oldest);
     }
     return upload;
+  }
+
+  /** Keeps what a chunk carries; where there is too much, what came first is given up. @returns how the image is compressed */
+  async function keepPart({ parts }: Upload, record: TopicRecord): Promise<Chunk['contentEncoding']> {
+    const decoded = await decodeRecord(record, limits);
+    if (decoded.kind !== 'chunk') {
+      return undefined;
+    }
+    const { index, bytes, contentEncoding } = decoded.chunk;
+    if (!parts.has(index)) {
+      parts.set(index, bytes);
+      chunkBytes += bytes.length;
+    }
+    for (const upload of uploads.values()) {
+      if (chunkBytes <= maxChunkBytes) {
+        break;
+      }
+      forgetParts(upload);
+    }
+    return contentEncoding;
+  }
+
+  function forgetParts({ parts }: Upload): void {
+    parts.forEach((part) => (chunkBytes -= part.length));
+    parts.clear();
   }
 
   return {
     async add(record, isNews) {
       if (isChunk(record)) {
         await addChunk(record, isNews);
-        return;
-      }
-      if (!isNews) {
+      } else if (isNews) {
+        const isImage = record.value !== null;
+        listener.came(bytesOf(record), isImage ? 1 : 0);
+        enqueue({
+          bytes: bytesOf(record),
+          isImage,
+          wasChosen: false,
+          show: () => show(record, true),
+        });
+      } else {
         await show(record, false);
-        return;
-      }
-      listener.came(bytesOf(record), record.value === null ? 0 : 1);
-      waiting.push(record);
-      waitingBytes += bytesOf(record);
-      while (waitingBytes > maxWaitingBytes && waiting.length > 1) {
-        if (take().value !== null) {
-          listener.skipped();
-        }
-      }
-      if (!isWorking) {
-        isWorking = true;
-        work().then(
-          () => (isWorking = false),
-          (error: unknown) => listener.failed(error),
-        );
       }
     },
   };

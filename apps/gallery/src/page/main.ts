@@ -134,7 +134,7 @@ function stateOf(): readonly [state: 'live' | 'paused' | 'problem', words: strin
   return [
     isPaused ? 'paused' : 'live',
     isPaused ? 'Paused' : 'Live',
-    topic === 'images' && shownPerSecond !== null
+    topic === 'images' && shownPerSecond !== null && shownPerSecond < imagesPerSecond
       ? `showing ${figure(shownPerSecond)} of ${figure(imagesPerSecond)} a second`
       : '',
   ];

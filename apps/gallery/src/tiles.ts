@@ -59,6 +59,9 @@ const maxWaitingBytes = 32 * 1024 ** 2;
 /** Images in chunks of which the number of chunks is counted. */
 const maxUploads = 1000;
 
+/** An image that is complete sooner is shown as such at once. */
+const slowMs = 1000;
+
 /** Of chunks whose images are not complete; a page asks for the thumbnails of what is larger. */
 const maxChunkBytes = 64 * 1024 ** 2;
 
@@ -76,6 +79,8 @@ interface Waiting {
 interface Upload {
   /** Undefined where it was not chosen. */
   item: Item | undefined;
+  /** Whether it takes so long that it is shown before it is complete. */
+  isSlow: boolean;
   readonly have: Set<number>;
   readonly parts: Map<number, Uint8Array>;
 }
@@ -220,7 +225,9 @@ export function createTiles(options: TilesOptions): Tiles {
     upload.item = item;
     const contentEncoding = await keepPart(upload, record);
     if (!isComplete || upload.parts.size < count) {
-      listener.item(item);
+      if (isComplete || upload.isSlow || !isNews) {
+        listener.item(item);
+      }
       return;
     }
     const parts = Array.from({ length: count }, (_, one) => upload.parts.get(one)!);
@@ -240,7 +247,14 @@ export function createTiles(options: TilesOptions): Tiles {
   }
 
   function begun(key: string, item: Item | undefined): Upload {
-    const upload: Upload = { item, have: new Set(), parts: new Map() };
+    const upload: Upload = { item, isSlow: false, have: new Set(), parts: new Map() };
+    setTimeout(() => {
+      upload.isSlow = true;
+      const { chunks } = upload.item ?? {};
+      if (chunks !== undefined && chunks.have < chunks.count) {
+        listener.item(upload.item!);
+      }
+    }, slowMs).unref();
     uploads.set(key, upload);
     if (uploads.size > maxUploads) {
       const [oldest, given] = uploads.entries().next().value!;

@@ -79,7 +79,7 @@ async function screenshot(page, name) {
   await page.waitForFunction(() =>
     [...document.querySelectorAll('#grid img')]
       .filter((image) => image.getBoundingClientRect().top < innerHeight)
-      .every((image) => image.complete),
+      .every((image) => image.naturalWidth > 0),
   );
   await page.waitForTimeout(1000);
   const shot = await page.screenshot();

@@ -347,7 +347,7 @@ async function eventsOf(url: string): Promise<string> {
   let told = '';
   for await (const part of body!) {
     told += Buffer.from(part as Uint8Array).toString();
-    if (told.includes('event: stats')) {
+    if (told.includes('{"stats":')) {
       break;
     }
   }

@@ -1,46 +1,40 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { DecodedImage } from '@image-stream/codec';
-import type { RecordDescription } from '@image-stream/image-io';
 import { isProgrammingError } from '@image-stream/kafka-config';
 import type { TopicReader, TopicRecord } from '@image-stream/kafka-config';
-import { itemOf } from './items.ts';
-import type { Item, TopicName } from './messages.ts';
 
 /** What is told about a topic while it is followed. */
 export interface FeedListener {
-  /** An item is new, or more is known of it. */
-  item(item: Item, content: DecodedImage['content'] | undefined): void;
-  /** A record came since the start; `isImage` where it completes one. */
-  traffic(bytes: number, isImage: boolean): void;
-  /** So many records were passed over. */
+  /** A record, and whether it came since the start. */
+  record(record: TopicRecord, isNews: boolean): Promise<void>;
+  /** So many records were not even read. */
   passedOver(records: number): void;
-  /** Why nothing comes, and is tried again; undefined where all is well. */
+  /** Kafka is asked for more. */
+  asks(): void;
+  /** Kafka has answered. */
+  answered(): void;
+  /** Why nothing comes, and is tried again. */
   problem(error: unknown): void;
 }
 
 export interface FeedOptions {
-  readonly topic: TopicName;
   /** Of this feed alone: it waits for new records. */
   readonly reader: Pick<TopicReader, 'offsets' | 'fetch'>;
-  readonly describe: (record: TopicRecord) => Promise<{
-    readonly description: RecordDescription;
-    readonly content?: DecodedImage['content'];
-  }>;
   /** How many records from before the start to begin with. */
   readonly backlog: number;
   readonly listener: FeedListener;
   readonly signal: AbortSignal;
 }
 
-/** Farther behind the end, a person could not follow anyway. */
-const maxBehind = 400n;
+/** Farther behind the end, what comes is no news any more. */
+const maxBehind = 2000n;
 
 /** How often to compare with the ends, and to look for new partitions. */
 const boundsIntervalMs = 2000;
 const retryMs = 1000;
 
-/** Images in chunks of which the number of chunks is counted. */
-const maxUploads = 1000;
+/** Not more often does it ask for records, unless they wait: at many a second, a request for each would cost all sides. */
+const pollMs = 100;
+const fullBytes = 1024 ** 2;
 
 /**
  * Follows a topic until `signal` is aborted: the newest records first, then what comes.
@@ -49,32 +43,44 @@ const maxUploads = 1000;
  */
 export async function follow(options: FeedOptions): Promise<void> {
   const { reader, backlog, listener, signal } = options;
-  const take = createTaker(options);
   let positions: Map<number, bigint> | undefined;
-  /** Records from before are no traffic. */
+  /** Records from before are no news. */
   const starts = new Map<number, bigint>();
   let boundsAt = Number.NEGATIVE_INFINITY;
 
   while (!signal.aborted) {
     try {
-      if (performance.now() - boundsAt > boundsIntervalMs) {
+      const startedAt = performance.now();
+      listener.asks();
+      if (startedAt - boundsAt > boundsIntervalMs) {
         positions = await withinReach(positions);
-        boundsAt = performance.now();
+        boundsAt = startedAt;
       }
       const { records, next } = await reader.fetch(positions!);
+      listener.answered();
+      let bytes = 0;
       for (const record of records) {
-        await take(record, BigInt(record.offset) >= starts.get(record.partition)!);
+        bytes += record.value?.length ?? 0;
+        await listener.record(record, BigInt(record.offset) >= starts.get(record.partition)!);
       }
       positions = new Map(next);
-      listener.problem(undefined);
+      if (bytes < fullBytes) {
+        await pause(startedAt + pollMs - performance.now());
+      }
     } catch (error) {
       if (isProgrammingError(error)) {
         throw error;
       }
       if (!signal.aborted) {
         listener.problem(error);
-        await sleep(retryMs, undefined, { signal }).catch(() => {});
+        await pause(retryMs);
       }
+    }
+  }
+
+  async function pause(ms: number): Promise<void> {
+    if (ms > 0) {
+      await sleep(ms, undefined, { signal }).catch(() => {});
     }
   }
 
@@ -103,33 +109,4 @@ export async function follow(options: FeedOptions): Promise<void> {
 
 function later(one: bigint, other: bigint): bigint {
   return one > other ? one : other;
-}
-
-/** Makes items of records: one of each image, even where it comes in chunks. */
-function createTaker({ topic, describe, listener }: FeedOptions) {
-  const uploads = new Map<string, { item: Item; readonly have: Set<number> }>();
-
-  return async (record: TopicRecord, isNews: boolean): Promise<void> => {
-    const { description, content } = await describe(record);
-    const { chunk } = description;
-    if (description.tombstone === true) {
-      return;
-    }
-    if (chunk === undefined) {
-      listener.item(itemOf(topic, description), content);
-    } else {
-      const upload = uploads.get(chunk.key) ?? { item: itemOf(topic, description), have: new Set() };
-      upload.have.add(chunk.index);
-      upload.item = { ...upload.item, chunks: { have: upload.have.size, count: chunk.count } };
-      uploads.set(chunk.key, upload);
-      if (uploads.size > maxUploads) {
-        uploads.delete(uploads.keys().next().value!);
-      }
-      listener.item(upload.item, undefined);
-    }
-    if (isNews) {
-      const isLast = chunk === undefined || uploads.get(chunk.key)?.have.size === chunk.count;
-      listener.traffic(description.recordBytes, isLast);
-    }
-  };
 }

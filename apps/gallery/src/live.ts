@@ -1,91 +1,145 @@
 import type { ServerResponse } from 'node:http';
-import type { Events, Hello, Item, Stats, TopicName } from './messages.ts';
+import type { Events, Hello, Item, LiveItem, Stats, TopicName } from './messages.ts';
+import { Refusal } from './refusal.ts';
 
 /** What is new, for every page that is open. */
 export interface Live {
   /** An item that is new, or of which more is known. */
   item(item: Item): void;
   stats(stats: Stats): void;
-  /** Sends a page what is there, and then what is new, until it goes away. */
+  /** Sends a page what is there, and then what is new, until it goes away. @throws Refusal where too many are open */
   open(response: ServerResponse): void;
   /** Ends all of them. */
   close(): void;
 }
 
-/** Each is a connection, and a copy of what is new. */
-const maxPages = 32;
+/** A page that is open. */
+interface Viewer {
+  readonly response: ServerResponse;
+  /** The last of the items that it was sent. */
+  sentUpTo: number;
+  /** Since when it has not read what it was sent; undefined where it has. */
+  stuckSince: number | undefined;
+}
 
-/** A page that reads no further is cut off; it connects again by itself. */
-const maxUnsentBytes = 8 * 1024 ** 2;
+/** Each is a connection, and a copy of what is new. */
+const maxPages = 64;
 
 /** New items travel together: a screen shows no more often. */
-const batchMs = 100;
+const batchMs = 200;
+
+/** What a page is sent at once with their thumbnails; it asks for the others when they come into view. */
+const maxThumbnails = 36;
+
+/** A page that reads nothing for so long is gone. */
+const maxStuckMs = 30_000;
 
 /** How many seconds of stats a new page gets. */
 const history = 60;
 
-/** Server-sent events: https://html.spec.whatwg.org/multipage/server-sent-events.html */
-export function createLive(hello: Hello): Live {
-  const pages = new Set<ServerResponse>();
-  const kept: Record<TopicName, Map<string, Item>> = { images: new Map(), 'dead-letters': new Map() };
+/**
+ * Everything is kept once, and each page knows up to where it was sent it. While one has not read what it was sent, it is sent nothing:
+ * afterwards it gets what is kept by then. So a page costs one batch of memory, however slow it is.
+ *
+ * @param thumbnailOf finds one that has been made
+ */
+export function createLive(hello: Hello, thumbnailOf: (item: Item) => Uint8Array | undefined): Live {
+  const viewers = new Set<Viewer>();
+  const kept: Record<TopicName, Map<string, { readonly item: Item; readonly number: number }>> = {
+    images: new Map(),
+    'dead-letters': new Map(),
+  };
   const past: Stats[] = [];
-  let news = new Map<string, Item>();
+  let newest = 0;
   let timer: NodeJS.Timeout | undefined;
 
-  function send<Name extends keyof Events>(page: ServerResponse, event: Name, data: Events[Name]): void {
-    if (page.writableLength > maxUnsentBytes) {
-      page.destroy();
-      return;
-    }
-    page.write(`event: ${event}\ndata: ${JSON.stringify(data)}\n\n`);
+  function send<Name extends keyof Events>(
+    { response }: Viewer,
+    ...[name, data]: readonly [Name, Events[Name]]
+  ): void {
+    response.write(`${JSON.stringify({ [name]: data })}\n`);
   }
 
-  function broadcast<Name extends keyof Events>(event: Name, data: Events[Name]): void {
-    for (const page of pages) {
-      send(page, event, data);
+  function sendNews(viewer: Viewer): void {
+    const news = Object.values(kept)
+      .flatMap((items) => [...items.values()])
+      .filter(({ number }) => number > viewer.sentUpTo)
+      .toSorted((one, other) => one.number - other.number);
+    if (news.length > 0 && !isStuck(viewer)) {
+      viewer.sentUpTo = newest;
+      const old = news.length - maxThumbnails;
+      send(
+        viewer,
+        'items',
+        news.map(({ item }, index) => (index < old ? item : withThumbnail(item))),
+      );
     }
   }
 
-  function flush(): void {
-    timer = undefined;
-    broadcast('items', [...news.values()]);
-    news = new Map();
+  function withThumbnail(item: Item): LiveItem {
+    const bytes = thumbnailOf(item);
+    return bytes === undefined
+      ? item
+      : { ...item, thumbnail: `data:image/webp;base64,${Buffer.from(bytes).toString('base64')}` };
   }
 
   return {
     item(item) {
       const { topic, partition, offset } = item;
       const key = `${topic}/${partition}/${offset}`;
-      kept[topic].set(key, item);
-      if (kept[topic].size > hello.maxItems) {
-        kept[topic].delete(kept[topic].keys().next().value!);
+      const items = kept[topic];
+      newest += 1;
+      items.delete(key);
+      items.set(key, { item, number: newest });
+      if (items.size > hello.maxItems) {
+        items.delete(items.keys().next().value!);
       }
-      news.set(key, item);
-      timer ??= setTimeout(flush, batchMs);
+      timer ??= setTimeout(() => {
+        timer = undefined;
+        viewers.forEach(sendNews);
+      }, batchMs);
     },
     stats(stats) {
       past.push(stats);
       past.splice(0, past.length - history);
-      broadcast('stats', stats);
+      for (const viewer of viewers) {
+        if (!isStuck(viewer)) {
+          send(viewer, 'stats', stats);
+        } else if (performance.now() - viewer.stuckSince! > maxStuckMs) {
+          viewer.response.destroy();
+        }
+      }
     },
     open(response) {
-      if (pages.size >= maxPages) {
-        response.writeHead(503, { 'content-type': 'text/plain', 'retry-after': '10' });
-        response.end(`${maxPages} pages are open already; close one\n`);
-        return;
+      if (viewers.size >= maxPages) {
+        throw new Refusal(503, `${maxPages} pages are open already; close one`);
       }
-      response.writeHead(200, { 'content-type': 'text/event-stream' });
-      pages.add(response);
-      response.on('close', () => pages.delete(response));
-      send(response, 'hello', hello);
-      send(response, 'items', [...kept.images.values(), ...kept['dead-letters'].values()]);
-      send(response, 'past', past);
+      response.writeHead(200, { 'content-type': 'application/x-ndjson; charset=utf-8' });
+      const viewer: Viewer = { response, sentUpTo: 0, stuckSince: undefined };
+      viewers.add(viewer);
+      response.on('close', () => viewers.delete(viewer));
+      response.on('drain', () => {
+        viewer.stuckSince = undefined;
+        sendNews(viewer);
+      });
+      send(viewer, 'hello', hello);
+      send(viewer, 'past', past);
+      sendNews(viewer);
     },
     close() {
       clearTimeout(timer);
-      for (const page of pages) {
-        page.end();
+      for (const { response } of viewers) {
+        response.end();
       }
     },
   };
+}
+
+/** Whether a page has still to read what it was sent. */
+function isStuck(viewer: Viewer): boolean {
+  if (!viewer.response.writableNeedDrain) {
+    return false;
+  }
+  viewer.stuckSince ??= performance.now();
+  return true;
 }

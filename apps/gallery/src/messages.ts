@@ -1,9 +1,18 @@
 /*
  * What the server tells the page, as JSON. Types only: they are all that both sides share.
+ *
+ * /events is one stream of lines, each an object with one member of `Events`. What is new comes in `items`, with its
+ * thumbnail: the page asks for nothing to show it. A page that reads too slowly gets less, not later.
  */
 
 /** The two topics that are shown. */
 export type TopicName = 'images' | 'dead-letters';
+
+/** An item that is pushed. */
+export interface LiveItem extends Item {
+  /** As a data URL; absent where the page is to ask for it when it comes into view. */
+  readonly thumbnail?: string;
+}
 
 /** A record of a picture, or of the first chunk of one. */
 export interface Item {
@@ -50,23 +59,26 @@ export interface Hello {
   readonly maxItems: number;
 }
 
-/** Every second. */
+/** Every second, whatever Kafka does. */
 export interface Stats {
   readonly imagesPerSecond: number;
   readonly bytesPerSecond: number;
+  /** Of `imagesPerSecond`, those that are shown; null where all are. */
+  readonly shownPerSecond: number | null;
   /** Records that the group has not committed; null where it has committed nothing, or is not known. */
   readonly lag: number | null;
-  /** Records that were passed over, because they came faster than they can be shown. */
-  readonly passedOver: number;
   /** What keeps new pictures from being shown; null where nothing does. */
   readonly problem: string | null;
+  /** For how long Kafka has not answered; null where it does. */
+  readonly silentSeconds: number | null;
 }
 
-/** The server-sent events. */
+/** What a line of the stream can hold. */
 export interface Events {
+  /** First of all. What was shown before is no longer kept up to date. */
   readonly hello: Hello;
   /** What is new, and what more is known. */
-  readonly items: readonly Item[];
+  readonly items: readonly LiveItem[];
   /** The stats of the last minute, for a page that has just been opened. */
   readonly past: readonly Stats[];
   readonly stats: Stats;

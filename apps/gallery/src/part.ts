@@ -4,14 +4,10 @@ import { counted } from '@image-stream/program';
 import type { Limits } from '@image-stream/codec';
 import { itemOf } from './items.ts';
 import type { Item, Part, TopicName } from './messages.ts';
+import { Refusal } from './refusal.ts';
 
 /** How many records of a part are shown at once. */
 const partSize = 36;
-
-/** A place in a topic that cannot be found; the message says why. */
-export class NoPlaceError extends Error {
-  override readonly name = 'NoPlaceError';
-}
 
 /** Where to look: from a time on, or from offsets on, by partition. */
 export type Place = { readonly time: Date } | { readonly positions: ReadonlyMap<number | 'all', bigint> };
@@ -59,7 +55,7 @@ async function startsOf(
   const { positions } = place;
   const absent = [...positions.keys()].find((one) => one !== 'all' && !bounds.has(one));
   if (absent !== undefined) {
-    throw new NoPlaceError(`topic ${kafkaTopic} has ${counted(bounds.size, 'partition')}, and no ${absent}`);
+    throw new Refusal(400, `topic ${kafkaTopic} has ${counted(bounds.size, 'partition')}, and no ${absent}`);
   }
   const wanted = [...bounds].flatMap(([partition, { low, high }]) => {
     const offset = positions.get(partition) ?? positions.get('all');

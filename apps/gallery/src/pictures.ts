@@ -14,12 +14,15 @@ import {
 import type { ByteSource, Chunk, DecodedImage, Limits } from '@image-stream/codec';
 import { chunkKey } from '@image-stream/codec';
 import { describeRecord, inspectImage, pieces, previewOf, thumbnailOf } from '@image-stream/image-io';
+import type { RecordDescription } from '@image-stream/image-io';
 import type { TopicReader, TopicRecord } from '@image-stream/kafka-config';
 import { counted } from '@image-stream/program';
 import { imageKey, safeName } from '@image-stream/storage';
 import type { KeyRule, SinkReader } from '@image-stream/storage';
 import { itemOf, short } from './items.ts';
 import type { Details, TopicName } from './messages.ts';
+import { Refusal } from './refusal.ts';
+import type { Room } from './room.ts';
 
 type Content = DecodedImage['content'];
 
@@ -30,24 +33,21 @@ export interface Served {
   /** Undefined where it is not known before the end. */
   readonly size: number | undefined;
   readonly filename: string;
+  /** Gives back the room that it takes; to be called when it is sent, or not wanted. */
+  readonly release: () => void;
 }
 
-/** The pictures of a topic, read from it when they are asked for. */
+/** The pictures of a topic, read from it when they are asked for, until `signal` is aborted. */
 export interface Pictures {
-  /** Each is undefined where there is no such record. */
-  details(partition: number, offset: bigint): Promise<Details | undefined>;
-  thumbnail(partition: number, offset: bigint): Promise<Uint8Array | undefined>;
+  /** Each throws a Refusal where there is no such record, or no such thing of it. */
+  details(partition: number, offset: bigint, signal: AbortSignal): Promise<Details>;
+  thumbnail(partition: number, offset: bigint, signal: AbortSignal): Promise<Uint8Array>;
   /** What a browser shows: as it came, or as PNG where browsers do not know it. */
-  image(partition: number, offset: bigint): Promise<Served | undefined>;
+  image(partition: number, offset: bigint, signal: AbortSignal): Promise<Served>;
   /** As it came; of pixels, a NumPy file. */
-  original(partition: number, offset: bigint): Promise<Served | undefined>;
-  /** The consumer's file; undefined where there is none. */
-  file(partition: number, offset: bigint): Promise<Served | undefined>;
-}
-
-/** There is a record, but no picture to show; the message says why. */
-export class NoPictureError extends Error {
-  override readonly name = 'NoPictureError';
+  original(partition: number, offset: bigint, signal: AbortSignal): Promise<Served>;
+  /** The consumer's file. */
+  file(partition: number, offset: bigint, signal: AbortSignal): Promise<Served>;
 }
 
 export interface PicturesOptions {
@@ -59,6 +59,7 @@ export interface PicturesOptions {
   readonly saved: Pick<SinkReader, 'find'>;
   readonly keyRule: KeyRule;
   readonly limits: Limits;
+  readonly room: Room;
 }
 
 /** Pixels a side: sharp on screens of twice the resolution. */
@@ -70,6 +71,12 @@ const maxAssembledBytes = 64 * 1024 ** 2;
 /** Chunks of several images may be mixed; how many records there may be for each one that is looked for. */
 const spread = 16n;
 const margin = 256n;
+
+/** How many chunks of one are in memory while it is sent: one that is read, one that waits, one on its way. */
+const chunksAhead = 3;
+
+/** As many bytes of a file are in memory while it is sent. */
+const pieceBytes = 4 * 1024 ** 2;
 
 const shownByBrowsers = new Set(['image/png', 'image/jpeg', 'image/webp', 'image/avif', 'image/gif']);
 
@@ -83,28 +90,71 @@ export function createPictures({
   saved,
   keyRule,
   limits,
+  room,
 }: PicturesOptions): Pictures {
-  /** @throws NoPictureError */
-  async function contentAt(partition: number, offset: bigint) {
-    const record = await reader.at(partition, offset);
-    if (record === undefined) {
-      return undefined;
+  /** What takes room while it is made of a record and sent; the turn to read ends with it. */
+  async function withRecord<T>(
+    partition: number,
+    offset: bigint,
+    signal: AbortSignal,
+    use: (record: TopicRecord) => Promise<T>,
+  ): Promise<T> {
+    const endTurn = await room.turn(signal);
+    try {
+      const record = await reader.at(partition, offset);
+      signal.throwIfAborted();
+      if (record === undefined) {
+        throw new Refusal(404, `there is no record at ${partition}@${offset}`);
+      }
+      return await use(record);
+    } finally {
+      endTurn();
     }
-    const { description, content } = await describeRecord(record, limits);
-    if (description.problem !== undefined) {
-      throw new NoPictureError(description.problem);
-    }
-    return { record, description, content: content ?? (await assembled(record)) };
   }
 
-  /** The image that a record carries a chunk of, where it fits. */
-  async function assembled(record: TopicRecord): Promise<Content> {
+  /** Holds the room for bytes, unless `use` fails. */
+  async function holding<T>(
+    bytes: number,
+    signal: AbortSignal,
+    use: (release: () => void) => Promise<T>,
+  ): Promise<T> {
+    const release = await room.bytes(bytes, signal);
+    try {
+      return await use(release);
+    } catch (error) {
+      release();
+      throw error;
+    }
+  }
+
+  /** The image of a record, which may travel in others too. `use` gives the room back. */
+  async function withContent<T>(
+    record: TopicRecord,
+    signal: AbortSignal,
+    use: (content: Content, description: RecordDescription, release: () => void) => Promise<T>,
+  ): Promise<T> {
+    const { description, content } = await describeRecord(record, limits);
+    if (description.problem !== undefined) {
+      throw new Refusal(422, description.problem);
+    }
+    if (content !== undefined) {
+      return holding(memoryOf(content), signal, (release) => use(content, description, release));
+    }
     const chunk = await chunkOf(record);
     if (chunk.size > maxAssembledBytes) {
-      throw new NoPictureError(
+      throw new Refusal(
+        422,
         `the image of ${chunk.size} bytes in ${counted(chunk.count, 'chunk')} is too large for a preview; download it, or look at the consumer's file`,
       );
     }
+    // The chunks, and all of them together.
+    return holding(2 * chunk.size, signal, async (release) =>
+      use(await assembled(record, chunk), description, release),
+    );
+  }
+
+  /** The image that a record carries a chunk of. */
+  async function assembled(record: TopicRecord, chunk: Chunk): Promise<Content> {
     const received: Uint8Array[] = [];
     for await (const bytes of payloadOf(record, chunk)) {
       received.push(bytes);
@@ -123,7 +173,7 @@ export function createPictures({
   async function chunkOf(record: TopicRecord): Promise<Chunk> {
     const decoded = await decodeRecord(record, limits);
     if (decoded.kind !== 'chunk') {
-      throw new NoPictureError('the record is no chunk of an image');
+      throw new Refusal(422, 'the record is no chunk of an image');
     }
     return decoded.chunk;
   }
@@ -151,23 +201,18 @@ export function createPictures({
       }
     }
     if (places.size < count) {
-      throw new NoPictureError(
+      throw new Refusal(
+        422,
         `only ${places.size} of the ${counted(count, 'chunk')} of the image are in the topic`,
       );
     }
     for (let next = 0; next < count; next += 1) {
       const chunkRecord = await reader.at(partition, places.get(next)!);
       if (chunkRecord === undefined) {
-        throw new NoPictureError(`chunk ${next} of the image has just been removed from the topic`);
+        throw new Refusal(422, `chunk ${next} of the image has just been removed from the topic`);
       }
       yield (await chunkOf(chunkRecord)).bytes;
     }
-  }
-
-  async function fileAt(partition: number, offset: bigint) {
-    const record = await reader.at(partition, offset);
-    const description = record && (await describeRecord(record, limits)).description;
-    return description && { ...(await fileOf(description, { partition, offset })), description };
   }
 
   /** Its path follows from the record, and never from what a browser asks for. */
@@ -204,79 +249,94 @@ export function createPictures({
   }
 
   return {
-    async details(partition, offset) {
-      const record = await reader.at(partition, offset);
-      if (record === undefined) {
-        return undefined;
-      }
-      const { description } = await describeRecord(record, limits);
-      const { path, source } = await fileOf(description, { partition, offset });
-      return {
-        item: itemOf(topic, description),
-        key: record.key === null ? null : shown(record.key),
-        headers: Object.entries(record.headers ?? {}).flatMap(([name, values]) =>
-          [values].flat().map((value) => [short(name), shown(value ?? null)] as const),
-        ),
-        file: path === undefined ? null : { path, bytes: source!.size },
-      };
-    },
-    async thumbnail(partition, offset) {
-      const found = await contentAt(partition, offset);
-      return found && (await thumbnailOf(found.content, thumbnailSide, limits)).bytes;
-    },
-    async image(partition, offset) {
-      const found = await contentAt(partition, offset);
-      if (found === undefined) {
-        return undefined;
-      }
-      const { content, description } = found;
-      const isShown = !isPixelArray(content) && shownByBrowsers.has(content.mediaType);
-      return served(description, isShown ? content : await previewOf(content, limits));
-    },
-    async original(partition, offset) {
-      const record = await reader.at(partition, offset);
-      if (record === undefined) {
-        return undefined;
-      }
-      const { description, content } = await describeRecord(record, limits);
-      if (description.problem !== undefined) {
-        throw new NoPictureError(description.problem);
-      }
-      if (content !== undefined) {
-        return served(
-          description,
-          isPixelArray(content) ? { mediaType: npyMediaType, bytes: encodeNpy(content) } : content,
-        );
-      }
-      const chunk = await chunkOf(record);
-      return { ...(await begun(payloadOf(record, chunk), chunk)), size: chunk.size };
-    },
-    async file(partition, offset) {
-      const found = await fileAt(partition, offset);
-      if (found?.source === undefined) {
-        return undefined;
-      }
-      const { source, name } = found;
-      const mediaType = sniffMediaType(await source.read(0, Math.min(mediaTypeBytes, source.size)));
-      return {
-        mediaType: mediaType ?? 'application/octet-stream',
-        bytes: pieces(source),
-        size: source.size,
-        filename: name!,
-      };
-    },
+    details: (partition, offset, signal) =>
+      withRecord(partition, offset, signal, async (record) => {
+        const { description } = await describeRecord(record, limits);
+        const { path, source } = await fileOf(description, { partition, offset });
+        return {
+          item: itemOf(topic, description),
+          key: record.key === null ? null : shown(record.key),
+          headers: Object.entries(record.headers ?? {}).flatMap(([name, values]) =>
+            [values].flat().map((value) => [short(name), shown(value ?? null)] as const),
+          ),
+          file: path === undefined ? null : { path, bytes: source!.size },
+        };
+      }),
+    thumbnail: (partition, offset, signal) =>
+      withRecord(partition, offset, signal, (record) =>
+        withContent(record, signal, async (content, _description, release) => {
+          const { bytes } = await thumbnailOf(content, thumbnailSide, limits);
+          release();
+          return bytes;
+        }),
+      ),
+    image: (partition, offset, signal) =>
+      withRecord(partition, offset, signal, (record) =>
+        withContent(record, signal, async (content, description, release) => {
+          const isShown = !isPixelArray(content) && shownByBrowsers.has(content.mediaType);
+          return served(description, isShown ? content : await previewOf(content, limits), release);
+        }),
+      ),
+    original: (partition, offset, signal) =>
+      withRecord(partition, offset, signal, async (record) => {
+        const { description, content } = await describeRecord(record, limits);
+        if (description.problem !== undefined) {
+          throw new Refusal(422, description.problem);
+        }
+        if (content !== undefined) {
+          return holding(memoryOf(content), signal, async (release) =>
+            served(
+              description,
+              isPixelArray(content) ? { mediaType: npyMediaType, bytes: encodeNpy(content) } : content,
+              release,
+            ),
+          );
+        }
+        const chunk = await chunkOf(record);
+        return holding(chunksAhead * chunk.bytes.length, signal, async (release) => ({
+          ...(await begun(payloadOf(record, chunk), chunk)),
+          size: chunk.size,
+          release,
+        }));
+      }),
+    file: (partition, offset, signal) =>
+      withRecord(partition, offset, signal, async (record) => {
+        const { description } = await describeRecord(record, limits);
+        const { name, source } = await fileOf(description, { partition, offset });
+        if (name === undefined || source === undefined) {
+          throw new Refusal(404, `there is no file of the consumer of the record at ${partition}@${offset}`);
+        }
+        return holding(pieceBytes, signal, async (release) => {
+          const mediaType = sniffMediaType(await source.read(0, Math.min(mediaTypeBytes, source.size)));
+          return {
+            mediaType: mediaType ?? 'application/octet-stream',
+            bytes: pieces(source),
+            size: source.size,
+            filename: name,
+            release,
+          };
+        });
+      }),
   };
+}
+
+/** What an image keeps in memory: also what came with it, and once more where it has to be made into something else. */
+function memoryOf(content: Content): number {
+  const { buffer } = isPixelArray(content) ? content.data : content.bytes;
+  return isPixelArray(content) ? 2 * buffer.byteLength : buffer.byteLength;
 }
 
 function served(
   { id = 'image' }: { readonly id?: string },
   { mediaType, bytes }: { readonly mediaType: string; readonly bytes: Uint8Array },
+  release: () => void,
 ): Served {
   return {
     mediaType,
     bytes,
     size: bytes.length,
     filename: `${safeName(id)}.${extensionOf(mediaType) ?? 'bin'}`,
+    release,
   };
 }
 
@@ -284,7 +344,7 @@ function served(
 async function begun(
   payload: AsyncGenerator<Uint8Array>,
   { id, contentEncoding }: Chunk,
-): Promise<Omit<Served, 'size'>> {
+): Promise<Omit<Served, 'size' | 'release'>> {
   const first = await payload.next();
   const bytes = first.done === true ? new Uint8Array() : first.value;
   const mediaType = contentEncoding === undefined ? sniffMediaType(bytes) : undefined;

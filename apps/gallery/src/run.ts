@@ -1,10 +1,10 @@
+import { setMaxListeners } from 'node:events';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { deadLetterTopicOf } from '@image-stream/codec';
 import type { Limits } from '@image-stream/codec';
-import { describeRecord, thumbnailOf } from '@image-stream/image-io';
+import { thumbnailOf } from '@image-stream/image-io';
 import {
   assertTopicName,
-  BrokerError,
   committedOffsets,
   connectionSources,
   consumerConfig,
@@ -14,36 +14,43 @@ import {
   loadProperties,
   openKafka,
   openTopicClient,
-  reasonOf,
   translate,
   unlessAborted,
 } from '@image-stream/kafka-config';
-import type { Lag, TopicRecord } from '@image-stream/kafka-config';
-import { counted, createOutageLog, formatBytes, formatSeconds, listen, timing } from '@image-stream/program';
+import type { Lag } from '@image-stream/kafka-config';
+import { counted, formatBytes, formatSeconds, listen, timing } from '@image-stream/program';
 import type { Outcome, RunContext } from '@image-stream/program';
 import { locationOf, readLayout, readOutput, s3Settings } from '@image-stream/storage';
 import kafkajs from 'kafkajs';
 import type { Admin } from 'kafkajs';
 import { follow } from './feed.ts';
 import type { FeedListener } from './feed.ts';
+import { createTopicHealth } from './health.ts';
 import { createLive } from './live.ts';
 import type { TopicName } from './messages.ts';
 import type { options } from './options.ts';
 import { readPart } from './part.ts';
-import { createPictures, thumbnailSide } from './pictures.ts';
+import { createPictures } from './pictures.ts';
 import { createRates } from './rates.ts';
-import { createGalleryServer, thumbnailKey } from './server.ts';
+import { createRoom } from './room.ts';
+import { createGalleryServer } from './server.ts';
 import type { Shown } from './server.ts';
-import { createThumbnails } from './thumbnails.ts';
+import { createThumbnails, thumbnailKey } from './thumbnails.ts';
+import { createTiles } from './tiles.ts';
+import type { TileListener } from './tiles.ts';
 
 const defaultPort = 8080;
 
 /** How many items the gallery and its pages keep of each topic. */
-const maxItems = 400;
+const maxItems = 160;
 
 /** How many records from before the start to begin with. */
 const backlog = 120;
 const statsMs = 1000;
+const lagMs = 1000;
+
+/** A lag that was found longer ago is not known any more. */
+const lagValidMs = 10_000;
 
 /** How often to look whether there are dead letters by now. */
 const deadLettersMs = 3000;
@@ -54,6 +61,8 @@ export async function run(context: RunContext<typeof options>): Promise<Outcome>
   /** A bug ends it as well. */
   const ended = new AbortController();
   const signal = AbortSignal.any([context.signal, ended.signal]);
+  // One for each answer that is waited for.
+  setMaxListeners(0, signal);
   const { topic } = values;
   const deadLetterTopic = values['dead-letter-topic'] ?? deadLetterTopicOf(topic);
   assertTopicName(topic);
@@ -79,54 +88,37 @@ export async function run(context: RunContext<typeof options>): Promise<Outcome>
   const { kafka, admin } = await openKafka(kafkajs, properties, logger);
 
   const started = performance.now();
-  const live = createLive({ topic, deadLetterTopic, group, maxItems });
   const thumbnails = createThumbnails();
+  const live = createLive({ topic, deadLetterTopic, group, maxItems }, (item) =>
+    thumbnails.find(thumbnailKey(item.topic, item.partition, item.offset)),
+  );
+  const room = createRoom();
   const rates = createRates();
+  // Loads libvips now, and not when the first picture is waited for.
+  void thumbnailOf({ shape: [1, 1], dtype: 'uint8', data: new Uint8Array(1) }, 1);
   const topics = new Map<TopicName, Shown>();
   const count = { images: 0, passedOver: 0, payloadBytes: 0, wireBytes: 0 };
-  const problems = new Map<TopicName, string>();
 
-  /** What keeps a topic from being read: on every page while it lasts, and in the log. */
-  function problemOf(name: TopicName, kafkaTopic: string): FeedListener['problem'] {
-    const outage = createOutageLog(logger, `records of ${kafkaTopic} come again`);
-    return (error) => {
-      if (error === undefined) {
-        problems.delete(name);
-        outage.over();
-      } else {
-        const text = `nothing new of ${kafkaTopic} can be read, and is tried again: ${reasonOf(error)}`;
-        problems.set(name, text);
-        outage.failed(text);
-      }
-    };
-  }
+  const health = {
+    images: createTopicHealth(topic, { logger, mayBeAbsent: false }),
+    'dead-letters': createTopicHealth(deadLetterTopic, { logger, mayBeAbsent: true }),
+  };
 
-  const tellOfDeadLetters = problemOf('dead-letters', deadLetterTopic);
-  /** That there is no such topic, or none any more, is no problem. */
-  const ofDeadLetters: FeedListener['problem'] = (error) =>
-    tellOfDeadLetters(isAbsent(error) ? undefined : error);
-
-  const listener: FeedListener = {
-    item(item, content) {
-      // Those that there is no time for now are made when a page asks for them.
-      if (content !== undefined && !thumbnails.isBusy()) {
-        const make = async (): Promise<Uint8Array> =>
-          (await thumbnailOf(content, thumbnailSide, limits)).bytes;
-        const key = thumbnailKey(item.topic, item.partition, item.offset);
-        thumbnails.get(key, item.imageBytes ?? item.recordBytes, make).catch(() => {});
-      }
+  const tileListener: TileListener = {
+    item(item) {
       if (item.problem === undefined && (item.chunks?.have ?? 1) === 1) {
         count.images += 1;
         count.payloadBytes += item.imageBytes ?? 0;
       }
-      count.wireBytes += item.recordBytes;
       live.item(item);
     },
-    traffic: (recordBytes, isImage) => rates.count(recordBytes, isImage),
-    passedOver(records) {
-      count.passedOver += records;
+    came: (recordBytes, images) => rates.came(recordBytes, images),
+    shown: () => rates.shown(),
+    skipped() {
+      count.passedOver += 1;
+      rates.skipped(1);
     },
-    problem: problemOf('images', topic),
+    failed: (error) => ended.abort(error),
   };
 
   /** Shows a topic, and what comes to it from now on. */
@@ -136,22 +128,45 @@ export async function run(context: RunContext<typeof options>): Promise<Outcome>
       await feedReader.close();
       throw error;
     });
-    topics.set(name, {
-      pictures: createPictures({
-        topic: name,
-        kafkaTopic,
-        reader,
-        saved,
-        keyRule: { saveAs: values['save-as'], timeZone: values['time-zone'] },
-        limits,
-      }),
-      part: (place) => readPart(place, { topic: name, kafkaTopic, reader, limits }),
+    const pictures = createPictures({
+      topic: name,
+      kafkaTopic,
+      reader,
+      saved,
+      keyRule: { saveAs: values['save-as'], timeZone: values['time-zone'] },
+      limits,
+      room,
     });
-    const describe = (record: TopicRecord) => describeRecord(record, limits);
-    const own =
-      name === 'images' ? listener : { ...listener, traffic() {}, passedOver() {}, problem: ofDeadLetters };
-    const feed = { topic: name, reader: feedReader, describe, backlog, listener: own, signal };
-    follow(feed).catch((error: unknown) => ended.abort(error));
+    topics.set(name, {
+      pictures,
+      async part(place, asked) {
+        const endTurn = await room.turn(asked);
+        return readPart(place, { topic: name, kafkaTopic, reader, limits }).finally(endTurn);
+      },
+    });
+    const isMain = name === 'images';
+    const listener = isMain ? tileListener : { ...tileListener, came() {}, shown() {}, skipped() {} };
+    const tiles = createTiles({ topic: name, limits, thumbnails, listener, signal });
+    const record: FeedListener['record'] = async (one, isNews) => {
+      count.wireBytes += (one.key?.length ?? 0) + (one.value?.length ?? 0);
+      await tiles.add(one, isNews);
+    };
+    const feed: FeedListener = {
+      record,
+      passedOver(records) {
+        if (isMain) {
+          count.passedOver += records;
+          rates.came(0, records);
+          rates.skipped(records);
+        }
+      },
+      asks: () => health[name].asks(),
+      answered: () => health[name].answered(),
+      problem: (error) => health[name].failed(error),
+    };
+    follow({ reader: feedReader, backlog, listener: feed, signal }).catch((error: unknown) =>
+      ended.abort(error),
+    );
   }
 
   /** The topic begins to exist with its first record. */
@@ -163,13 +178,13 @@ export async function run(context: RunContext<typeof options>): Promise<Outcome>
       if ((await admin.listTopics()).includes(deadLetterTopic)) {
         await show('dead-letters', deadLetterTopic);
       } else {
-        ofDeadLetters(undefined);
+        health['dead-letters'].answered();
       }
     } catch (error) {
       if (isProgrammingError(error)) {
         throw error;
       }
-      ofDeadLetters(error);
+      health['dead-letters'].failed(error);
     }
   }
 
@@ -195,10 +210,20 @@ export async function run(context: RunContext<typeof options>): Promise<Outcome>
       `the pictures of ${topic} are on ${url.replace('//127.0.0.1:', '//localhost:')} until Ctrl-C`,
     );
     every(deadLettersMs, signal, lookForDeadLetters).catch((error: unknown) => ended.abort(error));
+    /** As far as it is known; the brokers may be silent. */
+    let lag: { readonly value: number | null; readonly at: number } | undefined;
+    void every(lagMs, signal, async () => {
+      const value = await lagOf(admin, topic, group, readLag).catch(() => null);
+      lag = { value, at: performance.now() };
+    });
     await every(statsMs, signal, async () => {
-      const lag = await lagOf(admin, topic, group, readLag).catch(() => null);
-      const problem = problems.get('images') ?? problems.get('dead-letters') ?? null;
-      live.stats({ ...rates.read(), lag, passedOver: count.passedOver, problem });
+      const now = performance.now();
+      live.stats({
+        ...rates.read(),
+        lag: lag !== undefined && now - lag.at < lagValidMs ? lag.value : null,
+        problem: health.images.problem ?? health['dead-letters'].problem ?? null,
+        silentSeconds: health.images.silentSeconds() ?? null,
+      });
     });
     live.close();
     server.close();
@@ -224,11 +249,6 @@ function textOf({
 }): string {
   const missed = passedOver === 0 ? '' : `, passed over ${counted(passedOver, 'record')}`;
   return `showed ${counted(images, 'image')}${missed}: ${formatBytes(wireBytes)} read, ${formatSeconds(seconds)}`;
-}
-
-/** What a broker says of a topic that does not exist. */
-function isAbsent(error: unknown): boolean {
-  return error instanceof BrokerError && error.type === 'UNKNOWN_TOPIC_OR_PARTITION';
 }
 
 /** Again and again until `signal` is aborted, which waits for no answer. @throws what `work` throws */

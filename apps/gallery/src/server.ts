@@ -4,21 +4,20 @@ import { isIP } from 'node:net';
 import { readFile } from 'node:fs/promises';
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
-import { CodecError } from '@image-stream/codec';
-import { ImageIoError } from '@image-stream/image-io';
+import { unlessAborted } from '@image-stream/kafka-config';
 import type { Logger } from '@image-stream/program';
 import type { Live } from './live.ts';
 import type { Part, TopicName } from './messages.ts';
-import { NoPlaceError } from './part.ts';
 import type { Place } from './part.ts';
-import { NoPictureError } from './pictures.ts';
 import type { Pictures, Served } from './pictures.ts';
+import { Refusal, refusalOf } from './refusal.ts';
+import { thumbnailKey } from './thumbnails.ts';
 import type { Thumbnails } from './thumbnails.ts';
 
 /** One of the topics, for requests. */
 export interface Shown {
   readonly pictures: Pictures;
-  readonly part: (place: Place) => Promise<Part>;
+  readonly part: (place: Place, signal: AbortSignal) => Promise<Part>;
 }
 
 export interface ServerOptions {
@@ -30,15 +29,29 @@ export interface ServerOptions {
   readonly thumbnails: Thumbnails;
   /** Undefined for a topic that does not exist. */
   readonly shown: (topic: TopicName) => Shown | undefined;
-  readonly logger: Pick<Logger, 'debug'>;
+  readonly logger: Pick<Logger, 'debug' | 'error'>;
 }
+
+/** Until Kafka has answered, and there is room for what it answered. */
+const answerMs = 8000;
+
+/** What making a thumbnail takes, roughly. */
+const workBytes = 16 * 1024 ** 2;
+
+/** A reader that takes nothing is dropped after once or twice as long: Node first looks whether it took some of what waits. */
+const idleMs = 5000;
+
+/** And one that takes less than so much, after half a minute. */
+const leastBytesPerMs = 50;
+const graceMs = 30_000;
 
 /** Nothing from elsewhere, nothing inline, and no text becomes markup. */
 const pagePolicy = [
   "default-src 'none'",
   "script-src 'self'",
   "style-src 'self'",
-  "img-src 'self'",
+  // Thumbnails come with the events, and a picture after its reason was looked at if there is none.
+  "img-src 'self' data: blob:",
   "connect-src 'self'",
   "base-uri 'none'",
   "form-action 'none'",
@@ -82,28 +95,28 @@ export function createGalleryServer(options: ServerOptions): Server {
       response.setHeader(name, value);
     }
     answer(request, response).catch((error: unknown) => {
-      const status = statusOf(error);
-      if (status === undefined) {
-        logger.debug({ error }, `${request.url} was not answered`);
-      }
-      if (response.headersSent) {
+      if (response.closed || response.headersSent) {
         // What was sent is not all; only a broken connection says so.
         response.destroy();
         return;
       }
-      refuse(response, status ?? 500, (error as Error).message);
+      const refusal = refusalOf(error);
+      if (refusal.status === 500) {
+        logger.error({ error }, `${request.url} was not answered`);
+      } else if (refusal !== error) {
+        logger.debug({ error }, `${request.url} was refused: ${refusal.message}`);
+      }
+      refuse(response, refusal);
     });
   });
 
   async function answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
     if (!isOurs(request.headers.host, host)) {
-      refuse(response, 421, 'this name is none of the gallery; open the address that it printed');
-      return;
+      throw new Refusal(421, 'this name is none of the gallery; open the address that it printed');
     }
     if (request.method !== 'GET' && request.method !== 'HEAD') {
       response.setHeader('allow', 'GET, HEAD');
-      refuse(response, 405, `${request.method} is not answered, only GET and HEAD`);
-      return;
+      throw new Refusal(405, `${request.method} is not answered, only GET and HEAD`);
     }
     const { pathname, searchParams } = new URL(request.url ?? '/', 'http://gallery');
     if (Object.hasOwn(pageFiles, pathname)) {
@@ -117,9 +130,10 @@ export function createGalleryServer(options: ServerOptions): Server {
     } else if (partPath.test(pathname)) {
       const topic = partPath.exec(pathname)![1] as TopicName;
       const place = placeOf(searchParams);
-      sendJson(response, (await shown(topic)?.part(place)) ?? { items: [], next: {} });
+      const part = await inTime(async (signal) => shown(topic)?.part(place, signal), { response });
+      sendJson(response, part ?? { items: [], next: {} });
     } else {
-      refuse(response, 404, `there is no ${pathname}`);
+      throw new Refusal(404, `there is no ${pathname}`);
     }
   }
 
@@ -131,59 +145,59 @@ export function createGalleryServer(options: ServerOptions): Server {
     aspect: Aspect,
   ): Promise<void> {
     const pictures = shown(topic)?.pictures;
-    const missing = new NotFoundError(`there is no record at ${partition}@${offset}`);
     if (pictures === undefined) {
-      throw missing;
+      throw new Refusal(404, `there is no record at ${partition}@${offset}`);
     }
     if (aspect === 'details') {
-      const details = await pictures.details(partition, offset);
-      if (details === undefined) {
-        throw missing;
-      }
+      const details = await inTime((signal) => pictures.details(partition, offset, signal), { response });
       sendJson(response, details);
     } else if (aspect === 'thumbnail') {
-      const make = async (): Promise<Uint8Array> => {
-        const made = await pictures.thumbnail(partition, offset);
-        if (made === undefined) {
-          throw missing;
-        }
-        return made;
-      };
-      const bytes = await thumbnails.get(thumbnailKey(topic, partition, offset), 16 * 1024 ** 2, make);
+      const key = thumbnailKey(topic, partition, offset);
+      const make = (): Promise<Uint8Array> =>
+        inTime((signal) => pictures.thumbnail(partition, offset, signal), {});
+      const bytes = await inTime((signal) => thumbnails.get(key, workBytes, make, signal), { response });
       response.setHeader('content-security-policy', picturePolicy);
       // A record never changes.
       response.setHeader('cache-control', 'private, max-age=3600, immutable');
       send(response, 'image/webp', bytes);
     } else {
-      const served = await pictures[aspect](partition, offset);
-      if (served === undefined) {
-        throw missing;
-      }
+      const served = await inTime((signal) => pictures[aspect](partition, offset, signal), {
+        response,
+        drop: (late) => late.release(),
+      });
       await sendServed(response, served, aspect);
     }
   }
 }
 
-/** Under which a thumbnail is kept. */
-export function thumbnailKey(topic: TopicName, partition: number, offset: bigint | string): string {
-  return `${topic}/${partition}/${offset}`;
-}
-
-class NotFoundError extends Error {
-  override readonly name = 'NotFoundError';
-}
-
-/** Undefined for an error that is ours. */
-function statusOf(error: unknown): number | undefined {
-  if (error instanceof NotFoundError) {
-    return 404;
+/**
+ * What is made of Kafka's answers, in time and while somebody waits for it.
+ *
+ * @param asked.response of who waits. Default: it is for several
+ * @param asked.drop is given what comes too late
+ * @throws Refusal 504
+ */
+async function inTime<T>(
+  make: (signal: AbortSignal) => Promise<T>,
+  { response, drop = () => {} }: { readonly response?: ServerResponse; readonly drop?: (late: T) => void },
+): Promise<T> {
+  const late = new AbortController();
+  const { signal } = late;
+  const end = (): void => late.abort(new Refusal(504, 'Kafka has not answered in time; try again'));
+  const timer = setTimeout(end, answerMs);
+  response?.once('close', end);
+  const making = make(signal);
+  try {
+    const made = await unlessAborted(signal, making);
+    if (signal.aborted) {
+      making.then(drop, () => {});
+    }
+    signal.throwIfAborted();
+    return made!;
+  } finally {
+    clearTimeout(timer);
+    response?.off('close', end);
   }
-  if (error instanceof NoPlaceError) {
-    return 400;
-  }
-  // There is a record, but it cannot be shown.
-  const isContent = [NoPictureError, CodecError, ImageIoError].some((known) => error instanceof known);
-  return isContent ? 422 : undefined;
 }
 
 /**
@@ -203,7 +217,7 @@ function placeOf(query: URLSearchParams): Place {
   }
   const from = (query.get('from') ?? '').split(',').map((text) => /^(all|\d{1,9})@(\d{1,18})$/.exec(text));
   if (from.includes(null)) {
-    throw new NoPlaceError('a place is a time, or partitions with their offsets, such as 0@12');
+    throw new Refusal(400, 'a place is a time, or partitions with their offsets, such as 0@12');
   }
   const positions = from.map(
     (match) => [match![1] === 'all' ? 'all' : Number(match![1]), BigInt(match![2]!)] as const,
@@ -220,22 +234,30 @@ function send(response: ServerResponse, mediaType: string, bytes: Uint8Array): v
   response.end(bytes);
 }
 
+/** Sends it to a reader that reads; one that does not is dropped, and its room given back. */
 async function sendServed(
   response: ServerResponse,
-  { mediaType, bytes, size, filename }: Served,
+  { mediaType, bytes, size, filename, release }: Served,
   aspect: Aspect,
 ): Promise<void> {
+  response.once('close', release);
+  if (response.closed) {
+    release();
+    return;
+  }
+  response.setTimeout(idleMs, () => response.destroy());
   response.writeHead(200, {
     'content-type': mediaType,
     ...(size !== undefined && { 'content-length': size }),
     'content-disposition': `${aspect === 'image' ? 'inline' : 'attachment'}; filename="${filename}"`,
     'content-security-policy': picturePolicy,
   });
-  await pipeline(Readable.from(bytes instanceof Uint8Array ? [bytes] : bytes), response);
+  const signal = AbortSignal.timeout(graceMs + Math.ceil((size ?? 0) / leastBytesPerMs));
+  await pipeline(Readable.from(bytes instanceof Uint8Array ? [bytes] : bytes), response, { signal });
 }
 
-function refuse(response: ServerResponse, status: number, reason: string): void {
-  const body = Buffer.from(`${JSON.stringify({ error: reason })}\n`);
+function refuse(response: ServerResponse, { status, message }: Refusal): void {
+  const body = Buffer.from(`${JSON.stringify({ error: message })}\n`);
   response.writeHead(status, { 'content-type': 'application/json', 'content-length': body.length });
   response.end(body);
 }

@@ -1,4 +1,6 @@
+import { unlessAborted } from '@image-stream/kafka-config';
 import { createBudget } from '@image-stream/program';
+import type { TopicName } from './messages.ts';
 
 /** Small pictures in memory, bounded in number and bytes: the ones that were asked for longest ago go first. */
 export interface Thumbnails {
@@ -6,10 +8,12 @@ export interface Thumbnails {
    * The one of a record; it is made where it is not there.
    *
    * @param bytes that making it takes, roughly
+   * @param signal where it is aborted for all who ask before the turn comes, it is not made.
+   * @throws what `make` throws, or the reason of the signal
    */
-  get(key: string, bytes: number, make: () => Promise<Uint8Array>): Promise<Uint8Array>;
-  /** True while so many are being made that more would only wait. */
-  isBusy(): boolean;
+  get(key: string, bytes: number, make: () => Promise<Uint8Array>, signal: AbortSignal): Promise<Uint8Array>;
+  /** The one that is there. */
+  find(key: string): Uint8Array | undefined;
 }
 
 const maxCount = 1000;
@@ -19,10 +23,22 @@ const maxBytes = 64 * 1024 ** 2;
 const slots = 2;
 const workBytes = 256 * 1024 ** 2;
 
-export function createThumbnails(limits = { maxCount, maxBytes }): Thumbnails {
-  const budget = createBudget(workBytes, slots);
+/** Under which a thumbnail is kept. */
+export function thumbnailKey(topic: TopicName, partition: number, offset: bigint | string): string {
+  return `${topic}/${partition}/${offset}`;
+}
+
+/** One that is being made, or waits to be. */
+interface Making {
+  readonly thumbnail: Promise<Uint8Array>;
+  /** How many still want it. */
+  wanted: number;
+}
+
+export function createThumbnails(limits = { maxCount, maxBytes, slots }): Thumbnails {
+  const budget = createBudget(workBytes, limits.slots);
   const kept = new Map<string, Uint8Array>();
-  const making = new Map<string, Promise<Uint8Array>>();
+  const making = new Map<string, Making>();
   let bytes = 0;
 
   function keep(key: string, thumbnail: Uint8Array): void {
@@ -40,6 +56,9 @@ export function createThumbnails(limits = { maxCount, maxBytes }): Thumbnails {
   async function made(key: string, cost: number, make: () => Promise<Uint8Array>): Promise<Uint8Array> {
     const release = await budget.reserve(cost);
     try {
+      if (making.get(key)!.wanted === 0) {
+        throw new Error('nobody wants this thumbnail any more');
+      }
       const thumbnail = await make();
       keep(key, thumbnail);
       return thumbnail;
@@ -49,18 +68,33 @@ export function createThumbnails(limits = { maxCount, maxBytes }): Thumbnails {
     }
   }
 
+  function find(key: string): Uint8Array | undefined {
+    const thumbnail = kept.get(key);
+    if (thumbnail !== undefined) {
+      kept.delete(key);
+      kept.set(key, thumbnail);
+    }
+    return thumbnail;
+  }
+
   return {
-    async get(key, cost, make) {
-      const thumbnail = kept.get(key);
+    find,
+    async get(key, cost, make, signal) {
+      signal.throwIfAborted();
+      const thumbnail = find(key);
       if (thumbnail !== undefined) {
-        kept.delete(key);
-        kept.set(key, thumbnail);
         return thumbnail;
       }
-      const underWay = making.get(key) ?? made(key, cost, make);
+      const underWay = making.get(key) ?? { thumbnail: made(key, cost, make), wanted: 0 };
       making.set(key, underWay);
-      return underWay;
+      const leave = (): void => void (underWay.wanted -= 1);
+      underWay.wanted += 1;
+      signal.addEventListener('abort', leave, { once: true });
+      const result = await unlessAborted(signal, underWay.thumbnail).finally(() =>
+        signal.removeEventListener('abort', leave),
+      );
+      signal.throwIfAborted();
+      return result!;
     },
-    isBusy: () => making.size >= 2 * slots,
   };
 }

@@ -25,7 +25,7 @@ export async function thumbnailOf(
 ): Promise<EncodedImage> {
   const image = await firstFrame(content, options);
   const small = { width: side, height: side, fit: 'cover', withoutEnlargement: true } as const;
-  const bytes = await decoded(() => image.resize(small).webp({ quality: 80, effort: 2 }).toBuffer());
+  const bytes = await decoded(() => image.resize(small).webp({ quality: 80, effort: 0 }).toBuffer());
   return { mediaType: 'image/webp', bytes };
 }
 

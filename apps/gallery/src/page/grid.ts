@@ -1,13 +1,21 @@
-import type { Item } from '../messages.ts';
+import type { LiveItem } from '../messages.ts';
 import { age, bytes, dimensions, keyOf, nameOf, typeName } from './format.ts';
+import { createLazyThumbnails } from './thumbnails.ts';
+import type { LazyThumbnails } from './thumbnails.ts';
 
 /** The tiles. Whatever records say is set as text, never as markup. */
 export interface Grid {
+  /** Makes ready what is to be shown: resolves when the thumbnails that came with the items can be drawn. */
+  prepare(items: readonly LiveItem[]): Promise<void>;
   /** Shows these and no others, in this order. */
-  show(items: readonly Item[]): void;
+  show(items: readonly LiveItem[]): void;
+  /** True while somebody is about to choose one: the pointer or the focus is among them, so that nothing must move. */
+  readonly isHeld: boolean;
   /** Moves the focus by tiles, or by rows of them. @returns whether there was a tile to go to */
   move(key: string): boolean;
-  focus(item: Item): void;
+  focus(item: LiveItem): void;
+  /** Takes the focus out of the tiles. */
+  release(): void;
   /** Says again how old everything is. */
   refreshAges(): void;
 }
@@ -15,36 +23,94 @@ export interface Grid {
 interface Tile {
   readonly element: HTMLLIElement;
   readonly button: HTMLButtonElement;
-  readonly item: Item;
+  readonly item: LiveItem;
   readonly time: HTMLTimeElement;
+  readonly image: HTMLImageElement | undefined;
 }
 
-export function createGrid(root: HTMLUListElement, open: (item: Item) => void): Grid {
+/** @param released is called when the tiles are held no more */
+export function createGrid(
+  root: HTMLUListElement,
+  open: (item: LiveItem) => void,
+  released: () => void,
+): Grid {
+  const lazy = createLazyThumbnails();
   let tiles = new Map<string, Tile>();
+  /** Tiles that are still to be shown. */
+  const prepared = new WeakMap<LiveItem, Tile>();
+  let hasPointer = false;
 
+  const hasFocus = (): boolean => root.contains(document.activeElement);
+
+  const tileAt = (target: EventTarget | null): Tile | undefined => {
+    const key = (target as Element).closest('li')?.dataset['key'];
+    return key === undefined ? undefined : tiles.get(key);
+  };
+
+  root.addEventListener('pointerenter', () => (hasPointer = true));
+  root.addEventListener('pointerleave', () => {
+    hasPointer = false;
+    releaseIfFree();
+  });
+  root.addEventListener('focusout', () => setTimeout(releaseIfFree));
+
+  function releaseIfFree(): void {
+    if (!hasPointer && !hasFocus()) {
+      released();
+    }
+  }
+
+  // What was aimed at is what opens, whatever happens until the button is let go; a finger may be about to scroll.
+  root.addEventListener('pointerdown', (event) => {
+    const { button, pointerType, ctrlKey, metaKey, shiftKey } = event;
+    const tile = tileAt(event.target);
+    if (tile !== undefined && button === 0 && pointerType !== 'touch' && !ctrlKey && !metaKey && !shiftKey) {
+      event.preventDefault();
+      open(tile.item);
+    }
+  });
   root.addEventListener('click', (event) => {
-    const element = (event.target as Element).closest('li');
-    const tile = [...tiles.values()].find((one) => one.element === element);
+    const tile = tileAt(event.target);
     if (tile !== undefined) {
       open(tile.item);
     }
   });
+
+  function forget({ item, image }: Tile): void {
+    prepared.delete(item);
+    if (image !== undefined) {
+      lazy.remove(image);
+    }
+  }
+
+  function tileOf(item: LiveItem): Tile {
+    const tile = prepared.get(item) ?? createTile(item, lazy);
+    prepared.set(item, tile);
+    return tile;
+  }
 
   function columns(): number {
     return getComputedStyle(root).gridTemplateColumns.split(' ').length;
   }
 
   return {
+    async prepare(items) {
+      const images = items.flatMap((item) =>
+        item.thumbnail === undefined ? [] : (tileOf(item).image ?? []),
+      );
+      await Promise.allSettled(images.map((image) => image.decode()));
+    },
     show(items) {
       const shown = new Map<string, Tile>();
       let place: Element | null = root.firstElementChild;
       for (const item of items) {
         const key = keyOf(item);
         const before = tiles.get(key);
-        const tile = before?.item === item ? before : createTile(item);
+        const tile = before?.item === item ? before : tileOf(item);
         if (before !== undefined && before !== tile) {
           place = place === before.element ? before.element.nextElementSibling : place;
           before.element.replaceWith(tile.element);
+          forget(before);
         }
         shown.set(key, tile);
         if (tile.element === place) {
@@ -54,10 +120,14 @@ export function createGrid(root: HTMLUListElement, open: (item: Item) => void): 
         }
         tiles.delete(key);
       }
-      for (const { element } of tiles.values()) {
-        element.remove();
+      for (const tile of tiles.values()) {
+        tile.element.remove();
+        forget(tile);
       }
       tiles = shown;
+    },
+    get isHeld() {
+      return hasPointer || hasFocus();
     },
     move(key) {
       const all = [...tiles.values()];
@@ -73,6 +143,11 @@ export function createGrid(root: HTMLUListElement, open: (item: Item) => void): 
       return target !== undefined;
     },
     focus: (item) => tiles.get(keyOf(item))?.button.focus(),
+    release() {
+      if (hasFocus()) {
+        (document.activeElement as HTMLElement).blur();
+      }
+    },
     refreshAges() {
       for (const { item, time } of tiles.values()) {
         time.textContent = age(item.timestamp);
@@ -81,8 +156,9 @@ export function createGrid(root: HTMLUListElement, open: (item: Item) => void): 
   };
 }
 
-function createTile(item: Item): Tile {
+function createTile(item: LiveItem, lazy: LazyThumbnails): Tile {
   const element = document.createElement('li');
+  element.dataset['key'] = keyOf(item);
   const button = document.createElement('button');
   button.type = 'button';
   const name = nameOf(item);
@@ -94,40 +170,45 @@ function createTile(item: Item): Tile {
   line.append(title, time);
   const details = text('span', detailsOf(item), 'details');
   details.title = detailsOf(item);
-  button.append(frameOf(item), line, details);
+  const frame = document.createElement('span');
+  frame.className = item.deadLetter === undefined ? 'frame' : 'frame dead';
+  button.append(frame, line, details);
   element.append(button);
-  return { element, button, item, time };
+  return { element, button, item, time, image: fill(frame, item, lazy) };
 }
 
-function frameOf(item: Item): HTMLElement {
-  const frame = document.createElement('span');
-  frame.className = 'frame';
-  const { chunks } = item;
-  if (item.problem !== undefined) {
+/** @returns the image of its picture, if there is to be one */
+function fill(frame: HTMLElement, item: LiveItem, lazy: LazyThumbnails): HTMLImageElement | undefined {
+  const { chunks, problem, deadLetter, thumbnail } = item;
+  if (problem !== undefined) {
     // Why it was put aside is said below.
-    frame.append(text('span', item.deadLetter === undefined ? item.problem : 'No picture', 'reason'));
-  } else if (chunks !== undefined && chunks.have < chunks.count) {
+    frame.append(text('span', deadLetter === undefined ? problem : 'No picture', 'reason'));
+    return undefined;
+  }
+  if (chunks !== undefined && chunks.have < chunks.count) {
     const progress = document.createElement('progress');
     progress.max = chunks.count;
     progress.value = chunks.have;
     frame.append(text('span', `${chunks.have} of ${chunks.count} chunks`, 'reason'), progress);
+    return undefined;
+  }
+  const image = document.createElement('img');
+  image.alt = '';
+  frame.append(image);
+  if (thumbnail === undefined) {
+    const reason = text('span', '', 'reason');
+    frame.append(reason);
+    lazy.add(image, `${keyOf(item)}/thumbnail`, (why) => {
+      reason.textContent = why === undefined ? '' : `No preview: ${why}`;
+    });
   } else {
-    const image = document.createElement('img');
-    image.alt = '';
-    image.loading = 'lazy';
-    image.decoding = 'async';
-    image.addEventListener('error', () => image.replaceWith(text('span', 'No preview', 'reason')));
-    image.src = `${keyOf(item)}/thumbnail`;
-    frame.append(image);
+    image.src = thumbnail;
   }
-  if (item.deadLetter !== undefined) {
-    frame.classList.add('dead');
-  }
-  return frame;
+  return image;
 }
 
 /** What is said below a tile: why it was put aside, or what it is. */
-function detailsOf(item: Item): string {
+function detailsOf(item: LiveItem): string {
   if (item.deadLetter !== undefined) {
     return item.deadLetter.message;
   }

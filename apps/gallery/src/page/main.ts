@@ -1,28 +1,44 @@
-import type { Events, Hello, Item, Part, Stats, TopicName } from '../messages.ts';
+import type { Hello, LiveItem, Part, Stats, TopicName } from '../messages.ts';
+import { ask, reasonOf } from './ask.ts';
 import { createChart } from './chart.ts';
 import { figure, keyOf } from './format.ts';
 import { createGrid } from './grid.ts';
 import { queryOf } from './place.ts';
+import { followEvents } from './stream.ts';
 import { createViewer, element } from './viewer.ts';
 
 /** Farther down, new pictures would move what is being looked at. */
 const nearTop = 80;
 
 /** What came live, newest last. */
-const kept: Record<TopicName, Map<string, Item>> = { images: new Map(), 'dead-letters': new Map() };
-let hello: Hello = { topic: '', deadLetterTopic: '', group: '', maxItems: 400 };
+const kept: Record<TopicName, Map<string, LiveItem>> = { images: new Map(), 'dead-letters': new Map() };
+let hello: Hello = { topic: '', deadLetterTopic: '', group: '', maxItems: 160 };
 let topic: TopicName = 'images';
 let isPaused = false;
-let passedOver = 0;
+/** Of the last second; undefined while nothing comes of the server. */
+let latest: Stats | undefined;
+/** Why nothing comes of the server. */
+let lost = '';
+/** Whether what is shown is not the latest. */
+let isBehind = false;
 /** The part of the topic that is looked at; undefined while live. */
 let past: Part | undefined;
 /** What is shown, in its order. */
-let shown: readonly Item[] = [];
+let shown: readonly LiveItem[] = [];
 
 const customer = element('customer') as HTMLInputElement;
 const place = element('place') as HTMLInputElement;
-const grid = createGrid(element('grid') as HTMLUListElement, (item) => viewer.open(item));
-const viewer = createViewer(step, (item) => grid.focus(item));
+const grid = createGrid(
+  element('grid') as HTMLUListElement,
+  (item) => viewer.open(item),
+  () => isBehind && showNews(),
+);
+const viewer = createViewer(step, (item) => {
+  grid.focus(item);
+  if (isBehind) {
+    showNews();
+  }
+});
 const charts = {
   images: createChart('images/s', '', figure),
   megabytes: createChart('MB/s', '', figure),
@@ -30,15 +46,12 @@ const charts = {
 };
 element('charts').append(charts.images.element, charts.megabytes.element, charts.lag.element);
 
-connect();
 setInterval(() => grid.refreshAges(), 5000);
-
-function connect(): void {
-  // It connects again by itself.
-  const events = new EventSource('events');
-  const takers: { [Name in keyof Events]: (data: Events[Name]) => void } = {
+void followEvents(
+  {
     hello(data) {
       hello = data;
+      lost = '';
       document.title = `${data.topic} – gallery`;
       element('topic').textContent = data.topic;
       element('about').textContent =
@@ -47,11 +60,11 @@ function connect(): void {
       kept['dead-letters'].clear();
     },
     items(items) {
-      items.forEach(keep);
-      showCounts();
-      if (past === undefined) {
+      void grid.prepare(items).then(() => {
+        items.forEach(keep);
+        showCounts();
         showNews();
-      }
+      });
     },
     past(all) {
       all.forEach(addStats);
@@ -60,18 +73,18 @@ function connect(): void {
     stats(stats) {
       addStats(stats);
       drawCharts();
-      passedOver = stats.passedOver;
-      showState(stats.problem === null ? 'live' : 'problem', stats.problem ?? undefined);
+      latest = stats;
+      showState();
     },
-  };
-  for (const [name, take] of Object.entries(takers)) {
-    events.addEventListener(name, (event) => take(JSON.parse((event as MessageEvent<string>).data) as never));
-  }
-  events.addEventListener('open', () => showState('live'));
-  events.addEventListener('error', () => showState('problem', 'The gallery does not answer; trying again'));
-}
+  },
+  (reason) => {
+    latest = undefined;
+    lost = reason;
+    showState();
+  },
+);
 
-function keep(item: Item): void {
+function keep(item: LiveItem): void {
   const items = kept[item.topic];
   items.set(keyOf(item), item);
   if (items.size > hello.maxItems) {
@@ -91,19 +104,48 @@ function drawCharts(): void {
   charts.lag.draw();
 }
 
-function showState(state: 'live' | 'problem', problem = ''): void {
-  const line = element('state');
-  const own = state === 'problem' ? 'problem' : past === undefined && !isPaused ? 'live' : 'paused';
-  line.dataset['state'] = own;
-  const live =
-    passedOver === 0
-      ? 'Live'
-      : `Live; ${passedOver} came faster than they can be shown, and were passed over`;
-  line.textContent = { problem, live, paused: past === undefined ? 'Paused' : 'Looking back' }[own];
+/** How it is going in words, and in figures, which change all the time and are not to be read out. */
+function showState(): void {
+  const [state, words, figures] = stateOf();
+  element('state').dataset['state'] = state;
+  if (element('state-text').textContent !== words) {
+    element('state-text').textContent = words;
+  }
+  element('state-figures').textContent = figures;
+}
+
+function stateOf(): readonly [state: 'live' | 'paused' | 'problem', words: string, figures: string] {
+  if (latest === undefined && lost === '') {
+    return ['paused', 'Connecting', ''];
+  }
+  if (latest === undefined) {
+    return ['problem', `${sentence(lost)}; trying again`, ''];
+  }
+  const { problem, silentSeconds, imagesPerSecond, shownPerSecond } = latest;
+  if (silentSeconds !== null) {
+    return ['problem', 'No answer from Kafka', `for ${silentSeconds} s`];
+  }
+  if (problem !== null) {
+    return ['problem', problem, ''];
+  }
+  if (past !== undefined) {
+    return ['paused', 'Looking back', ''];
+  }
+  return [
+    isPaused ? 'paused' : 'live',
+    isPaused ? 'Paused' : 'Live',
+    topic === 'images' && shownPerSecond !== null && shownPerSecond < imagesPerSecond
+      ? `showing ${figure(shownPerSecond)} of ${figure(imagesPerSecond)} a second`
+      : '',
+  ];
+}
+
+function sentence(text: string): string {
+  return `${text.slice(0, 1).toUpperCase()}${text.slice(1)}`;
 }
 
 /** What is to be seen: newest first while live, oldest first in a part. */
-function wanted(): readonly Item[] {
+function wanted(): readonly LiveItem[] {
   const items =
     past === undefined
       ? [...kept[topic].values()].toSorted(
@@ -117,6 +159,7 @@ function wanted(): readonly Item[] {
 }
 
 function show(): void {
+  isBehind = false;
   shown = wanted();
   grid.show(shown);
   element('fresh').hidden = true;
@@ -138,10 +181,14 @@ function emptyText(): string {
 
 /** While somebody looks closer, what is new is announced and nothing moves. */
 function showNews(): void {
-  if (!isPaused && window.scrollY < nearTop && !viewer.isOpen) {
+  if (past !== undefined) {
+    return;
+  }
+  if (!isPaused && window.scrollY < nearTop && !viewer.isOpen && !grid.isHeld) {
     show();
     return;
   }
+  isBehind = true;
   const known = new Set(shown.map(keyOf));
   const fresh = wanted().filter((item) => !known.has(keyOf(item))).length;
   element('fresh').hidden = fresh === 0 || viewer.isOpen;
@@ -176,6 +223,7 @@ function choose(name: TopicName): void {
 }
 
 function goLive(): void {
+  grid.release();
   past = undefined;
   place.value = '';
   element('jump-problem').hidden = true;
@@ -186,7 +234,7 @@ function setPaused(paused: boolean): void {
   isPaused = paused;
   element('pause').setAttribute('aria-pressed', String(paused));
   element('pause').textContent = paused ? 'Resume' : 'Pause';
-  showState('live');
+  showState();
   show();
 }
 
@@ -208,7 +256,7 @@ async function jump(): Promise<void> {
   }
   past = part;
   element('past-text').textContent = `From ${place.value.trim()} on, oldest first`;
-  showState('live');
+  showState();
   show();
   window.scrollTo({ top: 0 });
 }
@@ -216,11 +264,10 @@ async function jump(): Promise<void> {
 /** @returns the part, or why there is none */
 async function partAt(query: string): Promise<Part | string> {
   try {
-    const response = await fetch(`${topic}?${query}`);
-    const body = (await response.json()) as Part | { error: string };
-    return 'error' in body ? body.error : body;
-  } catch {
-    return 'The gallery does not answer';
+    const response = await ask(`${topic}?${query}`);
+    return (await response.json()) as Part;
+  } catch (error) {
+    return sentence(reasonOf(error));
   }
 }
 
@@ -253,6 +300,7 @@ element('pause').addEventListener('click', () => setPaused(!isPaused));
 element('to-live').addEventListener('click', goLive);
 element('later').addEventListener('click', () => void showLater());
 element('fresh').addEventListener('click', () => {
+  grid.release();
   window.scrollTo({ top: 0 });
   setPaused(false);
 });
@@ -262,8 +310,8 @@ element('jump').addEventListener('submit', (event) => {
   void jump();
 });
 window.addEventListener('scroll', () => {
-  if (window.scrollY < nearTop && past === undefined && !isPaused && !element('fresh').hidden) {
-    show();
+  if (isBehind) {
+    showNews();
   }
 });
 

@@ -1,4 +1,5 @@
 import type { Details, Item } from '../messages.ts';
+import { ask, reasonOf, Refused } from './ask.ts';
 import { age, bytes, dimensions, keyOf, moment, nameOf, typeName } from './format.ts';
 
 /** One picture in full, with all that its record says. */
@@ -17,31 +18,66 @@ export function createViewer(step: (direction: -1 | 1) => void, closed: (item: I
   const dialog = element('viewer') as HTMLDialogElement;
   const image = element('viewer-image') as HTMLImageElement;
   const problem = element('viewer-problem');
+  const retry = element('viewer-retry');
   let shown: Item | undefined;
+  /** What is shown is asked for until something else is. */
+  let asking = new AbortController();
 
   element('close').addEventListener('click', () => dialog.close());
   element('previous').addEventListener('click', () => step(-1));
   element('next').addEventListener('click', () => step(1));
+  retry.addEventListener('click', () => load(shown!));
   dialog.addEventListener('close', () => {
     const item = shown!;
     shown = undefined;
-    image.removeAttribute('src');
+    asking.abort();
+    clearImage();
     closed(item);
   });
-  image.addEventListener('load', () => image.classList.remove('loading'));
-  image.addEventListener('error', () => {
-    const item = shown;
-    void (item && explain(item));
-  });
 
-  /** An image that failed says nothing; the server does. */
-  async function explain(item: Item): Promise<void> {
-    const reason = await fetch(`${keyOf(item)}/image`)
-      .then(async (response) => ((await response.json()) as { error?: string }).error)
-      .catch(() => undefined);
-    if (shown === item) {
-      showProblem(reason ?? 'the picture cannot be shown');
+  function load(item: Item): void {
+    asking.abort();
+    asking = new AbortController();
+    const { signal } = asking;
+    problem.hidden = true;
+    retry.hidden = true;
+    image.hidden = false;
+    image.classList.add('loading');
+    if (item.problem === undefined) {
+      void loadImage(item, signal);
+    } else {
+      showProblem(item.problem);
     }
+    showFacts(item, undefined);
+    ask(`${keyOf(item)}/details`, signal).then(
+      async (response) => showFacts(item, (await response.json()) as Details),
+      // Without them, it is a picture all the same.
+      () => {},
+    );
+  }
+
+  async function loadImage(item: Item, signal: AbortSignal): Promise<void> {
+    try {
+      const response = await ask(`${keyOf(item)}/image`, signal);
+      const blob = await response.blob();
+      signal.throwIfAborted();
+      clearImage();
+      image.src = URL.createObjectURL(blob);
+      await image.decode().catch(() => {
+        throw new Refused('this browser cannot show the picture; download it', false);
+      });
+      image.classList.remove('loading');
+    } catch (error) {
+      if (!signal.aborted) {
+        showProblem(reasonOf(error));
+        retry.hidden = error instanceof Refused && !error.mayRetry;
+      }
+    }
+  }
+
+  function clearImage(): void {
+    URL.revokeObjectURL(image.src);
+    image.removeAttribute('src');
   }
 
   function showProblem(reason: string): void {
@@ -101,23 +137,7 @@ export function createViewer(step: (direction: -1 | 1) => void, closed: (item: I
     open(item) {
       shown = item;
       element('viewer-title').textContent = nameOf(item);
-      problem.hidden = true;
-      image.hidden = false;
-      image.classList.add('loading');
-      if (item.problem === undefined) {
-        image.src = `${keyOf(item)}/image`;
-      } else {
-        showProblem(item.problem);
-      }
-      showFacts(item, undefined);
-      void fetch(`${keyOf(item)}/details`)
-        .then(async (response) => (response.ok ? ((await response.json()) as Details) : undefined))
-        .catch(() => undefined)
-        .then((details) => {
-          if (shown === item) {
-            showFacts(item, details);
-          }
-        });
+      load(item);
       if (!dialog.open) {
         dialog.showModal();
       }

@@ -1,0 +1,81 @@
+import { startKafka } from '@image-stream/local-kafka';
+import type { KafkaCluster } from '@image-stream/local-kafka';
+import type { Page } from 'playwright-core';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { closeBrowser, noBrowser, openPage } from './browser.test-support.ts';
+import { expectPictures, get, startGallery, tiles, until, widthOf } from './gallery.test-support.ts';
+import { succeed } from './programs.test-support.ts';
+
+let kafka: KafkaCluster;
+beforeAll(async () => {
+  // A broker that was killed may come back soon.
+  kafka = await startKafka({ config: { 'broker.session.timeout.ms': '2000' } });
+});
+afterAll(async () => {
+  await closeBrowser();
+  await kafka.stop();
+});
+
+describe.skipIf(noBrowser !== undefined)(`a page of a gallery whose Kafka ${noBrowser ?? ''}`, () => {
+  test('hangs says so, and a picture that cannot be had can be asked for again', async () => {
+    const [broker] = kafka.brokers;
+    const { page, url } = await opened('hangs');
+    await broker!.pause();
+    try {
+      await page.getByText('No answer from Kafka').waitFor();
+      expect(await page.locator('#state').getAttribute('data-state')).toBe('problem');
+      const part = get(`${url}/images?from=0@0`);
+      await tiles(page).first().click();
+      // Statistics go out all the same: it counts.
+      await page.getByText(/^for [5-9] s$/).waitFor();
+      const alert = page.getByRole('dialog').getByRole('alert');
+      await alert.waitFor();
+      const reason = 'Kafka has not answered in time; try again';
+      expect(await alert.innerText()).toBe(reason);
+      expect(await part).toMatchObject({ status: 504, body: `${JSON.stringify({ error: reason })}\n` });
+    } finally {
+      broker!.resume();
+    }
+    await page.getByRole('button', { name: 'Try again' }).click();
+    await until(() => widthOf(page, '#viewer-image', 64));
+    await page.keyboard.press('Escape');
+    await page.getByText('Live', { exact: true }).waitFor();
+  });
+
+  test('is killed says so, in its own words, and goes on when it is back', async () => {
+    const [broker] = kafka.brokers;
+    const { page, url, topic } = await opened('killed');
+    await broker!.kill();
+    await page.getByText('No answer from Kafka').waitFor();
+    const asked = get(`${url}/images/0/0/details`);
+    await tiles(page).first().click();
+    await page.getByRole('dialog').getByRole('alert').waitFor();
+    const told = await page.locator('body').innerText();
+    const { status, body } = await asked;
+    expect(status).toBeGreaterThan(502);
+    for (const text of [told, body]) {
+      expect(text).not.toMatch(/KafkaJS|ECONN|broker|lock|127\.0\.0\.1/i);
+    }
+    await broker!.restart();
+    await page.keyboard.press('Escape');
+    await page.getByText('Live', { exact: true }).waitFor();
+    await send(topic, 1);
+    await page.getByRole('button', { name: '1 new' }).click();
+    await expectPictures(page, 3);
+  });
+});
+
+/** A page that shows two pictures of a topic. */
+async function opened(topic: string): Promise<{ page: Page; url: string; topic: string }> {
+  await send(topic, 2);
+  const { url } = await startGallery('-bs', kafka.bootstrapServers, '-t', topic, '--port', '0');
+  const { page } = await openPage(url);
+  await expectPictures(page, 2);
+  await page.getByText('Live', { exact: true }).waitFor();
+  return { page, url, topic };
+}
+
+async function send(topic: string, count: number): Promise<void> {
+  const size = ['--width', '64', '--height', '64'];
+  await succeed('producer', ['-bs', kafka.bootstrapServers, '-t', topic, '-n', String(count), ...size]);
+}

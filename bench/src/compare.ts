@@ -35,11 +35,16 @@ export interface Comparison {
   readonly rows: readonly Row[];
 }
 
-/** Runs the contenders of a workload one after the other, as often as there are rounds. */
+/**
+ * Runs the contenders of a workload one after the other, as often as there are rounds. Another one begins each round: servers are
+ * cold at first.
+ */
 export async function compare(bench: Bench, workload: Workload): Promise<Comparison> {
   const rows = workload.contenders.map((contender) => emptyRow(bench, workload, contender));
   for (let round = 1; round <= bench.rounds; round++) {
-    for (const row of rows.filter(({ failure }) => failure === undefined)) {
+    const first = (round - 1) % rows.length;
+    const inTurn = [...rows.slice(first), ...rows.slice(0, first)];
+    for (const row of inTurn.filter(({ failure }) => failure === undefined)) {
       bench.report(`${workload.name}, round ${round} of ${bench.rounds}: ${row.contender.name}`);
       await runOnce(bench, workload, row);
     }

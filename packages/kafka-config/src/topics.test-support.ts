@@ -3,8 +3,8 @@ import type { Admin, ITopicConfig } from 'kafkajs';
 import { untilServed } from './cluster.ts';
 
 /**
- * Creates topics and waits until every broker serves them: each hears of them by itself. `waitForLeaders` of kafkajs fails when the broker
- * that it asks has not.
+ * Creates topics and waits until every broker knows them and every leader leads: each hears of them by itself. `waitForLeaders` of
+ * kafkajs fails when the broker that it asks has not.
  */
 export async function createTopics(admin: Admin, ...topics: ITopicConfig[]): Promise<void> {
   await admin.createTopics({ topics, waitForLeaders: false });
@@ -14,5 +14,8 @@ export async function createTopics(admin: Admin, ...topics: ITopicConfig[]): Pro
     const one = new kafkajs.Kafka({ brokers: [`${host}:${port}`], logLevel: 0 }).admin();
     await one.connect();
     await untilServed(() => one.fetchTopicMetadata({ topics: names })).finally(() => one.disconnect());
+  }
+  for (const name of names) {
+    await untilServed(() => admin.fetchTopicOffsets(name));
   }
 }

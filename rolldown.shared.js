@@ -5,9 +5,10 @@ import { defineConfig } from 'rolldown';
 /** What has native code is imported from node_modules at run time. */
 const native = /^(sharp|@napi-rs\/image|snappy|lz4-napi|@mongodb-js\/zstd|@node-rs\/.*)$/;
 
-export function app() {
+/** @param threads modules that run on threads of their own, by the name of the file that `new Worker` is given, without `.js` */
+export function app(threads = {}) {
   return defineConfig({
-    input: 'src/main.ts',
+    input: { main: 'src/main.ts', ...threads },
     platform: 'node',
     external: native,
     resolve: { conditionNames: ['@image-stream/source', 'node', 'import', 'default'] },

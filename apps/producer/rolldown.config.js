@@ -1,3 +1,3 @@
 import { app } from '../../rolldown.shared.js';
 
-export default app();
+export default app({ 'file-loader-worker': 'src/file-loader-worker.ts' });

@@ -3,8 +3,12 @@ import { tmpdir } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { expect, onTestFinished, test } from 'vitest';
+import { filesHere } from './file-loader.test-support.ts';
 import { inputImages, sourceOf } from './inputs.ts';
 import type { SourceContext } from './source.ts';
+
+/** One pixel. */
+const picture = Buffer.from('R0lGODlhAQABAIAAAAAAAP///ywAAAAAAQABAAACAUwAOw==', 'base64');
 
 const onLinux = process.platform === 'linux';
 
@@ -126,7 +130,7 @@ async function files(...names: string[]) {
   onTestFinished(() => rm(folder, { recursive: true }));
   for (const name of names) {
     await mkdir(dirname(join(folder, name)), { recursive: true });
-    await writeFile(join(folder, name), 'no image');
+    await writeFile(join(folder, name), picture);
   }
   const warnings: string[] = [];
   async function list(
@@ -138,6 +142,7 @@ async function files(...names: string[]) {
       customerOf(relativePath) {
         throw new Error(relativePath);
       },
+      files: filesHere(),
       path: (path) => resolve(cwd, path),
       recursive,
       s3: {},

@@ -3,6 +3,7 @@ import { isAbsolute, relative, sep } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { fileSource } from '@image-stream/image-io';
 import { counted } from '@image-stream/program';
+import { inBatches } from './batches.ts';
 import { isArchiveName } from './archives/kind.ts';
 import { openArchive } from './archives/open.ts';
 import { globFiles, isGlob } from './glob.ts';
@@ -13,23 +14,31 @@ import { folderRule, isHidden, isUnfinished, slashes, walk } from './walk.ts';
 import type { Found, InputFile, Rule } from './walk.ts';
 import { watchFolder } from './watch.ts';
 
+/** Of how many files the sizes are asked for at once. */
+const atOnce = 64;
+
 /** A source: a path of this machine, which names a file, a folder or, where nothing has that name, a glob. */
 export const localFiles: Source = {
   inputs: 'file:// (or a path: a file, a folder, a glob)',
   async *open(input, context) {
     const path = plainPath(input);
     const kind = await kindOf(path, context);
-    for await (const found of kinds[kind](path, context)) {
-      if (context.signal.aborted) {
-        return;
-      }
-      if (found.kind === 'bad') {
-        yield badInput(found);
-      } else if (found.kind === 'file') {
-        // To look into each file of a folder would cost as much as to read it.
-        const mayBeArchive = kind === 'file' || isArchiveName(found.path);
-        const images = mayBeArchive ? await archiveFile(found, context) : undefined;
-        yield* images ?? [await imageFile(found, context)];
+    for await (const batch of inBatches(kinds[kind](path, context), atOnce)) {
+      const sizes = await Promise.all(
+        batch.map(async (found) => (found.kind === 'file' ? context.files.size(found.path) : 0)),
+      );
+      for (const [index, found] of batch.entries()) {
+        if (context.signal.aborted) {
+          return;
+        }
+        if (found.kind === 'bad') {
+          yield badInput(found);
+        } else if (found.kind === 'file') {
+          // To look into each file of a folder would cost as much as to read it.
+          const mayBeArchive = kind === 'file' || isArchiveName(found.path);
+          const images = mayBeArchive ? await archiveFile(found, context) : undefined;
+          yield* images ?? [imageFile(found, context, sizes[index]!)];
+        }
       }
     }
   },

@@ -5,16 +5,17 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { transcode } from '@image-stream/image-io';
 import { expect, onTestFinished, test } from 'vitest';
+import { filesHere } from './file-loader.test-support.ts';
 import { imageFile } from './image-file.ts';
 
 const onWindows = process.platform === 'win32';
 const pixels = { shape: [2, 2, 3], dtype: 'uint8', data: new Uint8Array(12) } as const;
-const options = { customerOf: () => 'lab' };
+const options = { customerOf: () => 'lab', files: filesHere() };
 
 test('the id is the name, and a hash of path, modification time and content', async () => {
   const { folder, path } = await picture();
   const idOf = async (relativePath: string) =>
-    (await (await imageFile({ path, relativePath }, options)).load()).id;
+    (await imageFile({ path, relativePath }, options, 0).load()).id;
   const id = await idOf('a/b.png');
   expect(id).toMatch(/^b-[0-9a-f]{24}$/);
   expect(await idOf('a/b.png')).toBe(id);
@@ -30,7 +31,7 @@ test('the id is the name, and a hash of path, modification time and content', as
 
   // As a link to it is another path.
   await symlink(path, join(folder, 'link.png'));
-  const linked = await imageFile({ path: join(folder, 'link.png'), relativePath: 'link.png' }, options);
+  const linked = imageFile({ path: join(folder, 'link.png'), relativePath: 'link.png' }, options, 0);
   expect(await linked.load()).toMatchObject({ filename: 'link.png', createdAt: new Date(1_700_000_000_000) });
 });
 
@@ -41,12 +42,12 @@ test.skipIf(onWindows)(
     const [pipe, link] = [join(folder, 'pipe'), join(folder, 'link')];
     execFileSync('mkfifo', [pipe]);
     await symlink(pipe, link);
-    const replaced = await imageFile({ path, relativePath: 'a.png' }, options);
+    const replaced = imageFile({ path, relativePath: 'a.png' }, options, 0);
     await rm(path);
     execFileSync('mkfifo', [path]);
     await expect(replaced.load()).rejects.toThrow('is not a file');
     for (const other of [pipe, link]) {
-      await expect((await imageFile({ path: other, relativePath: 'a' }, options)).load()).rejects.toThrow(
+      await expect(imageFile({ path: other, relativePath: 'a' }, options, 0).load()).rejects.toThrow(
         'is not a file',
       );
     }
@@ -58,7 +59,7 @@ test.skipIf(!existsSync('/dev/shm'))(
   'a modification time beyond the years 1 to 9999 is refused',
   async () => {
     const { path } = await picture('/dev/shm');
-    const load = async () => (await imageFile({ path, relativePath: 'a.png' }, options)).load();
+    const load = () => imageFile({ path, relativePath: 'a.png' }, options, 0).load();
     for (const time of ['9999-12-31T23:59:59.999Z', '0001-01-01T00:00:00Z']) {
       await utimes(path, new Date(0), new Date(time));
       expect(await load()).toMatchObject({ createdAt: (await stat(path)).mtime });

@@ -3,7 +3,8 @@ import { readBucket } from '@image-stream/storage';
 import type { Bucket, StoredObject } from '@image-stream/storage';
 import { isArchiveName } from './archives/kind.ts';
 import { openArchive } from './archives/open.ts';
-import { maxBytesInMemory, namedImage } from './image-file.ts';
+import { namedImage } from './image-file.ts';
+import { maxBytesInMemory } from './load-file.ts';
 import type { Pending, Source, SourceContext } from './source.ts';
 import { folderRule, isHidden, isUnfinished } from './walk.ts';
 

@@ -18,6 +18,7 @@ import type { Admin, Kafka } from 'kafkajs';
 import { customerFromPath } from './customer-from-path.ts';
 import { dryRun } from './dry-run.ts';
 import { createEncoder, pixelsProblem, raisedBy } from './encode.ts';
+import { createFileLoader } from './file-loader.ts';
 import { generatedImages } from './generated-images.ts';
 import { plainPath } from './files.ts';
 import { assertInputs, inputImages, sourceOf } from './inputs.ts';
@@ -34,7 +35,7 @@ import type { SourceContext } from './source.ts';
 const maxInFlightBytes = 128 * 1024 ** 2;
 
 /** Of images that are sent as they are, whose bytes are all that they take. */
-const maxInFlightFiles = 64;
+const maxInFlightFiles = 128;
 
 /** Of small images in one request. */
 const maxBatchBytes = 512 * 1024;
@@ -136,14 +137,18 @@ function sourceContext(
   }: Pick<SourceContext, 'path' | 'signal' | 'incomplete'> & { readonly logger: Pick<Logger, 'warn'> },
 ): SourceContext {
   const stateFile = values['state-file'];
+  const limits = {
+    maxImageBytes: values['max-image-bytes'],
+    maxImagePixels: values['max-image-pixels'],
+    raisedBy,
+  };
   return {
     customerOf:
       pattern === undefined
         ? (_relativePath, noted) => customerId ?? noted ?? 'default'
         : customerFromPath(pattern),
-    maxImageBytes: values['max-image-bytes'],
-    maxImagePixels: values['max-image-pixels'],
-    raisedBy,
+    ...limits,
+    files: createFileLoader(limits),
     ...context,
     recursive: values.recursive === true,
     s3: s3Settings(values),

@@ -1,6 +1,7 @@
 import type { Image } from '@image-stream/codec';
 import type { InspectOptions } from '@image-stream/image-io';
 import type { S3Settings } from '@image-stream/storage';
+import type { FileLoader } from './file-loader.ts';
 import type { SentFiles } from './sent-files.ts';
 
 /** Where images come from. */
@@ -25,6 +26,8 @@ export interface ImageFileOptions extends InspectOptions {
 export interface SourceContext extends ImageFileOptions {
   /** A path as the user means it, made absolute. */
   readonly path: (path: string) => string;
+  /** Loads the files. */
+  readonly files: FileLoader;
   /** Whether to enter the folders within a folder. */
   readonly recursive: boolean;
   /** Where the object store of `s3:` inputs is. */

@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { ImageIoError, transcode } from '@image-stream/image-io';
 import { KafkaConfigError } from '@image-stream/kafka-config';
 import { expect, onTestFinished, test } from 'vitest';
+import { filesHere } from './file-loader.test-support.ts';
 import { openSentFiles } from './sent-files.ts';
 import { watchFolder } from './watch.ts';
 
@@ -157,6 +158,7 @@ async function watching(prepare: (folder: string) => Promise<unknown>, errors: R
 
   const run = async (): Promise<void> => {
     const context = {
+      files: filesHere(),
       path: (path: string) => path,
       recursive: true,
       s3: {},

@@ -4,6 +4,7 @@ import { CodecError } from '@image-stream/codec';
 import { fileSource, ImageIoError, inspectImage } from '@image-stream/image-io';
 import { isProgrammingError } from '@image-stream/kafka-config';
 import { counted } from '@image-stream/program';
+import { inBatches } from './batches.ts';
 import { isArchiveName } from './archives/kind.ts';
 import { kindOfArchive } from './archives/open.ts';
 import { folderChanges, isGone } from './folder-changes.ts';
@@ -68,13 +69,13 @@ export async function* watchFolder(options: WatchOptions): AsyncGenerator<Pendin
 
   try {
     while (!signal.aborted) {
-      for await (const found of batches(changes.next())) {
+      for await (const found of inBatches(changes.next(), atOnce)) {
         if (signal.aborted) {
           break;
         }
         yield* await all(found, note);
       }
-      for await (const due of batches([...candidates.values()].filter(isDue))) {
+      for await (const due of inBatches([...candidates.values()].filter(isDue), atOnce)) {
         if (signal.aborted) {
           break;
         }
@@ -157,7 +158,7 @@ export async function* watchFolder(options: WatchOptions): AsyncGenerator<Pendin
         // One that is abandoned is sent as it is, and whoever reads it says what is wrong.
         const problem = isAbandoned && attempts === 0 ? undefined : await problemOf(file.path, options);
         if (problem === undefined || isAbandoned) {
-          return [await handOver(candidate)];
+          return [handOver(candidate)];
         }
         incomplete.set(file.path, problem);
         const lookAt = performance.now() + Math.max(settledMs, unchangedMs);
@@ -170,13 +171,13 @@ export async function* watchFolder(options: WatchOptions): AsyncGenerator<Pendin
     }
   }
 
-  async function handOver(candidate: Candidate): Promise<Pending> {
+  function handOver(candidate: Candidate): Pending {
     const { file, version } = candidate;
     const { path, relativePath } = file;
     candidates.delete(relativePath);
     incomplete.delete(path);
     handedOver.set(relativePath, version);
-    const image = await imageFile(file, options, version.size);
+    const image = imageFile(file, options, version.size);
     let isRefused = false;
     return {
       ...image,
@@ -296,17 +297,4 @@ function isOfImage(error: Error): boolean {
 /** What a look at several things gives, which are looked at at once. */
 async function all<T>(items: readonly T[], use: (item: T) => Promise<Pending[]>): Promise<Pending[]> {
   return (await Promise.all(items.map(use))).flat();
-}
-
-/** Items so many at a time. */
-async function* batches<T>(items: AsyncIterable<T> | Iterable<T>): AsyncGenerator<T[]> {
-  let batch: T[] = [];
-  for await (const item of items) {
-    batch.push(item);
-    if (batch.length === atOnce) {
-      yield batch;
-      batch = [];
-    }
-  }
-  yield batch;
 }

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { constants } from 'node:fs';
+import { closeSync, constants, fstatSync, openSync, readSync } from 'node:fs';
 import { open } from 'node:fs/promises';
 import type { FileHandle } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -57,7 +57,7 @@ export async function readFully(
       start + filled,
     );
     if (bytesRead === 0) {
-      throw new ImageIoError('INVALID_IMAGE', `${path} became shorter while it was read`);
+      throw becameShorter(path);
     }
     filled += bytesRead;
   }
@@ -85,7 +85,7 @@ const askMs = 100;
  * @throws ImageIoError `INVALID_IMAGE` for what is not a file, and what the file system says
  */
 export async function openFile(path: string, flags = 0): Promise<FileHandle> {
-  const file = await openAtOnce(path, constants.O_RDONLY | constants.O_NONBLOCK | flags);
+  const file = await openAtOnce(path, flags, open);
   if (!(await file.stat()).isFile()) {
     await file.close();
     throw notAFile();
@@ -93,10 +93,14 @@ export async function openFile(path: string, flags = 0): Promise<FileHandle> {
   return file;
 }
 
-async function openAtOnce(path: string, flags: number): Promise<FileHandle> {
+async function openAtOnce<T>(
+  path: string,
+  flags: number,
+  how: (path: string, flags: number) => T | Promise<T>,
+): Promise<T> {
   for (let waited = 0; ; waited += askMs) {
     try {
-      return await open(path, flags);
+      return await how(path, constants.O_RDONLY | constants.O_NONBLOCK | flags);
     } catch (error) {
       const { code } = error as NodeJS.ErrnoException;
       if (code === 'ENXIO') {
@@ -109,6 +113,46 @@ async function openAtOnce(path: string, flags: number): Promise<FileHandle> {
       await sleep(askMs);
     }
   }
+}
+
+/**
+ * Reads a whole file on this thread, which waits for the disk: for a thread that has nothing else to do. Trips to the threads that Node.js
+ * has for files take longer than to read a small one.
+ *
+ * @param maxBytes of a larger file, nothing is read
+ * @throws as `openFile` and `readFully`
+ */
+export async function readFileHere(
+  path: string,
+  maxBytes: number,
+): Promise<{ readonly mtime: Date; readonly bytes?: Buffer }> {
+  const file = await openAtOnce(path, 0, openSync);
+  try {
+    const found = fstatSync(file);
+    if (!found.isFile()) {
+      throw notAFile();
+    }
+    const { mtime, size } = found;
+    if (size > maxBytes) {
+      return { mtime };
+    }
+    // Its memory is its own, so that it can be given to another thread.
+    const bytes = Buffer.allocUnsafeSlow(size);
+    for (let filled = 0; filled < size;) {
+      const read = readSync(file, bytes, filled, Math.min(size - filled, maxReadBytes), filled);
+      if (read === 0) {
+        throw becameShorter(path);
+      }
+      filled += read;
+    }
+    return { mtime, bytes };
+  } finally {
+    closeSync(file);
+  }
+}
+
+function becameShorter(path: string): ImageIoError {
+  return new ImageIoError('INVALID_IMAGE', `${path} became shorter while it was read`);
 }
 
 function notAFile(): ImageIoError {

@@ -8,7 +8,16 @@ export { inspectImage } from './inspect.ts';
 export type { ImageInfo, InspectOptions } from './inspect.ts';
 export { splitFrames } from './frames.ts';
 export type { DamagedFrame, Frame } from './frames.ts';
-export { fileSource, isFileSource, openFile, pieces, readFully, sameBytes, sha256Of } from './file-source.ts';
+export {
+  fileSource,
+  isFileSource,
+  openFile,
+  pieces,
+  readFileHere,
+  readFully,
+  sameBytes,
+  sha256Of,
+} from './file-source.ts';
 export type { FileSource } from './file-source.ts';
 
 // From one encoding to another.

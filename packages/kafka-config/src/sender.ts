@@ -165,8 +165,8 @@ interface Connection {
 async function within<T>(deadline: number, result: Promise<T>): Promise<T> {
   let timer: NodeJS.Timeout | undefined;
   const late = new Promise<never>((_, reject) => {
-    const error = new Error('it was not acknowledged within delivery.timeout.ms');
-    timer = setTimeout(reject, Math.max(0, deadline - performance.now()), error);
+    const end = (): void => reject(new Error('it was not acknowledged within delivery.timeout.ms'));
+    timer = setTimeout(end, Math.max(0, deadline - performance.now()));
   });
   try {
     return await Promise.race([result, late]);

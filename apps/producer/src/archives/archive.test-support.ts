@@ -5,6 +5,7 @@ import { join, resolve } from 'node:path';
 import { crc32, deflateSync } from 'node:zlib';
 import { onTestFinished } from 'vitest';
 import { inputImages } from '../inputs.ts';
+import { filesHere } from '../file-loader.test-support.ts';
 import type { SourceContext } from '../source.ts';
 
 /** What became of the images of an input. */
@@ -104,6 +105,7 @@ export async function give(
   const given: Given = { images: [], refused: [], warnings: [] };
   const context: SourceContext = {
     customerOf: (_path, noted) => noted ?? 'default',
+    files: filesHere(settings),
     path: (path) => resolve(cwd, path),
     recursive: true,
     s3: {},

@@ -1,6 +1,6 @@
 import { ImageIoError } from '@image-stream/image-io';
 import { counted } from '@image-stream/program';
-import { maxBytesInMemory } from '../image-file.ts';
+import { maxBytesInMemory } from '../load-file.ts';
 import { badInput } from '../source.ts';
 import type { Pending, SourceContext } from '../source.ts';
 import { isHidden, isUnfinished } from '../walk.ts';

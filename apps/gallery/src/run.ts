@@ -23,11 +23,14 @@ import type { Outcome, RunContext } from '@image-stream/program';
 import { locationOf, readLayout, readOutput, s3Settings } from '@image-stream/storage';
 import kafkajs from 'kafkajs';
 import type { Admin } from 'kafkajs';
+import { addressesOf } from './addresses.ts';
 import { follow } from './feed.ts';
 import type { FeedListener } from './feed.ts';
 import { createTopicHealth } from './health.ts';
 import { createLive } from './live.ts';
+import { readLogin } from './login.ts';
 import type { TopicName } from './messages.ts';
+import { hostNames } from './options.ts';
 import type { options } from './options.ts';
 import { readPart } from './part.ts';
 import { createPictures } from './pictures.ts';
@@ -64,6 +67,15 @@ export async function run(context: RunContext<typeof options>): Promise<Outcome>
   // One for each answer that is waited for.
   setMaxListeners(0, signal);
   const { topic } = values;
+  const loginFile = values['login-file'];
+  const front = {
+    hosts: [values.host, ...hostNames(context.given('allowed-host'))],
+    basePath: values['base-path'],
+    login: await readLogin({
+      file: loginFile === undefined ? undefined : path(loginFile),
+      variable: process.env['IMAGE_STREAM_LOGIN'],
+    }),
+  };
   const deadLetterTopic = values['dead-letter-topic'] ?? deadLetterTopicOf(topic);
   assertTopicName(topic);
   assertTopicName(deadLetterTopic);
@@ -192,7 +204,7 @@ export async function run(context: RunContext<typeof options>): Promise<Outcome>
     await show('images', topic);
     const readLag = createLagReader(await openTopicClient(kafka, topic, read), admin, group, true);
     const server = createGalleryServer({
-      host: values.host,
+      front,
       page: new URL('page/', import.meta.url),
       live,
       thumbnails,
@@ -206,9 +218,16 @@ export async function run(context: RunContext<typeof options>): Promise<Outcome>
       portOption: '--port',
       onError: (error) => logger.debug({ error }, 'a request was not taken'),
     });
-    logger.info(
-      `the pictures of ${topic} are on ${url.replace('//127.0.0.1:', '//localhost:')} until Ctrl-C`,
-    );
+    const { here, elsewhere } = addressesOf(url, front.basePath);
+    logger.info(`the pictures of ${topic} are on ${here} until Ctrl-C`);
+    if (elsewhere.length > 0) {
+      logger.info(`others open ${elsewhere.join(' or ')}`);
+      if (front.login === undefined) {
+        logger.warn(
+          'anyone who reaches this machine can look: set a login with --login-file or IMAGE_STREAM_LOGIN, or listen on 127.0.0.1 only',
+        );
+      }
+    }
     every(deadLettersMs, signal, lookForDeadLetters).catch((error: unknown) => ended.abort(error));
     /** As far as it is known; the brokers may be silent. */
     let lag: { readonly value: number | null; readonly at: number } | undefined;

@@ -1,11 +1,12 @@
 import { createServer } from 'node:http';
 import type { IncomingMessage, Server, ServerResponse } from 'node:http';
-import { isIP } from 'node:net';
 import { readFile } from 'node:fs/promises';
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { unlessAborted } from '@image-stream/kafka-config';
 import type { Logger } from '@image-stream/program';
+import { admit } from './front.ts';
+import type { FrontOptions } from './front.ts';
 import type { Live } from './live.ts';
 import type { Part, TopicName } from './messages.ts';
 import type { Place } from './part.ts';
@@ -21,8 +22,8 @@ export interface Shown {
 }
 
 export interface ServerOptions {
-  /** As the user named it; pages may use that name. */
-  readonly host: string;
+  /** Who may ask. */
+  readonly front: FrontOptions;
   /** The folder of the page's files. */
   readonly page: URL;
   readonly live: Live;
@@ -86,9 +87,9 @@ const recordPath =
   /^\/(images|dead-letters)\/(\d{1,9})\/(\d{1,18})\/(details|thumbnail|image|original|file)$/;
 const partPath = /^\/(images|dead-letters)$/;
 
-/** A server for pages on this machine. It changes nothing, whatever is asked. */
+/** A server for pages. It changes nothing, whatever is asked. */
 export function createGalleryServer(options: ServerOptions): Server {
-  const { host, page, live, thumbnails, shown, logger } = options;
+  const { front, page, live, thumbnails, shown, logger } = options;
 
   return createServer({ requestTimeout: 10_000, headersTimeout: 10_000 }, (request, response) => {
     for (const [name, value] of Object.entries(everywhere)) {
@@ -111,29 +112,26 @@ export function createGalleryServer(options: ServerOptions): Server {
   });
 
   async function answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
-    if (!isOurs(request.headers.host, host)) {
-      throw new Refusal(421, 'this name is none of the gallery; open the address that it printed');
+    const asked = admit(request, response, front);
+    if (asked === undefined) {
+      return;
     }
-    if (request.method !== 'GET' && request.method !== 'HEAD') {
-      response.setHeader('allow', 'GET, HEAD');
-      throw new Refusal(405, `${request.method} is not answered, only GET and HEAD`);
-    }
-    const { pathname, searchParams } = new URL(request.url ?? '/', 'http://gallery');
-    if (Object.hasOwn(pageFiles, pathname)) {
-      const [file, mediaType] = pageFiles[pathname]!;
+    const { path, query } = asked;
+    if (Object.hasOwn(pageFiles, path)) {
+      const [file, mediaType] = pageFiles[path]!;
       send(response, mediaType, await readFile(new URL(file, page)));
-    } else if (pathname === '/events') {
+    } else if (path === '/events') {
       live.open(response);
-    } else if (recordPath.test(pathname)) {
-      const [, topic, partition, offset, aspect] = recordPath.exec(pathname)!;
+    } else if (recordPath.test(path)) {
+      const [, topic, partition, offset, aspect] = recordPath.exec(path)!;
       await answerRecord(response, topic as TopicName, Number(partition), BigInt(offset!), aspect as Aspect);
-    } else if (partPath.test(pathname)) {
-      const topic = partPath.exec(pathname)![1] as TopicName;
-      const place = placeOf(searchParams);
+    } else if (partPath.test(path)) {
+      const topic = partPath.exec(path)![1] as TopicName;
+      const place = placeOf(query);
       const part = await inTime(async (signal) => shown(topic)?.part(place, signal), { response });
       sendJson(response, part ?? { items: [], next: {} });
     } else {
-      throw new Refusal(404, `there is no ${pathname}`);
+      throw new Refusal(404, `there is no ${path}`);
     }
   }
 
@@ -198,15 +196,6 @@ async function inTime<T>(
     clearTimeout(timer);
     response?.off('close', end);
   }
-}
-
-/**
- * Whether a request names this server. Another page could have its own name resolve to this address, and read what is
- * served here as its own; it cannot do so with an address or `localhost`.
- */
-function isOurs(header: string | undefined, host: string): boolean {
-  const name = /^(\[[\da-f:.]+\]|[\w.-]+)(:\d{1,5})?$/i.exec(header ?? '')?.[1]?.replaceAll(/[[\]]/g, '');
-  return name !== undefined && (name === 'localhost' || name === host || isIP(name) !== 0);
 }
 
 /** `?time=` in RFC 3339, or `?from=0@12,1@7` with offsets by partition; `all@12` for all of them. */

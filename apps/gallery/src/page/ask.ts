@@ -10,6 +10,11 @@ export class Refused extends Error {
   }
 }
 
+/** Where something of the server is: below the page's own address, without a login that somebody has typed into that. */
+export function addressOf(path: string): string {
+  return new URL(path, `${location.origin}${location.pathname}`).href;
+}
+
 /** Longer than the server takes to say that it has no answer. */
 const answerMs = 15_000;
 
@@ -24,7 +29,7 @@ export async function ask(path: string, signal?: AbortSignal): Promise<Response>
   const signals = signal === undefined ? [late.signal] : [late.signal, signal];
   let response: Response;
   try {
-    response = await fetch(path, { signal: AbortSignal.any(signals) });
+    response = await fetch(addressOf(path), { signal: AbortSignal.any(signals) });
   } catch (error) {
     signal?.throwIfAborted();
     throw new Refused('the gallery does not answer', true, error);

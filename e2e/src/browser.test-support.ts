@@ -28,7 +28,9 @@ export async function openPage(
   options: BrowserContextOptions = {},
 ): Promise<{ readonly page: Page; readonly errors: string[] }> {
   const executablePath = spawnSync('which', [chromiumPath!]).stdout.toString().trim();
-  browser ??= chromium.launch({ executablePath });
+  // For names that a test gives to a server of its own.
+  const args = ['--host-resolver-rules=MAP *.example.com 127.0.0.1'];
+  browser ??= chromium.launch({ executablePath, args });
   const context = await (await browser).newContext(options);
   onTestFinished(() => context.close());
   const page = await context.newPage();

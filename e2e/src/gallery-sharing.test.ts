@@ -6,11 +6,15 @@ import type { AddressInfo } from 'node:net';
 import { networkInterfaces } from 'node:os';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
+import type { Admin } from 'kafkajs';
+import sharp from 'sharp';
 import { afterAll, describe, expect, onTestFinished, test } from 'vitest';
 import { closeBrowser, noBrowser, openPage } from './browser.test-support.ts';
 import { temporaryFolder } from './files.test-support.ts';
 import {
+  event,
   expectPictures,
+  png,
   sendPictures,
   serve,
   startGallery,
@@ -18,7 +22,14 @@ import {
   until,
   widthOf,
 } from './gallery.test-support.ts';
-import { createTopic } from './kafka.test-support.ts';
+import {
+  createTopic,
+  createTopicNamed,
+  removeTopic,
+  send,
+  uniqueName,
+  withAdmin,
+} from './kafka.test-support.ts';
 import { start } from './programs.test-support.ts';
 
 afterAll(closeBrowser);
@@ -194,6 +205,159 @@ describe('a login', () => {
   });
 });
 
+withBrowser(`several topics ${noBrowser ?? ''}`, () => {
+  test('are there to choose from, each under an address of its own', async () => {
+    const [one, other, third] = [await createTopic(), await createTopic(), await createTopic()];
+    await sendPictures(one, 1, 'first');
+    await sendPictures(other, 2, 'second');
+    const url = await serve(`${one},${other}`, '-t', third, '-t', one);
+    const { page, errors } = await openPage(url);
+    await expectPictures(page, 1);
+    const choice = page.getByLabel('Topic to look at');
+    expect(await choice.locator('option').allInnerTexts()).toEqual([one, other, third]);
+    await choice.selectOption(other);
+    await page.getByRole('heading', { name: other }).waitFor();
+    await expectPictures(page, 2);
+    expect(page.url()).toBe(`${url}/?topic=${other}`);
+    await tiles(page).first().click();
+    await until(() => widthOf(page, '#viewer-image', 60));
+    const download = page.waitForEvent('download');
+    await page.getByRole('link', { name: 'Download' }).click();
+    expect((await download).url()).toMatch(new RegExp(`\\?topic=${other}$`));
+    await page.keyboard.press('Escape');
+    await sendPictures(one, 1, 'first');
+    await sendPictures(other, 1, 'second');
+    await page.getByRole('button', { name: '1 new' }).click();
+    await expectPictures(page, 3);
+    expect(await page.locator('#grid').innerText()).not.toContain('first');
+    await page.goBack();
+    await expectPictures(page, 2);
+    expect(await choice.inputValue()).toBe(one);
+    // The list takes keys that the page has, too.
+    await choice.focus();
+    await page.keyboard.press('ArrowDown');
+    await page.getByRole('heading', { name: other }).waitFor();
+    expect(errors).toEqual([]);
+
+    await page.goto(`${url}/?topic=strangers`);
+    await page
+      .getByText(`The gallery does not show topic strangers, only ${one}, ${other}, ${third}`)
+      .waitFor();
+    await choice.selectOption(third);
+    await page.getByText('Waiting for pictures.').waitFor();
+    await page.getByText('Live', { exact: true }).waitFor();
+  });
+
+  test('of which one does not exist yet, is deleted, or created anew, say so', async () => {
+    const [topic, other] = [uniqueName(), await createTopic()];
+    const { url, gallery } = await startGallery('-t', topic, '-t', other, '--port', '0');
+    expect(gallery.log()).toContain(`there is no topic '${topic}' yet`);
+    const { page, errors } = await openPage(url);
+    await page.getByText(`there is no topic ${topic} yet; it is shown once it is created`).waitFor();
+    expect((await ask(`${url}/images/0/0/details`)).status).toBe(404);
+    expect((await ask(`${url}/events?topic=${other}`)).status).toBe(200);
+
+    await createTopicNamed(topic);
+    await page.getByText('Live', { exact: true }).waitFor();
+    await sendPictures(topic, 2, 'first');
+    await expectPictures(page, 2);
+    await removeTopic(topic);
+    await page.getByText(`topic ${topic} was deleted; it is shown again once it is created anew`).waitFor();
+    await until(async () => (await tiles(page).count()) === 0);
+
+    // Its records have the places of others.
+    await createTopicNamed(topic);
+    const record = { key: 'b', value: await png('red'), headers: { ...event, ce_id: 'anew' } };
+    await send(topic, record);
+    await expectPictures(page, 1);
+    await page.getByText('anew', { exact: true }).waitFor();
+    const red = await sharp(await bytesOf(`${url}/images/0/0/thumbnail`)).stats();
+    expect(red.dominant.r).toBeGreaterThan(200);
+    // Without a moment in which it is not there, but of another id.
+    await withAdmin(async (admin) => {
+      await admin.deleteTopics({ topics: [topic] });
+      await until(async () => createdAgain(admin, topic));
+    });
+    await until(async () => (await tiles(page).count()) === 0);
+    await send(topic, record);
+    await expectPictures(page, 1);
+    expect(errors.filter((error) => !error.includes('status of 404'))).toEqual([]);
+  });
+});
+
+describe('health and metrics', () => {
+  test('are those of the consumer, and a topic is read only while somebody looks', async () => {
+    const [one, other] = [await createTopic(), await createTopic()];
+    await sendPictures(one, 3);
+    const args = ['-t', one, '-t', other, '--port', '0', '--metrics-port', '0', '--login-file', loginFile()];
+    const { url, gallery } = await startGallery(...args);
+    const [, health] = /metrics on (http:\S+)/.exec(gallery.log())!;
+    const value = async (name: string): Promise<string | undefined> => {
+      const { body } = await ask(`${health}/metrics`);
+      return new RegExp(`^image_stream_${name} (\\S+)$`, 'm').exec(body)?.[1];
+    };
+    expect(await ask(`${health}/healthz`)).toMatchObject({ status: 200, body: '{"status":"ok"}\n' });
+    expect(await ask(`${health}/readyz`)).toMatchObject({ status: 200, body: '{"status":"ready"}\n' });
+    expect([await value('topics_open'), await value('pages_open')]).toEqual(['0', '0']);
+
+    const authorization = `Bearer ${token}`;
+    const pages = await Promise.all(
+      [one, one, other].map(async (topic) => {
+        const asked = new AbortController();
+        const { body } = await fetch(`${url}/events?topic=${topic}`, {
+          headers: { authorization },
+          signal: asked.signal,
+        });
+        return { asked, body };
+      }),
+    );
+    await until(async () => (await value('images_shown_total')) === '3');
+    expect([await value('topics_open'), await value('pages_open')]).toEqual(['2', '3']);
+    expect(Number(await value('wire_bytes_total'))).toBeGreaterThan(
+      Number(await value('payload_bytes_total')),
+    );
+    expect([await value('records_passed_over_total'), await value('in_flight_bytes')]).toEqual(['0', '0']);
+    expect((await ask(url)).status).toBe(401);
+    expect(await value('requests_refused_total{status="401"}')).toBe('1');
+    pages[0]!.asked.abort();
+    pages[2]!.asked.abort();
+    await until(async () => (await value('topics_open')) === '1' && (await value('pages_open')) === '1');
+    pages[1]!.asked.abort();
+    await until(async () => (await value('topics_open')) === '0');
+    gallery.process.kill('SIGTERM');
+    expect((await gallery.ended).exitCode).toBe(0);
+  });
+});
+
+test('what can be open at once is limited for all topics together', async () => {
+  // None of them exists, which is no reason to refuse a page.
+  const topics = Array.from({ length: 17 }, uniqueName);
+  const gallery = start('gallery', ['-t', topics.join(), '--port', '0'], {
+    IMAGE_STREAM_TOPIC: uniqueName(),
+  });
+  onTestFinished(() => void gallery.process.kill('SIGKILL'));
+  await until(async () => gallery.log().includes(' are on http://'));
+  const [, url] = / are on (http:\S+)/.exec(gallery.log())!;
+  // What is typed is stronger than the environment.
+  expect(await ask(`${url}/topics`)).toMatchObject({ body: JSON.stringify({ topics }) });
+  const closing = new AbortController();
+  onTestFinished(() => closing.abort());
+  const open = async (topic: string): Promise<Response> =>
+    fetch(`${url}/events?topic=${topic}`, { signal: closing.signal });
+  for (const topic of topics.slice(0, 16)) {
+    expect((await open(topic)).status).toBe(200);
+  }
+  const refused = await open(topics[16]!);
+  expect([refused.status, await refused.json()]).toEqual([
+    503,
+    { error: '16 topics are looked at already; close the pages of one' },
+  ]);
+  const more = await Promise.all(Array.from({ length: 48 }, async (_, index) => open(topics[index % 16]!)));
+  expect(more.every(({ status }) => status === 200)).toBe(true);
+  const last = await open(topics[0]!);
+  expect([last.status, await last.json()]).toEqual([503, { error: '64 pages are open already; close one' }]);
+});
+
 withBrowser(`a browser ${noBrowser ?? ''}`, () => {
   test('logs in, with a password or a token, also in the address, and is live', async () => {
     const topic = await createTopic();
@@ -257,6 +421,15 @@ async function ask(url: string, headers: Record<string, string> = {}, path?: str
   const body = isStream ? '' : await text(response);
   response.destroy();
   return { status: response.statusCode, headers: response.headers, body };
+}
+
+async function bytesOf(url: string): Promise<Buffer> {
+  return Buffer.from(await (await fetch(url)).arrayBuffer());
+}
+
+/** Whether a topic that is being deleted could be created anew. */
+async function createdAgain(admin: Admin, topic: string): Promise<boolean> {
+  return admin.createTopics({ topics: [{ topic }], waitForLeaders: false }).catch(() => false);
 }
 
 function basic(user: string, password: string): string {

@@ -1,6 +1,6 @@
 import { encodings } from '@image-stream/image-io';
 import { connectionOptions } from '@image-stream/kafka-config';
-import { integer, nonEmpty, outputOptions, timeZone, UsageError } from '@image-stream/program';
+import { healthOptions, integer, nonEmpty, outputOptions, timeZone, UsageError } from '@image-stream/program';
 import type { GivenValue, OptionDefinitions } from '@image-stream/program';
 import { layouts, outputLocation, s3Options } from '@image-stream/storage';
 
@@ -43,6 +43,13 @@ export const options = {
     group: 'Page:',
   },
   ...connectionOptions({ requestTimeoutMs: '30000' }),
+  topic: {
+    ...list,
+    alias: 't',
+    describe: 'Kafka topic; several with commas or repeated, to choose from',
+    defaultDescription: 'data-stream',
+    group: 'Kafka:',
+  },
   'group-id': {
     ...text,
     alias: 'gid',
@@ -91,6 +98,7 @@ export const options = {
     defaultDescription: '268402689',
     group: 'Limits:',
   },
+  ...healthOptions,
   ...outputOptions,
 } as const satisfies OptionDefinitions;
 

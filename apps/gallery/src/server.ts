@@ -6,30 +6,24 @@ import { pipeline } from 'node:stream/promises';
 import { unlessAborted } from '@image-stream/kafka-config';
 import type { Logger } from '@image-stream/program';
 import { admit } from './front.ts';
-import type { FrontOptions } from './front.ts';
-import type { Live } from './live.ts';
-import type { Part, TopicName } from './messages.ts';
+import type { Asked, FrontOptions } from './front.ts';
+import type { TopicName } from './messages.ts';
 import type { Place } from './part.ts';
-import type { Pictures, Served } from './pictures.ts';
+import type { Served } from './pictures.ts';
 import { Refusal, refusalOf } from './refusal.ts';
+import type { Shown } from './source.ts';
 import { thumbnailKey } from './thumbnails.ts';
-import type { Thumbnails } from './thumbnails.ts';
-
-/** One of the topics, for requests. */
-export interface Shown {
-  readonly pictures: Pictures;
-  readonly part: (place: Place, signal: AbortSignal) => Promise<Part>;
-}
+import type { Topic } from './topic.ts';
+import type { Topics } from './topics.ts';
 
 export interface ServerOptions {
   /** Who may ask. */
   readonly front: FrontOptions;
   /** The folder of the page's files. */
   readonly page: URL;
-  readonly live: Live;
-  readonly thumbnails: Thumbnails;
-  /** Undefined for a topic that does not exist. */
-  readonly shown: (topic: TopicName) => Shown | undefined;
+  readonly topics: Topics;
+  /** Told of a request that is not granted. */
+  readonly refused: (status: number) => void;
   readonly logger: Pick<Logger, 'debug' | 'error'>;
 }
 
@@ -82,14 +76,18 @@ const pageFiles: Record<string, readonly [file: string, mediaType: string]> = {
 /** What can be had of one record. */
 type Aspect = 'details' | 'thumbnail' | 'image' | 'original' | 'file';
 
-/** The address of a record: `/images/0/1234/thumbnail`. */
+/** The address of a record: `/images/0/1234/thumbnail`; all have `?topic=`, which is the first one unless it is said. */
 const recordPath =
   /^\/(images|dead-letters)\/(\d{1,9})\/(\d{1,18})\/(details|thumbnail|image|original|file)$/;
 const partPath = /^\/(images|dead-letters)$/;
 
+function isOfTopic(path: string): boolean {
+  return path === '/events' || recordPath.test(path) || partPath.test(path);
+}
+
 /** A server for pages. It changes nothing, whatever is asked. */
 export function createGalleryServer(options: ServerOptions): Server {
-  const { front, page, live, thumbnails, shown, logger } = options;
+  const { front, page, topics, refused, logger } = options;
 
   return createServer({ requestTimeout: 10_000, headersTimeout: 10_000 }, (request, response) => {
     for (const [name, value] of Object.entries(everywhere)) {
@@ -107,6 +105,7 @@ export function createGalleryServer(options: ServerOptions): Server {
       } else if (refusal !== error) {
         logger.debug({ error }, `${request.url} was refused: ${refusal.message}`);
       }
+      refused(refusal.status);
       refuse(response, refusal);
     });
   });
@@ -120,37 +119,48 @@ export function createGalleryServer(options: ServerOptions): Server {
     if (Object.hasOwn(pageFiles, path)) {
       const [file, mediaType] = pageFiles[path]!;
       send(response, mediaType, await readFile(new URL(file, page)));
-    } else if (path === '/events') {
-      live.open(response);
-    } else if (recordPath.test(path)) {
-      const [, topic, partition, offset, aspect] = recordPath.exec(path)!;
-      await answerRecord(response, topic as TopicName, Number(partition), BigInt(offset!), aspect as Aspect);
-    } else if (partPath.test(path)) {
-      const topic = partPath.exec(path)![1] as TopicName;
-      const place = placeOf(query);
-      const part = await inTime(async (signal) => shown(topic)?.part(place, signal), { response });
-      sendJson(response, part ?? { items: [], next: {} });
+    } else if (path === '/topics') {
+      sendJson(response, { topics: topics.names });
+    } else if (isOfTopic(path)) {
+      await answerOf(topics.look(query.get('topic') ?? topics.names[0]!, response), asked, response);
     } else {
       throw new Refusal(404, `there is no ${path}`);
     }
   }
 
+  async function answerOf(topic: Topic, { path, query }: Asked, response: ServerResponse): Promise<void> {
+    if (path === '/events') {
+      topic.live.open(response);
+    } else if (recordPath.test(path)) {
+      const [, name, partition, offset, aspect] = recordPath.exec(path)!;
+      const shown = await inTime(() => topic.shown(name as TopicName), { response });
+      await answerRecord(response, shown, Number(partition), BigInt(offset!), aspect as Aspect);
+    } else {
+      const name = partPath.exec(path)![1] as TopicName;
+      const place = placeOf(query);
+      const part = await inTime(async (signal) => (await topic.shown(name))?.part(place, signal), {
+        response,
+      });
+      sendJson(response, part ?? { items: [], next: {} });
+    }
+  }
+
   async function answerRecord(
     response: ServerResponse,
-    topic: TopicName,
+    shown: Shown | undefined,
     partition: number,
     offset: bigint,
     aspect: Aspect,
   ): Promise<void> {
-    const pictures = shown(topic)?.pictures;
-    if (pictures === undefined) {
+    if (shown === undefined) {
       throw new Refusal(404, `there is no record at ${partition}@${offset}`);
     }
+    const { name, pictures, thumbnails } = shown;
     if (aspect === 'details') {
       const details = await inTime((signal) => pictures.details(partition, offset, signal), { response });
       sendJson(response, details);
     } else if (aspect === 'thumbnail') {
-      const key = thumbnailKey(topic, partition, offset);
+      const key = thumbnailKey(name, partition, offset);
       const make = (): Promise<Uint8Array> =>
         inTime((signal) => pictures.thumbnail(partition, offset, signal), {});
       const bytes = await inTime((signal) => thumbnails.get(key, workBytes, make, signal), { response });

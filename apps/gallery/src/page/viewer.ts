@@ -1,5 +1,5 @@
 import type { Details, Item } from '../messages.ts';
-import { addressOf, ask, reasonOf, Refused } from './ask.ts';
+import { urlOf, ask, reasonOf, Refused } from './ask.ts';
 import { age, bytes, dimensions, keyOf, moment, nameOf, typeName } from './format.ts';
 
 /** One picture in full, with all that its record says. */
@@ -187,7 +187,7 @@ function factElements(facts: readonly Fact[]): HTMLElement[] {
 
 function link(path: string, label: string, title: string): HTMLAnchorElement {
   const anchor = document.createElement('a');
-  anchor.href = addressOf(path);
+  anchor.href = urlOf(path);
   anchor.textContent = label;
   anchor.title = title;
   anchor.className = 'button';

@@ -19,7 +19,12 @@ afterAll(async () => {
 describe.skipIf(noBrowser !== undefined)(`a page of a gallery whose Kafka ${noBrowser ?? ''}`, () => {
   test('hangs says so, and a picture that cannot be had can be asked for again', async () => {
     const [broker] = kafka.brokers;
-    const { page, url } = await opened('hangs');
+    const { page, url, health } = await opened('hangs');
+    const readiness = async (): Promise<unknown[]> => {
+      const response = await fetch(`${health}/readyz`);
+      return [response.status, await response.text()];
+    };
+    await until(async () => (await readiness())[0] === 200);
     await broker!.pause();
     try {
       await page.getByText('No answer from Kafka').waitFor();
@@ -32,6 +37,10 @@ describe.skipIf(noBrowser !== undefined)(`a page of a gallery whose Kafka ${noBr
       await alert.waitFor();
       const reason = 'Kafka has not answered in time; try again';
       expect(await alert.innerText()).toBe(reason);
+      const notReady = /^{"status":"not ready","reason":"no answer from Kafka for \d+ s"}\n$/;
+      await until(async () => (await readiness())[0] === 503);
+      expect(await readiness()).toEqual([503, expect.stringMatching(notReady)]);
+      expect((await fetch(`${health}/healthz`)).status).toBe(200);
       expect(await part).toMatchObject({ status: 504, body: `${JSON.stringify({ error: reason })}\n` });
     } finally {
       broker!.resume();
@@ -44,6 +53,7 @@ describe.skipIf(noBrowser !== undefined)(`a page of a gallery whose Kafka ${noBr
     });
     await page.keyboard.press('Escape');
     await page.getByText('Live', { exact: true }).waitFor();
+    await until(async () => (await readiness())[0] === 200);
   });
 
   test('is killed says so, in its own words, and goes on when it is back', async () => {
@@ -70,13 +80,15 @@ describe.skipIf(noBrowser !== undefined)(`a page of a gallery whose Kafka ${noBr
 });
 
 /** A page that shows two pictures of a topic. */
-async function opened(topic: string): Promise<{ page: Page; url: string; topic: string }> {
+async function opened(topic: string): Promise<{ page: Page; url: string; health: string; topic: string }> {
   await send(topic, 2);
-  const { url } = await startGallery('-bs', kafka.bootstrapServers, '-t', topic, '--port', '0');
+  const args = ['-bs', kafka.bootstrapServers, '-t', topic, '--port', '0', '--metrics-port', '0'];
+  const { url, gallery } = await startGallery(...args);
+  const health = /metrics on (http:\S+)/.exec(gallery.log())![1]!;
   const { page } = await openPage(url);
   await expectPictures(page, 2);
   await page.getByText('Live', { exact: true }).waitFor();
-  return { page, url, topic };
+  return { page, url, health, topic };
 }
 
 async function send(topic: string, count: number): Promise<void> {

@@ -40,8 +40,8 @@ export async function startGallery(
     await gallery.ended;
   });
   const { log } = gallery;
-  await Promise.race([until(async () => log().includes('http://')), once(gallery.process, 'exit')]);
-  return { url: /http:\/\/\S+/.exec(log())?.[0] ?? expect.fail(log()), gallery };
+  await Promise.race([until(async () => log().includes(' are on http://')), once(gallery.process, 'exit')]);
+  return { url: / are on (http:\/\/\S+)/.exec(log())?.[1] ?? expect.fail(log()), gallery };
 }
 
 /** Pictures of 60 x 40 pixels, no two of one id. */

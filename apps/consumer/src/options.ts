@@ -4,6 +4,7 @@ import {
   bytes,
   directory,
   duration,
+  healthOptions,
   integer,
   integers,
   moment,
@@ -210,20 +211,7 @@ export const options = {
     defaultDescription: '268402689',
     group: 'Limits:',
   },
-  'metrics-port': {
-    ...text,
-    coerce: integer('--metrics-port', 0, 65_535),
-    describe: 'Serve /healthz, /readyz and /metrics on this port; 0: any that is free',
-    defaultDescription: 'off',
-    group: 'Output:',
-  },
-  'metrics-host': {
-    ...text,
-    coerce: nonEmpty('--metrics-host'),
-    describe: 'Address for --metrics-port; 0.0.0.0: reachable from other machines',
-    defaultDescription: '127.0.0.1',
-    group: 'Output:',
-  },
+  ...healthOptions,
   ...outputOptions,
 } as const satisfies OptionDefinitions;
 

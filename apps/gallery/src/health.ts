@@ -8,6 +8,8 @@ export interface TopicHealth {
   asks(): void;
   answered(): void;
   failed(error: unknown): void;
+  /** Kafka has answered that there is no such topic, or none any more. */
+  absent(wasThere: boolean): void;
   /** For how long Kafka has been silent; undefined while it answers. */
   silentSeconds(): number | undefined;
   /** For people who look at pictures; undefined where there is none. */
@@ -26,10 +28,13 @@ export function createTopicHealth(
   /** Since when an answer is waited for. */
   let askedAt: number | undefined;
   let problem: string | undefined;
+  /** That there is no such topic, as the log has it. */
+  let told: string | undefined;
 
   function answered(): void {
     askedAt = undefined;
     problem = undefined;
+    told = undefined;
     outage.over();
   }
 
@@ -47,6 +52,20 @@ export function createTopicHealth(
       const text = `nothing new of ${kafkaTopic} can be read, and is tried again: `;
       outage.failed(`${text}${reasonOf(error)}`);
       problem = `${text}${shown}`;
+    },
+    absent(wasThere) {
+      if (mayBeAbsent) {
+        answered();
+        return;
+      }
+      askedAt = undefined;
+      problem = wasThere
+        ? `topic ${kafkaTopic} was deleted; it is shown again once it is created anew`
+        : `there is no topic ${kafkaTopic} yet; it is shown once it is created`;
+      if (told !== problem) {
+        logger.warn(problem);
+      }
+      told = problem;
     },
     silentSeconds() {
       const silence = performance.now() - (askedAt ?? Number.POSITIVE_INFINITY);

@@ -9,8 +9,15 @@ export interface Live {
   stats(stats: Stats): void;
   /** Sends a page what is there, and then what is new, until it goes away. @throws Refusal where too many are open */
   open(response: ServerResponse): void;
+  /** What was sent of a topic is no more: every page begins anew. */
+  forget(topic: TopicName): void;
   /** Ends all of them. */
   close(): void;
+}
+
+/** How many pages are open, of all topics. */
+export interface Seats {
+  taken: number;
 }
 
 /** A page that is open. */
@@ -42,8 +49,13 @@ const history = 60;
  * afterwards it gets what is kept by then. So a page costs one batch of memory, however slow it is.
  *
  * @param thumbnailOf finds one that has been made
+ * @param seats are shared with the pages of other topics
  */
-export function createLive(hello: Hello, thumbnailOf: (item: Item) => Uint8Array | undefined): Live {
+export function createLive(
+  hello: Hello,
+  thumbnailOf: (item: Item) => Uint8Array | undefined,
+  seats: Seats,
+): Live {
   const viewers = new Set<Viewer>();
   const kept: Record<TopicName, Map<string, { readonly item: Item; readonly number: number }>> = {
     images: new Map(),
@@ -111,13 +123,17 @@ export function createLive(hello: Hello, thumbnailOf: (item: Item) => Uint8Array
       }
     },
     open(response) {
-      if (viewers.size >= maxPages) {
+      if (seats.taken >= maxPages) {
         throw new Refusal(503, `${maxPages} pages are open already; close one`);
       }
       response.writeHead(200, { 'content-type': 'application/x-ndjson; charset=utf-8' });
       const viewer: Viewer = { response, sentUpTo: 0, stuckSince: undefined };
       viewers.add(viewer);
-      response.on('close', () => viewers.delete(viewer));
+      seats.taken += 1;
+      response.on('close', () => {
+        viewers.delete(viewer);
+        seats.taken -= 1;
+      });
       response.on('drain', () => {
         viewer.stuckSince = undefined;
         sendNews(viewer);
@@ -125,6 +141,16 @@ export function createLive(hello: Hello, thumbnailOf: (item: Item) => Uint8Array
       send(viewer, 'hello', hello);
       send(viewer, 'past', past);
       sendNews(viewer);
+    },
+    forget(topic) {
+      kept[topic].clear();
+      for (const viewer of viewers) {
+        send(viewer, 'hello', hello);
+        // What is left follows with what is new.
+        viewer.sentUpTo = 0;
+        send(viewer, 'items', []);
+        sendNews(viewer);
+      }
     },
     close() {
       clearTimeout(timer);

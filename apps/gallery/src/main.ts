@@ -13,6 +13,7 @@ await runProgram({
     ['$0', 'the pictures of data-stream, on http://localhost:8080'],
     ['$0 -t scans -bs kafka-1:9092 --port 0', 'of another topic, on any port that is free'],
     ['$0 -o /data/images -gid archive', "with links to a consumer's files, and the lag of its group"],
+    ['$0 -t scans,photos --host 0.0.0.0 --login-file logins', 'two topics, for others who have a login'],
   ],
   verb: 'showed',
   knownErrors: [KafkaConfigError, ImageIoError, ListenError],

@@ -1,10 +1,11 @@
 import { encodings } from '@image-stream/image-io';
 import { connectionOptions } from '@image-stream/kafka-config';
-import { integer, nonEmpty, outputOptions, timeZone } from '@image-stream/program';
-import type { OptionDefinitions } from '@image-stream/program';
+import { healthOptions, integer, nonEmpty, outputOptions, timeZone, UsageError } from '@image-stream/program';
+import type { GivenValue, OptionDefinitions } from '@image-stream/program';
 import { layouts, outputLocation, s3Options } from '@image-stream/storage';
 
 const text = { type: 'string', requiresArg: true } as const;
+const list = { type: 'array', string: true, requiresArg: true, nargs: 1 } as const;
 
 /** Everything that can be said to the gallery. */
 export const options = {
@@ -19,11 +20,36 @@ export const options = {
   host: {
     ...text,
     coerce: nonEmpty('--host'),
-    describe: 'Address for --port; 0.0.0.0: for other machines too, and for anyone there',
+    describe: 'Address for --port; 0.0.0.0: for other machines too, and for anyone there without a login',
     default: '127.0.0.1',
     group: 'Page:',
   },
+  'login-file': {
+    ...text,
+    describe: 'A file of who may look, user:password or a token a line; or IMAGE_STREAM_LOGIN',
+    group: 'Page:',
+  },
+  'base-path': {
+    ...text,
+    coerce: basePath,
+    describe: 'Path of the page, such as /pictures/ where a proxy has others besides',
+    default: '/',
+    group: 'Page:',
+  },
+  'allowed-host': {
+    ...list,
+    describe:
+      'Name by which the page may be opened besides localhost and addresses; .example.com: and all below it; may be repeated',
+    group: 'Page:',
+  },
   ...connectionOptions({ requestTimeoutMs: '30000' }),
+  topic: {
+    ...list,
+    alias: 't',
+    describe: 'Kafka topic; several with commas or repeated, to choose from',
+    defaultDescription: 'data-stream',
+    group: 'Kafka:',
+  },
   'group-id': {
     ...text,
     alias: 'gid',
@@ -72,5 +98,32 @@ export const options = {
     defaultDescription: '268402689',
     group: 'Limits:',
   },
+  ...healthOptions,
   ...outputOptions,
 } as const satisfies OptionDefinitions;
+
+/** The values of an option that takes several, with commas or repeated: those of the strongest source. */
+export function listOf(given: readonly GivenValue[]): string[] {
+  const own = given.filter(({ source }) => source === given.at(-1)!.source);
+  return [...new Set(own.flatMap(({ text: values }) => values.split(',')).map((value) => value.trim()))];
+}
+
+/** Names for `--allowed-host`. @throws UsageError */
+export function hostNames(given: readonly GivenValue[]): string[] {
+  const names = listOf(given);
+  const wrong = names.find((name) => !/^\.?[\w-]+(\.[\w-]+)*$/.test(name));
+  if (wrong !== undefined) {
+    throw new UsageError(
+      `--allowed-host must be a name such as gallery.example.com, or .example.com, without scheme and port, not '${wrong}'`,
+    );
+  }
+  return names;
+}
+
+/** With a slash at both ends. */
+function basePath(path: string): string {
+  if (!/^\/([\w~-][\w.~-]*(\/|$))*$/.test(path)) {
+    throw new UsageError(`--base-path must be a path such as /pictures/, not '${path}'`);
+  }
+  return path.endsWith('/') ? path : `${path}/`;
+}

@@ -14,6 +14,8 @@ export interface Room {
   turn(signal: AbortSignal): Promise<() => void>;
   /** Waits for room for bytes until they are sent. @returns gives it back @throws Refusal */
   bytes(count: number, signal: AbortSignal): Promise<() => void>;
+  /** How many bytes are taken now. */
+  inUse(): number;
 }
 
 const turns = 4;
@@ -33,6 +35,7 @@ export function createRoom(): Room {
       granted(held, count, signal).catch(() => {
         throw new Refusal(503, 'there is no room for the picture while others are sent theirs; try again');
       }),
+    inUse: () => held.inUse().bytes,
   };
 }
 

@@ -1,202 +1,119 @@
-import { setMaxListeners } from 'node:events';
-import { setTimeout as sleep } from 'node:timers/promises';
+import { once, setMaxListeners } from 'node:events';
 import { deadLetterTopicOf } from '@image-stream/codec';
-import type { Limits } from '@image-stream/codec';
 import { thumbnailOf } from '@image-stream/image-io';
 import {
   assertTopicName,
-  committedOffsets,
+  BrokerError,
   connectionSources,
   consumerConfig,
-  createLagReader,
-  createTopicReader,
-  isProgrammingError,
   loadProperties,
   openKafka,
   openTopicClient,
   translate,
   unlessAborted,
 } from '@image-stream/kafka-config';
-import type { Lag } from '@image-stream/kafka-config';
-import { counted, formatBytes, formatSeconds, listen, timing } from '@image-stream/program';
+import {
+  counted,
+  formatBytes,
+  formatSeconds,
+  listen,
+  serveHealth,
+  timing,
+  UsageError,
+} from '@image-stream/program';
 import type { Outcome, RunContext } from '@image-stream/program';
 import { locationOf, readLayout, readOutput, s3Settings } from '@image-stream/storage';
 import kafkajs from 'kafkajs';
-import type { Admin } from 'kafkajs';
-import { follow } from './feed.ts';
-import type { FeedListener } from './feed.ts';
-import { createTopicHealth } from './health.ts';
-import { createLive } from './live.ts';
-import type { TopicName } from './messages.ts';
+import { addressesOf } from './addresses.ts';
+import { createAllowance } from './allowance.ts';
+import { readLogin } from './login.ts';
+import { hostNames, listOf } from './options.ts';
 import type { options } from './options.ts';
-import { readPart } from './part.ts';
-import { createPictures } from './pictures.ts';
-import { createRates } from './rates.ts';
+import { createPulse } from './pulse.ts';
 import { createRoom } from './room.ts';
 import { createGalleryServer } from './server.ts';
-import type { Shown } from './server.ts';
-import { createThumbnails, thumbnailKey } from './thumbnails.ts';
-import { createTiles } from './tiles.ts';
-import type { TileListener } from './tiles.ts';
+import type { Sharing } from './source.ts';
+import { createThumbnails } from './thumbnails.ts';
+import { openTopic } from './topic.ts';
+import { createTopics } from './topics.ts';
 
 const defaultPort = 8080;
 
-/** How many items the gallery and its pages keep of each topic. */
-const maxItems = 160;
-
-/** How many records from before the start to begin with. */
-const backlog = 120;
-const statsMs = 1000;
-const lagMs = 1000;
-
-/** A lag that was found longer ago is not known any more. */
-const lagValidMs = 10_000;
-
-/** How often to look whether there are dead letters by now. */
-const deadLettersMs = 3000;
-
 /** Makes the parts of the gallery from the command line, and serves it until it is stopped. */
 export async function run(context: RunContext<typeof options>): Promise<Outcome> {
-  const { values, logger, path } = context;
+  const { values, logger, path, given } = context;
   /** A bug ends it as well. */
   const ended = new AbortController();
   const signal = AbortSignal.any([context.signal, ended.signal]);
   // One for each answer that is waited for.
   setMaxListeners(0, signal);
-  const { topic } = values;
-  const deadLetterTopic = values['dead-letter-topic'] ?? deadLetterTopicOf(topic);
-  assertTopicName(topic);
-  assertTopicName(deadLetterTopic);
+  const names = topicsOf(context);
+  const deadLettersOf = (topic: string): string => values['dead-letter-topic'] ?? deadLetterTopicOf(topic);
+  const loginFile = values['login-file'];
+  const front = {
+    hosts: [values.host, ...hostNames(given('allowed-host'))],
+    basePath: values['base-path'],
+    login: await readLogin({
+      file: loginFile === undefined ? undefined : path(loginFile),
+      variable: process.env['IMAGE_STREAM_LOGIN'],
+    }),
+  };
   const properties = await loadProperties(
     connectionSources(context, {
       options: { 'group.id': 'group-id' },
       defaults: { 'request.timeout.ms': '30000', 'group.id': 'image-consumer' },
     }),
   );
-  const group = properties['group.id']!;
   const { read } = consumerConfig(properties);
-  const limits: Limits = {
-    raisedBy: {
-      maxImageBytes: "the consumer's --max-image-bytes",
-      maxImagePixels: '--max-image-pixels',
-    },
-    ...(values['max-image-pixels'] !== undefined && { maxImagePixels: values['max-image-pixels'] }),
-  };
-
   const output = await readOutput(locationOf(values['output-directory'], path), s3Settings(values));
   const saved = readLayout(values.layout, output);
   const { kafka, admin } = await openKafka(kafkajs, properties, logger);
 
   const started = performance.now();
-  const thumbnails = createThumbnails();
-  const live = createLive({ topic, deadLetterTopic, group, maxItems }, (item) =>
-    thumbnails.find(thumbnailKey(item.topic, item.partition, item.offset)),
+  const counts = { images: 0, passedOver: 0, payloadBytes: 0, wireBytes: 0 };
+  const seats = { taken: 0 };
+  const sharing: Sharing = {
+    kafka,
+    read,
+    saved,
+    keyRule: { saveAs: values['save-as'], timeZone: values['time-zone'] },
+    limits: {
+      raisedBy: {
+        maxImageBytes: "the consumer's --max-image-bytes",
+        maxImagePixels: '--max-image-pixels',
+      },
+      ...(values['max-image-pixels'] !== undefined && { maxImagePixels: values['max-image-pixels'] }),
+    },
+    room: createRoom(),
+    thumbnails: createThumbnails(),
+    allowance: createAllowance(),
+  };
+  const topics = createTopics(names, (topic) =>
+    openTopic({
+      topic,
+      deadLetterTopic: deadLettersOf(topic),
+      group: properties['group.id']!,
+      sharing,
+      admin,
+      seats,
+      counts,
+      logger,
+      failed: (error) => ended.abort(error),
+      signal,
+    }),
   );
-  const room = createRoom();
-  const rates = createRates();
   // Loads libvips now, and not when the first picture is waited for.
   void thumbnailOf({ shape: [1, 1], dtype: 'uint8', data: new Uint8Array(1) }, 1);
-  const topics = new Map<TopicName, Shown>();
-  const count = { images: 0, passedOver: 0, payloadBytes: 0, wireBytes: 0 };
-
-  const health = {
-    images: createTopicHealth(topic, { logger, mayBeAbsent: false }),
-    'dead-letters': createTopicHealth(deadLetterTopic, { logger, mayBeAbsent: true }),
-  };
-
-  const tileListener: TileListener = {
-    item(item) {
-      if (item.problem === undefined && (item.chunks?.have ?? 1) === 1) {
-        count.images += 1;
-        count.payloadBytes += item.imageBytes ?? 0;
-      }
-      live.item(item);
-    },
-    came: (recordBytes, images) => rates.came(recordBytes, images),
-    shown: () => rates.shown(),
-    skipped() {
-      count.passedOver += 1;
-      rates.skipped(1);
-    },
-    failed: (error) => ended.abort(error),
-  };
-
-  /** Shows a topic, and what comes to it from now on. */
-  async function show(name: TopicName, kafkaTopic: string): Promise<void> {
-    const feedReader = await createTopicReader(kafka, kafkaTopic, { ...read, signal });
-    const reader = await createTopicReader(kafka, kafkaTopic, { ...read, signal }).catch(async (error) => {
-      await feedReader.close();
-      throw error;
-    });
-    const pictures = createPictures({
-      topic: name,
-      kafkaTopic,
-      reader,
-      saved,
-      keyRule: { saveAs: values['save-as'], timeZone: values['time-zone'] },
-      limits,
-      room,
-    });
-    topics.set(name, {
-      pictures,
-      async part(place, asked) {
-        const endTurn = await room.turn(asked);
-        return readPart(place, { topic: name, kafkaTopic, reader, limits }).finally(endTurn);
-      },
-    });
-    const isMain = name === 'images';
-    const listener = isMain ? tileListener : { ...tileListener, came() {}, shown() {}, skipped() {} };
-    const tiles = createTiles({ topic: name, limits, thumbnails, listener, signal });
-    const record: FeedListener['record'] = async (one, isNews) => {
-      count.wireBytes += (one.key?.length ?? 0) + (one.value?.length ?? 0);
-      await tiles.add(one, isNews);
-    };
-    const feed: FeedListener = {
-      record,
-      passedOver(records) {
-        if (isMain) {
-          count.passedOver += records;
-          rates.came(0, records);
-          rates.skipped(records);
-        }
-      },
-      asks: () => health[name].asks(),
-      answered: () => health[name].answered(),
-      problem: (error) => health[name].failed(error),
-    };
-    follow({ reader: feedReader, backlog, listener: feed, signal }).catch((error: unknown) =>
-      ended.abort(error),
-    );
-  }
-
-  /** The topic begins to exist with its first record. */
-  async function lookForDeadLetters(): Promise<void> {
-    if (topics.has('dead-letters')) {
-      return;
-    }
-    try {
-      if ((await admin.listTopics()).includes(deadLetterTopic)) {
-        await show('dead-letters', deadLetterTopic);
-      } else {
-        health['dead-letters'].answered();
-      }
-    } catch (error) {
-      if (isProgrammingError(error)) {
-        throw error;
-      }
-      health['dead-letters'].failed(error);
-    }
-  }
 
   try {
-    await show('images', topic);
-    const readLag = createLagReader(await openTopicClient(kafka, topic, read), admin, group, true);
+    await Promise.all(names.map(lookFor));
+    const refusals = new Map<number, number>();
+    await serveMetrics(refusals);
     const server = createGalleryServer({
-      host: values.host,
+      front,
       page: new URL('page/', import.meta.url),
-      live,
-      thumbnails,
-      shown: (name) => topics.get(name),
+      topics,
+      refused: (status) => refusals.set(status, (refusals.get(status) ?? 0) + 1),
       logger,
     });
     const url = await listen(server, {
@@ -206,34 +123,88 @@ export async function run(context: RunContext<typeof options>): Promise<Outcome>
       portOption: '--port',
       onError: (error) => logger.debug({ error }, 'a request was not taken'),
     });
-    logger.info(
-      `the pictures of ${topic} are on ${url.replace('//127.0.0.1:', '//localhost:')} until Ctrl-C`,
-    );
-    every(deadLettersMs, signal, lookForDeadLetters).catch((error: unknown) => ended.abort(error));
-    /** As far as it is known; the brokers may be silent. */
-    let lag: { readonly value: number | null; readonly at: number } | undefined;
-    void every(lagMs, signal, async () => {
-      const value = await lagOf(admin, topic, group, readLag).catch(() => null);
-      lag = { value, at: performance.now() };
-    });
-    await every(statsMs, signal, async () => {
-      const now = performance.now();
-      live.stats({
-        ...rates.read(),
-        lag: lag !== undefined && now - lag.at < lagValidMs ? lag.value : null,
-        problem: health.images.problem ?? health['dead-letters'].problem ?? null,
-        silentSeconds: health.images.silentSeconds() ?? null,
-      });
-    });
-    live.close();
+    sayWhere(url);
+    if (!signal.aborted) {
+      await once(signal, 'abort');
+    }
+    topics.close();
     server.close();
     server.closeAllConnections();
     ended.signal.throwIfAborted();
-    const summary = { ...count, ...timing(count.images, performance.now() - started) };
+    const summary = { ...counts, ...timing(counts.images, performance.now() - started) };
     return { summary, text: textOf(summary), isDone: true };
   } catch (error) {
-    throw translate(error, properties['bootstrap.servers']!, `topic '${topic}' cannot be read`);
+    throw translate(error, properties['bootstrap.servers']!, `topics ${names.join(', ')} cannot be read`);
   }
+
+  /** A topic may begin to exist later; what else keeps it from being read is said at once. */
+  async function lookFor(topic: string): Promise<void> {
+    const client = await unlessAborted(signal, openTopicClient(kafka, topic, read));
+    signal.throwIfAborted();
+    try {
+      await unlessAborted(signal, client!.describe());
+    } catch (error) {
+      if (!(error instanceof BrokerError) || error.type !== 'UNKNOWN_TOPIC_OR_PARTITION') {
+        throw error;
+      }
+      logger.warn(
+        `there is no topic '${topic}' yet; it is shown once it is created (--topic names another one)`,
+      );
+    } finally {
+      await client!.close();
+    }
+  }
+
+  async function serveMetrics(refusals: ReadonlyMap<number, number>): Promise<void> {
+    const port = values['metrics-port'];
+    if (port === undefined) {
+      return;
+    }
+    // Loaded for those who ask for it.
+    const { createMetrics } = await import('./metrics.ts');
+    const registry = createMetrics({
+      counts: () => counts,
+      pages: () => seats.taken,
+      topics: () => topics.open,
+      inFlightBytes: () => sharing.room.inUse(),
+      refused: () => refusals,
+    });
+    const pulse = createPulse(async () => void (await admin.describeCluster()), signal);
+    await serveHealth({
+      host: values['metrics-host'] ?? '127.0.0.1',
+      port,
+      problem: () => pulse.problem(),
+      metrics: { contentType: registry.contentType, read: () => registry.metrics() },
+      logger,
+    });
+  }
+
+  function sayWhere(url: string): void {
+    const { here, elsewhere } = addressesOf(url, front.basePath);
+    logger.info(`the pictures of ${names.join(', ')} are on ${here} until Ctrl-C`);
+    if (elsewhere.length === 0) {
+      return;
+    }
+    logger.info(`others open ${elsewhere.join(' or ')}`);
+    if (front.login === undefined) {
+      logger.warn(
+        'anyone who reaches this machine can look: set a login with --login-file or IMAGE_STREAM_LOGIN, or listen on 127.0.0.1 only',
+      );
+    }
+  }
+}
+
+/** The topics to choose from. @throws UsageError, KafkaConfigError */
+function topicsOf({ values, given }: RunContext<typeof options>): string[] {
+  const topics = given('topic').length === 0 ? ['data-stream'] : listOf(given('topic'));
+  const deadLetterTopic = values['dead-letter-topic'];
+  if (deadLetterTopic !== undefined && topics.length > 1) {
+    throw new UsageError(
+      `--dead-letter-topic is that of one topic, and there are ${topics.length} of --topic`,
+    );
+  }
+  topics.flatMap((topic) => [topic, deadLetterTopic ?? deadLetterTopicOf(topic)]).forEach(assertTopicName);
+  return topics;
 }
 
 function textOf({
@@ -249,18 +220,4 @@ function textOf({
 }): string {
   const missed = passedOver === 0 ? '' : `, passed over ${counted(passedOver, 'record')}`;
   return `showed ${counted(images, 'image')}${missed}: ${formatBytes(wireBytes)} read, ${formatSeconds(seconds)}`;
-}
-
-/** Again and again until `signal` is aborted, which waits for no answer. @throws what `work` throws */
-async function every(ms: number, signal: AbortSignal, work: () => Promise<void>): Promise<void> {
-  while (!signal.aborted) {
-    await unlessAborted(signal, work());
-    await sleep(ms, undefined, { signal }).catch(() => {});
-  }
-}
-
-/** How many records a group has not committed; null where it has committed nothing. */
-async function lagOf(admin: Admin, topic: string, group: string, read: () => Promise<Lag>) {
-  const committed = await committedOffsets(admin, topic, group);
-  return committed.size === 0 ? null : [...(await read()).values()].reduce((sum, lag) => sum + lag, 0);
 }

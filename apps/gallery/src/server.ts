@@ -1,34 +1,29 @@
 import { createServer } from 'node:http';
 import type { IncomingMessage, Server, ServerResponse } from 'node:http';
-import { isIP } from 'node:net';
 import { readFile } from 'node:fs/promises';
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { unlessAborted } from '@image-stream/kafka-config';
 import type { Logger } from '@image-stream/program';
-import type { Live } from './live.ts';
-import type { Part, TopicName } from './messages.ts';
+import { admit } from './front.ts';
+import type { Asked, FrontOptions } from './front.ts';
+import type { TopicName } from './messages.ts';
 import type { Place } from './part.ts';
-import type { Pictures, Served } from './pictures.ts';
+import type { Served } from './pictures.ts';
 import { Refusal, refusalOf } from './refusal.ts';
+import type { Shown } from './source.ts';
 import { thumbnailKey } from './thumbnails.ts';
-import type { Thumbnails } from './thumbnails.ts';
-
-/** One of the topics, for requests. */
-export interface Shown {
-  readonly pictures: Pictures;
-  readonly part: (place: Place, signal: AbortSignal) => Promise<Part>;
-}
+import type { Topic } from './topic.ts';
+import type { Topics } from './topics.ts';
 
 export interface ServerOptions {
-  /** As the user named it; pages may use that name. */
-  readonly host: string;
+  /** Who may ask. */
+  readonly front: FrontOptions;
   /** The folder of the page's files. */
   readonly page: URL;
-  readonly live: Live;
-  readonly thumbnails: Thumbnails;
-  /** Undefined for a topic that does not exist. */
-  readonly shown: (topic: TopicName) => Shown | undefined;
+  readonly topics: Topics;
+  /** Told of a request that is not granted. */
+  readonly refused: (status: number) => void;
   readonly logger: Pick<Logger, 'debug' | 'error'>;
 }
 
@@ -81,14 +76,18 @@ const pageFiles: Record<string, readonly [file: string, mediaType: string]> = {
 /** What can be had of one record. */
 type Aspect = 'details' | 'thumbnail' | 'image' | 'original' | 'file';
 
-/** The address of a record: `/images/0/1234/thumbnail`. */
+/** The address of a record: `/images/0/1234/thumbnail`; all have `?topic=`, which is the first one unless it is said. */
 const recordPath =
   /^\/(images|dead-letters)\/(\d{1,9})\/(\d{1,18})\/(details|thumbnail|image|original|file)$/;
 const partPath = /^\/(images|dead-letters)$/;
 
-/** A server for pages on this machine. It changes nothing, whatever is asked. */
+function isOfTopic(path: string): boolean {
+  return path === '/events' || recordPath.test(path) || partPath.test(path);
+}
+
+/** A server for pages. It changes nothing, whatever is asked. */
 export function createGalleryServer(options: ServerOptions): Server {
-  const { host, page, live, thumbnails, shown, logger } = options;
+  const { front, page, topics, refused, logger } = options;
 
   return createServer({ requestTimeout: 10_000, headersTimeout: 10_000 }, (request, response) => {
     for (const [name, value] of Object.entries(everywhere)) {
@@ -106,53 +105,62 @@ export function createGalleryServer(options: ServerOptions): Server {
       } else if (refusal !== error) {
         logger.debug({ error }, `${request.url} was refused: ${refusal.message}`);
       }
+      refused(refusal.status);
       refuse(response, refusal);
     });
   });
 
   async function answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
-    if (!isOurs(request.headers.host, host)) {
-      throw new Refusal(421, 'this name is none of the gallery; open the address that it printed');
+    const asked = admit(request, response, front);
+    if (asked === undefined) {
+      return;
     }
-    if (request.method !== 'GET' && request.method !== 'HEAD') {
-      response.setHeader('allow', 'GET, HEAD');
-      throw new Refusal(405, `${request.method} is not answered, only GET and HEAD`);
-    }
-    const { pathname, searchParams } = new URL(request.url ?? '/', 'http://gallery');
-    if (Object.hasOwn(pageFiles, pathname)) {
-      const [file, mediaType] = pageFiles[pathname]!;
+    const { path, query } = asked;
+    if (Object.hasOwn(pageFiles, path)) {
+      const [file, mediaType] = pageFiles[path]!;
       send(response, mediaType, await readFile(new URL(file, page)));
-    } else if (pathname === '/events') {
-      live.open(response);
-    } else if (recordPath.test(pathname)) {
-      const [, topic, partition, offset, aspect] = recordPath.exec(pathname)!;
-      await answerRecord(response, topic as TopicName, Number(partition), BigInt(offset!), aspect as Aspect);
-    } else if (partPath.test(pathname)) {
-      const topic = partPath.exec(pathname)![1] as TopicName;
-      const place = placeOf(searchParams);
-      const part = await inTime(async (signal) => shown(topic)?.part(place, signal), { response });
-      sendJson(response, part ?? { items: [], next: {} });
+    } else if (path === '/topics') {
+      sendJson(response, { topics: topics.names });
+    } else if (isOfTopic(path)) {
+      await answerOf(topics.look(query.get('topic') ?? topics.names[0]!, response), asked, response);
     } else {
-      throw new Refusal(404, `there is no ${pathname}`);
+      throw new Refusal(404, `there is no ${path}`);
+    }
+  }
+
+  async function answerOf(topic: Topic, { path, query }: Asked, response: ServerResponse): Promise<void> {
+    if (path === '/events') {
+      topic.live.open(response);
+    } else if (recordPath.test(path)) {
+      const [, name, partition, offset, aspect] = recordPath.exec(path)!;
+      const shown = await inTime(() => topic.shown(name as TopicName), { response });
+      await answerRecord(response, shown, Number(partition), BigInt(offset!), aspect as Aspect);
+    } else {
+      const name = partPath.exec(path)![1] as TopicName;
+      const place = placeOf(query);
+      const part = await inTime(async (signal) => (await topic.shown(name))?.part(place, signal), {
+        response,
+      });
+      sendJson(response, part ?? { items: [], next: {} });
     }
   }
 
   async function answerRecord(
     response: ServerResponse,
-    topic: TopicName,
+    shown: Shown | undefined,
     partition: number,
     offset: bigint,
     aspect: Aspect,
   ): Promise<void> {
-    const pictures = shown(topic)?.pictures;
-    if (pictures === undefined) {
+    if (shown === undefined) {
       throw new Refusal(404, `there is no record at ${partition}@${offset}`);
     }
+    const { name, pictures, thumbnails } = shown;
     if (aspect === 'details') {
       const details = await inTime((signal) => pictures.details(partition, offset, signal), { response });
       sendJson(response, details);
     } else if (aspect === 'thumbnail') {
-      const key = thumbnailKey(topic, partition, offset);
+      const key = thumbnailKey(name, partition, offset);
       const make = (): Promise<Uint8Array> =>
         inTime((signal) => pictures.thumbnail(partition, offset, signal), {});
       const bytes = await inTime((signal) => thumbnails.get(key, workBytes, make, signal), { response });
@@ -198,15 +206,6 @@ async function inTime<T>(
     clearTimeout(timer);
     response?.off('close', end);
   }
-}
-
-/**
- * Whether a request names this server. Another page could have its own name resolve to this address, and read what is
- * served here as its own; it cannot do so with an address or `localhost`.
- */
-function isOurs(header: string | undefined, host: string): boolean {
-  const name = /^(\[[\da-f:.]+\]|[\w.-]+)(:\d{1,5})?$/i.exec(header ?? '')?.[1]?.replaceAll(/[[\]]/g, '');
-  return name !== undefined && (name === 'localhost' || name === host || isIP(name) !== 0);
 }
 
 /** `?time=` in RFC 3339, or `?from=0@12,1@7` with offsets by partition; `all@12` for all of them. */

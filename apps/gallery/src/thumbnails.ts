@@ -16,6 +16,14 @@ export interface Thumbnails {
   find(key: string): Uint8Array | undefined;
 }
 
+/** Those of one topic among all: others have records at the same places. */
+export function thumbnailsOf(scope: string, all: Thumbnails): Thumbnails {
+  return {
+    get: (key, ...rest) => all.get(`${scope}/${key}`, ...rest),
+    find: (key) => all.find(`${scope}/${key}`),
+  };
+}
+
 const maxCount = 1000;
 const maxBytes = 64 * 1024 ** 2;
 

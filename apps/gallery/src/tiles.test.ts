@@ -2,6 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { encodeImage } from '@image-stream/codec';
 import type { TopicRecord } from '@image-stream/kafka-config';
 import { expect, test } from 'vitest';
+import { createAllowance } from './allowance.ts';
 import type { Item } from './messages.ts';
 import { createThumbnails, thumbnailKey } from './thumbnails.ts';
 import { createTiles } from './tiles.ts';
@@ -95,8 +96,24 @@ test('what keeps a picture from being read is shown in its place', async () => {
   await expect.poll(() => items().map(({ problem }) => problem !== undefined)).toEqual([true]);
 });
 
+test('what waits for its chunks or its thumbnail counts for all topics, and is given back when one is left', async () => {
+  const allowance = createAllowance();
+  const [one, other] = [started(undefined, allowance), started(undefined, allowance)];
+  const [first, second] = [await image('a', 3000), await image('b', 3000)];
+  await one.add(...first.slice(1));
+  const ofOne = allowance.chunkBytes;
+  await other.add(...second.slice(1));
+  expect([ofOne > 0, allowance.chunkBytes]).toEqual([true, 2 * ofOne]);
+  await other.add(...(await image('c')));
+  one.leave();
+  expect(allowance.chunkBytes).toBe(ofOne);
+  other.leave();
+  expect([allowance.chunkBytes, allowance.waitingBytes]).toEqual([0, 0]);
+});
+
 /** @param costMs that each thumbnail takes. Default: as long as it takes */
-function started(costMs?: number) {
+function started(costMs?: number, allowance = createAllowance()) {
+  const leaving = new AbortController();
   const items: Item[] = [];
   let [came, skipped] = [0, 0];
   const thumbnails = createThumbnails();
@@ -107,6 +124,7 @@ function started(costMs?: number) {
       costMs === undefined
         ? thumbnails
         : { ...thumbnails, get: async () => sleep(costMs, new Uint8Array(1)) },
+    allowance,
     listener: {
       item: (item) => void items.push(item),
       came: (_bytes, images) => void (came += images),
@@ -116,9 +134,10 @@ function started(costMs?: number) {
         throw error;
       },
     },
-    signal: new AbortController().signal,
+    signal: leaving.signal,
   });
   return {
+    leave: () => leaving.abort(),
     add: async (...records: TopicRecord[]): Promise<void> => {
       for (const record of records) {
         await tiles.add(record, true);

@@ -3,6 +3,8 @@ import { decodePayload, decodeRecord, isChunk, resolveLimits } from '@image-stre
 import type { Chunk, Limits } from '@image-stream/codec';
 import { describeRecord, thumbnailOf } from '@image-stream/image-io';
 import type { TopicRecord } from '@image-stream/kafka-config';
+import { share } from './allowance.ts';
+import type { Allowance } from './allowance.ts';
 import { itemOf } from './items.ts';
 import type { Item, TopicName } from './messages.ts';
 import { thumbnailSide } from './pictures.ts';
@@ -30,19 +32,11 @@ export interface TileListener {
 export interface TilesOptions {
   readonly topic: TopicName;
   readonly limits: Limits;
-  readonly thumbnails: Thumbnails;
+  readonly thumbnails: Pick<Thumbnails, 'get'>;
+  readonly allowance: Allowance;
   readonly listener: TileListener;
   readonly signal: AbortSignal;
 }
-
-/**
- * Which share of the time is spent on thumbnails: producers and consumers may run beside the gallery. It is time on the clock, so
- * that a machine that is busy with them makes fewer.
- */
-const share = 0.3;
-
-/** What may be saved up for a burst. */
-const maxSavedMs = 1500;
 
 /** Each counts as at least so much: a page has work with them too. */
 const minCostMs = 10;
@@ -90,21 +84,17 @@ interface Upload {
  * before they are late, and these are spread evenly over the line: all where there is time, every tenth where ten times as many come.
  */
 export function createTiles(options: TilesOptions): Tiles {
-  const { topic, limits, thumbnails, listener, signal } = options;
+  const { topic, limits, thumbnails, allowance, listener, signal } = options;
   const uploads = new Map<string, Upload>();
-  let chunkBytes = 0;
   const waiting: Waiting[] = [];
-  let waitingBytes = 0;
   let isWorking = false;
-  let savedMs = maxSavedMs;
-  let savedAt = performance.now();
   let costMs = 2 * minCostMs;
   /** Shares of records that add up to the next one that is shown. */
   let due = 0;
 
   /** How many of those that wait can be shown before they are late. */
   function affordable(): number {
-    return Math.max(minLine, (saved() + horizonMs * share) / costMs);
+    return Math.max(minLine, (allowance.saved() + horizonMs * share) / costMs);
   }
 
   /** Whether a record that has waited is among those that are shown. */
@@ -117,17 +107,10 @@ export function createTiles(options: TilesOptions): Tiles {
     return true;
   }
 
-  function saved(): number {
-    const now = performance.now();
-    savedMs = Math.min(maxSavedMs, savedMs + (now - savedAt) * share);
-    savedAt = now;
-    return savedMs;
-  }
-
   function enqueue(one: Waiting): void {
     waiting.push(one);
-    waitingBytes += one.bytes;
-    while (waitingBytes > maxWaitingBytes && waiting.length > 1) {
+    allowance.waitingBytes += one.bytes;
+    while (allowance.waitingBytes > maxWaitingBytes && waiting.length > 1) {
       pass(take());
     }
     if (!isWorking) {
@@ -141,7 +124,7 @@ export function createTiles(options: TilesOptions): Tiles {
 
   function take(): Waiting {
     const one = waiting.shift()!;
-    waitingBytes -= one.bytes;
+    allowance.waitingBytes -= one.bytes;
     return one;
   }
 
@@ -157,8 +140,9 @@ export function createTiles(options: TilesOptions): Tiles {
       if (one.wasChosen || isChosen()) {
         listener.shown();
         await timed(() => one.show());
-        if (saved() < 0) {
-          await sleep(-savedMs / share, undefined, { signal }).catch(() => {});
+        const saved = allowance.saved();
+        if (saved < 0) {
+          await sleep(-saved / share, undefined, { signal }).catch(() => {});
         }
       } else {
         pass(one);
@@ -171,7 +155,7 @@ export function createTiles(options: TilesOptions): Tiles {
     await run();
     const cost = Math.max(minCostMs, performance.now() - startedAt);
     costMs += (cost - costMs) / 8;
-    savedMs = saved() - cost;
+    allowance.spend(cost);
   }
 
   async function show(record: TopicRecord, isNews: boolean): Promise<void> {
@@ -273,10 +257,10 @@ export function createTiles(options: TilesOptions): Tiles {
     const { index, bytes, contentEncoding } = decoded.chunk;
     if (!parts.has(index)) {
       parts.set(index, bytes);
-      chunkBytes += bytes.length;
+      allowance.chunkBytes += bytes.length;
     }
     for (const upload of uploads.values()) {
-      if (chunkBytes <= maxChunkBytes) {
+      if (allowance.chunkBytes <= maxChunkBytes) {
         break;
       }
       forgetParts(upload);
@@ -285,9 +269,17 @@ export function createTiles(options: TilesOptions): Tiles {
   }
 
   function forgetParts({ parts }: Upload): void {
-    parts.forEach((part) => (chunkBytes -= part.length));
+    parts.forEach((part) => (allowance.chunkBytes -= part.length));
     parts.clear();
   }
+
+  signal.addEventListener('abort', () => {
+    while (waiting.length > 0) {
+      take();
+    }
+    uploads.forEach(forgetParts);
+    uploads.clear();
+  });
 
   return {
     async add(record, isNews) {

@@ -5,6 +5,8 @@ export type { CommandLine, OptionDefinitions, OptionValues } from './command-lin
 export type { GivenValue, GivenValues } from './sources.ts';
 export { StoppedError, UsageError } from './errors.ts';
 export { listen, ListenError } from './listen.ts';
+export { healthOptions, serveHealth } from './serve-health.ts';
+export type { HealthOptions, HealthServer } from './serve-health.ts';
 
 // What option values may be.
 export {

@@ -1,6 +1,6 @@
 import type { Lag } from '@image-stream/kafka-config';
+import { serveHealth } from '@image-stream/program';
 import type { ByteBudget, Logger } from '@image-stream/program';
-import { serveHealth } from './health.ts';
 import type { SavedImage } from '../save.ts';
 import { followLag } from './lag.ts';
 
@@ -86,7 +86,6 @@ export async function startMonitor({ host, port, budget, logger }: MonitorOption
     metrics: { contentType: registry.contentType, read: () => registry.metrics() },
     logger,
   });
-  logger.info(`serving /healthz, /readyz and /metrics on ${server.url}`);
 
   function problem(): string | undefined {
     if (stall !== undefined) {

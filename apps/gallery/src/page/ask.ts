@@ -10,6 +10,24 @@ export class Refused extends Error {
   }
 }
 
+/** The topic that the page is about, as its address says; null: the first one of the gallery. */
+export function topicOfPage(): string | null {
+  return new URLSearchParams(location.search).get('topic');
+}
+
+/**
+ * Where something of the page's topic is: below the page's own address, without a login that somebody has typed into that, which
+ * browsers refuse.
+ */
+export function urlOf(path: string): string {
+  const url = new URL(path, `${location.origin}${location.pathname}`);
+  const topic = topicOfPage();
+  if (topic !== null) {
+    url.searchParams.set('topic', topic);
+  }
+  return url.href;
+}
+
 /** Longer than the server takes to say that it has no answer. */
 const answerMs = 15_000;
 
@@ -24,7 +42,7 @@ export async function ask(path: string, signal?: AbortSignal): Promise<Response>
   const signals = signal === undefined ? [late.signal] : [late.signal, signal];
   let response: Response;
   try {
-    response = await fetch(path, { signal: AbortSignal.any(signals) });
+    response = await fetch(urlOf(path), { signal: AbortSignal.any(signals) });
   } catch (error) {
     signal?.throwIfAborted();
     throw new Refused('the gallery does not answer', true, error);

@@ -5,6 +5,7 @@ import { figure, keyOf } from './format.ts';
 import { createGrid } from './grid.ts';
 import { queryOf } from './place.ts';
 import { followEvents } from './stream.ts';
+import { offerTopics } from './topics.ts';
 import { createViewer, element } from './viewer.ts';
 
 /** Farther down, new pictures would move what is being looked at. */
@@ -47,6 +48,8 @@ const charts = {
 element('charts').append(charts.images.element, charts.megabytes.element, charts.lag.element);
 
 setInterval(() => grid.refreshAges(), 5000);
+// Without the choice, the page is of use all the same.
+offerTopics(element('topics') as HTMLSelectElement).catch(() => {});
 void followEvents(
   {
     hello(data) {

@@ -1,5 +1,5 @@
 import type { Details, Item } from '../messages.ts';
-import { ask, reasonOf, Refused } from './ask.ts';
+import { urlOf, ask, reasonOf, Refused } from './ask.ts';
 import { age, bytes, dimensions, keyOf, moment, nameOf, typeName } from './format.ts';
 
 /** One picture in full, with all that its record says. */
@@ -185,9 +185,9 @@ function factElements(facts: readonly Fact[]): HTMLElement[] {
   });
 }
 
-function link(href: string, label: string, title: string): HTMLAnchorElement {
+function link(path: string, label: string, title: string): HTMLAnchorElement {
   const anchor = document.createElement('a');
-  anchor.href = href;
+  anchor.href = urlOf(path);
   anchor.textContent = label;
   anchor.title = title;
   anchor.className = 'button';

@@ -1,18 +1,40 @@
-import { createServer } from 'node:http';
 import type { IncomingMessage } from 'node:http';
-import { listen } from '@image-stream/program';
-import type { Logger } from '@image-stream/program';
+import type { OptionDefinitions } from './command-line.ts';
+import { listen } from './listen.ts';
+import type { Logger } from './log.ts';
+import { integer, nonEmpty } from './values.ts';
 
+/** The options of a program that serves its health. */
+export const healthOptions = {
+  'metrics-port': {
+    type: 'string',
+    requiresArg: true,
+    coerce: integer('--metrics-port', 0, 65_535),
+    describe: 'Serve /healthz, /readyz and /metrics on this port; 0: any that is free',
+    defaultDescription: 'off',
+    group: 'Output:',
+  },
+  'metrics-host': {
+    type: 'string',
+    requiresArg: true,
+    coerce: nonEmpty('--metrics-host'),
+    describe: 'Address for --metrics-port; 0.0.0.0: reachable from other machines',
+    defaultDescription: '127.0.0.1',
+    group: 'Output:',
+  },
+} as const satisfies OptionDefinitions;
+
+/** Where health is served, and what it is. */
 export interface HealthOptions {
   /** An address of this machine, or a name of one. */
   readonly host: string;
   /** 0 takes any that is free. */
   readonly port: number;
-  /** What keeps images from being saved, in plain words; undefined where nothing does. */
+  /** What keeps the program from its work, in plain words; undefined where nothing does. */
   readonly problem: () => string | undefined;
   /** The text for Prometheus, and its content type. */
   readonly metrics: { readonly contentType: string; read(): Promise<string> };
-  readonly logger: Pick<Logger, 'debug'>;
+  readonly logger: Pick<Logger, 'debug' | 'info'>;
 }
 
 /** A server that answers until it is closed, and keeps no process alive. */
@@ -60,6 +82,8 @@ export async function serveHealth(options: HealthOptions): Promise<HealthServer>
     }),
   };
 
+  // Loaded for those who ask for it.
+  const { createServer } = await import('node:http');
   const server = createServer(limits, async (request, response) => {
     const { status, contentType, body } = await answer(request);
     response.writeHead(status, {
@@ -77,6 +101,8 @@ export async function serveHealth(options: HealthOptions): Promise<HealthServer>
     portOption: '--metrics-port',
     onError: (error) => logger.debug({ error }, 'a request for health or metrics was not taken'),
   });
+
+  logger.info(`serving /healthz, /readyz and /metrics on ${listening}`);
 
   return {
     url: listening,

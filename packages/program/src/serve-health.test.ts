@@ -2,8 +2,8 @@ import { once } from 'node:events';
 import { connect } from 'node:net';
 import { text } from 'node:stream/consumers';
 import { describe, expect, onTestFinished, test } from 'vitest';
-import { serveHealth } from './health.ts';
-import type { HealthOptions, HealthServer } from './health.ts';
+import { serveHealth } from './serve-health.ts';
+import type { HealthOptions, HealthServer } from './serve-health.ts';
 
 describe('a page', () => {
   test('/healthz says that the process answers', async () => {
@@ -119,7 +119,7 @@ async function serve(options: Partial<HealthOptions> = {}): Promise<HealthServer
     port: 0,
     problem: () => undefined,
     metrics: { contentType: 'text/plain; version=0.0.4', read: async () => 'one 1\n' },
-    logger: { debug: () => {} },
+    logger: { debug() {}, info() {} },
     ...options,
   });
   onTestFinished(() => server.close());

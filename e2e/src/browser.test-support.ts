@@ -1,6 +1,6 @@
 import { spawnSync } from 'node:child_process';
 import { chromium } from 'playwright-core';
-import type { Browser, Page } from 'playwright-core';
+import type { Browser, BrowserContextOptions, Page } from 'playwright-core';
 import { onTestFinished } from 'vitest';
 
 /** Debian's package; others have other names. */
@@ -23,10 +23,13 @@ export async function closeBrowser(): Promise<void> {
 }
 
 /** A page with nothing from before, and what went wrong in it: its errors, and violations of its policy. */
-export async function openPage(url: string): Promise<{ readonly page: Page; readonly errors: string[] }> {
+export async function openPage(
+  url: string,
+  options: BrowserContextOptions = {},
+): Promise<{ readonly page: Page; readonly errors: string[] }> {
   const executablePath = spawnSync('which', [chromiumPath!]).stdout.toString().trim();
   browser ??= chromium.launch({ executablePath });
-  const context = await (await browser).newContext();
+  const context = await (await browser).newContext(options);
   onTestFinished(() => context.close());
   const page = await context.newPage();
   const errors: string[] = [];

@@ -90,7 +90,7 @@ export async function run(context: RunContext<typeof options>): Promise<Outcome>
   const started = performance.now();
   const thumbnails = createThumbnails();
   const live = createLive({ topic, deadLetterTopic, group, maxItems }, (item) =>
-    thumbnails.find(thumbnailKey(item.topic, item.partition, item.offset)),
+    thumbnails.find(thumbnailKey(item.topic, item.topicId, item.partition, item.offset)),
   );
   const room = createRoom();
   const rates = createRates();
@@ -114,9 +114,10 @@ export async function run(context: RunContext<typeof options>): Promise<Outcome>
     },
     came: (recordBytes, images) => rates.came(recordBytes, images),
     shown: () => rates.shown(),
-    skipped() {
+    skipped({ partition, offset }) {
       count.passedOver += 1;
       rates.skipped(1);
+      live.leftOut('images', partition, BigInt(offset) + 1n);
     },
     failed: (error) => ended.abort(error),
   };
@@ -139,13 +140,20 @@ export async function run(context: RunContext<typeof options>): Promise<Outcome>
     });
     topics.set(name, {
       pictures,
-      async part(place, asked) {
+      async part(wanted, asked) {
         const endTurn = await room.turn(asked);
-        return readPart(place, { topic: name, kafkaTopic, reader, limits }).finally(endTurn);
+        return readPart(wanted, { topic: name, kafkaTopic, reader, limits }, asked).finally(endTurn);
       },
     });
     const isMain = name === 'images';
-    const listener = isMain ? tileListener : { ...tileListener, came() {}, shown() {}, skipped() {} };
+    const listener: TileListener = isMain
+      ? tileListener
+      : {
+          ...tileListener,
+          came() {},
+          shown() {},
+          skipped: ({ partition, offset }) => live.leftOut(name, partition, BigInt(offset) + 1n),
+        };
     const tiles = createTiles({ topic: name, limits, thumbnails, listener, signal });
     const record: FeedListener['record'] = async (one, isNews) => {
       count.wireBytes += (one.key?.length ?? 0) + (one.value?.length ?? 0);
@@ -153,6 +161,8 @@ export async function run(context: RunContext<typeof options>): Promise<Outcome>
     };
     const feed: FeedListener = {
       record,
+      madeAnew: () => live.restart(name),
+      readsFrom: (partition, offset) => live.leftOut(name, partition, offset),
       passedOver(records) {
         if (isMain) {
           count.passedOver += records;

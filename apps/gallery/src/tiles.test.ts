@@ -127,7 +127,9 @@ function started(costMs?: number) {
     items: () => items,
     withThumbnail: () =>
       items
-        .filter(({ partition, offset }) => thumbnails.find(thumbnailKey('images', partition, offset)))
+        .filter(({ topicId, partition, offset }) =>
+          thumbnails.find(thumbnailKey('images', topicId, partition, offset)),
+        )
         .map(({ id }) => id),
     came: () => came,
     skipped: () => skipped,

@@ -23,7 +23,7 @@ afterAll(closeBrowser);
 const withBrowser = describe.skipIf(noBrowser !== undefined);
 
 withBrowser(`a page that is live ${noBrowser ?? ''}`, () => {
-  test('shows some of more than there is time for, each with its picture, and says so', async () => {
+  test('shows some of more than there is time for, each with its picture, says so, and shows all on wish', async () => {
     const topic = await createTopic();
     const { page, errors } = await openPage(await serve(topic));
     const size = ['--width', '64', '--height', '64'];
@@ -36,6 +36,16 @@ withBrowser(`a page that is live ${noBrowser ?? ''}`, () => {
     }
     expect(looks).toBeGreaterThan(1);
     expect((await inView(page)).shown).toBeGreaterThan(5);
+    // Those in between can be had as well.
+    await page.getByText('There was no time to show all pictures as they came.').waitFor();
+    await page.getByRole('button', { name: 'Show all' }).click();
+    await page.getByText('Looking back', { exact: true }).waitFor();
+    await tiles(page).nth(36).waitFor();
+    const keys = await page
+      .locator('#grid li')
+      .evaluateAll((all) => all.map((tile) => (tile as unknown as { dataset: { key: string } }).dataset.key));
+    const [newest] = keys.map((key) => Number(key.split('/').at(-1)));
+    expect(keys).toEqual(keys.map((_, index) => `images/0/${newest! - index}`));
     expect(errors).toEqual([]);
   });
 
@@ -134,8 +144,8 @@ withBrowser(`a page that is live ${noBrowser ?? ''}`, () => {
     const { page } = await openPage('about:blank');
     const asked = new Set<string>();
     const dropped = new Set<string>();
-    await page.route('**/thumbnail', () => {});
-    page.on('request', (request) => void (request.url().endsWith('/thumbnail') && asked.add(request.url())));
+    await page.route('**/thumbnail?*', () => {});
+    page.on('request', (request) => void (request.url().includes('/thumbnail?') && asked.add(request.url())));
     page.on('requestfailed', (request) => void dropped.add(request.url()));
     await page.goto(url);
     await tiles(page).nth(99).waitFor();
@@ -144,7 +154,7 @@ withBrowser(`a page that is live ${noBrowser ?? ''}`, () => {
     await page.keyboard.type('nobody');
     await until(async () => dropped.size === asked.size);
     expect(asked.size).toBeLessThan(60);
-    await page.unroute('**/thumbnail');
+    await page.unroute('**/thumbnail?*');
     await page.getByLabel('Filter by customer').fill('');
     await until(async () => {
       const { shown, withPicture } = await inView(page);

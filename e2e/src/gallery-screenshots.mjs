@@ -45,9 +45,15 @@ try {
     run('producer', [path, '--recursive', '--customer-from-path', '{customer}/**', '--rate', '1.2']);
   }
   await screenshot(first, 'gallery-light');
+  const phone = {
+    viewport: { width: 390, height: 844 },
+    deviceScaleFactor: 2,
+    isMobile: true,
+    hasTouch: true,
+  };
   for (const [name, options] of [
     ['gallery-dark', { colorScheme: 'dark' }],
-    ['gallery-phone', { colorScheme: 'light', viewport: { width: 390, height: 844 }, deviceScaleFactor: 2 }],
+    ['gallery-phone', { colorScheme: 'light', ...phone }],
   ]) {
     await screenshot(await open(browser, url, options), name);
   }

@@ -34,6 +34,7 @@ test('passes over what it is too far behind of, and says how much', async () => 
   const passedOver: number[] = [];
   await follow({
     reader: {
+      id: () => undefined,
       offsets: async () => new Map([[0, bounds(now === 0 ? 0n : 5000n)]]),
       async fetch(from) {
         asked.push(from.get(0)!);
@@ -47,6 +48,8 @@ test('passes over what it is too far behind of, and says how much', async () => 
     backlog: 10,
     listener: {
       async record() {},
+      readsFrom() {},
+      madeAnew() {},
       passedOver: (records) => void passedOver.push(records),
       asks() {},
       answered() {},
@@ -82,6 +85,7 @@ async function followed(
   }));
   let toFail = failures;
   const reader: FeedOptions['reader'] = {
+    id: () => undefined,
     offsets: async () => new Map([[0, bounds(BigInt(before))]]),
     async fetch(from) {
       if (toFail > 0) {
@@ -100,6 +104,8 @@ async function followed(
     listener: {
       record: async ({ offset }, isNews) => void taken.push([offset, isNews]),
       passedOver() {},
+      readsFrom() {},
+      madeAnew() {},
       asks: () => void told.push('asks'),
       answered: () => void told.push('answered'),
       problem(error) {

@@ -6,6 +6,10 @@ import type { TopicReader, TopicRecord } from '@image-stream/kafka-config';
 export interface FeedListener {
   /** A record, and whether it came since the start. */
   record(record: TopicRecord, isNews: boolean): Promise<void>;
+  /** The topic was deleted and created anew: it begins again. */
+  madeAnew(): void;
+  /** A partition is read from here on: at first, and after records that were passed over. */
+  readsFrom(partition: number, offset: bigint): void;
   /** So many records were not even read. */
   passedOver(records: number): void;
   /** Kafka is asked for more. */
@@ -18,7 +22,7 @@ export interface FeedListener {
 
 export interface FeedOptions {
   /** Of this feed alone: it waits for new records. */
-  readonly reader: Pick<TopicReader, 'offsets' | 'fetch'>;
+  readonly reader: Pick<TopicReader, 'id' | 'offsets' | 'fetch'>;
   /** How many records from before the start to begin with. */
   readonly backlog: number;
   readonly listener: FeedListener;
@@ -47,6 +51,7 @@ export async function follow(options: FeedOptions): Promise<void> {
   /** Records from before are no news. */
   const starts = new Map<number, bigint>();
   let boundsAt = Number.NEGATIVE_INFINITY;
+  let id: string | undefined;
 
   while (!signal.aborted) {
     try {
@@ -88,17 +93,24 @@ export async function follow(options: FeedOptions): Promise<void> {
   async function withinReach(from: ReadonlyMap<number, bigint> | undefined): Promise<Map<number, bigint>> {
     const bounds = await reader.offsets();
     const perPartition = BigInt(Math.ceil(backlog / Math.max(1, bounds.size)));
+    const isAnew = from !== undefined && reader.id() !== id;
+    id = reader.id();
+    if (isAnew) {
+      listener.madeAnew();
+    }
     return new Map(
       [...bounds].map(([partition, { low, high }]) => {
-        const position = from?.get(partition);
+        const position = isAnew ? undefined : from?.get(partition);
         if (position === undefined) {
           // A partition that is new by now is all news.
           const start = from === undefined ? later(low, high - perPartition) : low;
           starts.set(partition, from === undefined ? high : low);
+          listener.readsFrom(partition, start);
           return [partition, start];
         }
         if (high - position > maxBehind) {
           listener.passedOver(Number(high - perPartition - position));
+          listener.readsFrom(partition, high - perPartition);
           return [partition, high - perPartition];
         }
         return [partition, position];

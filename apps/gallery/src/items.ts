@@ -1,12 +1,22 @@
 import type { RecordDescription } from '@image-stream/image-io';
+import type { TopicRecord } from '@image-stream/kafka-config';
 import type { Item, TopicName } from './messages.ts';
 
 /** Longer texts of strangers are cut: a page keeps hundreds of items. */
 const maxCharacters = 500;
 
 /** What the page is told about a record. */
-export function itemOf(topic: TopicName, { chunk, deadLetter, ...description }: RecordDescription): Item {
-  const item = { topic, ...description, ...(deadLetter && { deadLetter: shortened(deadLetter) }) };
+export function itemOf(
+  topic: TopicName,
+  { topicId }: Pick<TopicRecord, 'topicId'>,
+  { chunk, deadLetter, ...description }: RecordDescription,
+): Item {
+  const item = {
+    topic,
+    ...(topicId !== undefined && { topicId }),
+    ...description,
+    ...(deadLetter && { deadLetter: shortened(deadLetter) }),
+  };
   return shortened(chunk === undefined ? item : { ...item, chunks: { have: 1, count: chunk.count } });
 }
 

@@ -1,11 +1,13 @@
 import type { ServerResponse } from 'node:http';
-import type { Events, Hello, Item, LiveItem, Stats, TopicName } from './messages.ts';
+import type { Events, Hello, Item, LiveItem, Positions, Stats, TopicName } from './messages.ts';
 import { Refusal } from './refusal.ts';
 
 /** What is new, for every page that is open. */
 export interface Live {
   /** An item that is new, or of which more is known. */
   item(item: Item): void;
+  /** What lies before an offset may not have been shown. */
+  leftOut(topic: TopicName, partition: number, before: bigint): void;
   stats(stats: Stats): void;
   /** Sends a page what is there, and then what is new, until it goes away. @throws Refusal where too many are open */
   open(response: ServerResponse): void;
@@ -61,6 +63,8 @@ export function createLive(
     images: new Map(),
     'dead-letters': new Map(),
   };
+  /** From where on nothing is missing of what is kept. */
+  const whole: Record<TopicName, Map<number, bigint>> = { images: new Map(), 'dead-letters': new Map() };
   const past: Stats[] = [];
   let newest = 0;
   let timer: NodeJS.Timeout | undefined;
@@ -79,6 +83,7 @@ export function createLive(
       .toSorted((one, other) => one.number - other.number);
     if (news.length > 0 && !isStuck(viewer)) {
       viewer.sentUpTo = newest;
+      sendWhole(viewer);
       const old = news.length - maxThumbnails;
       send(
         viewer,
@@ -88,6 +93,13 @@ export function createLive(
     }
   }
 
+  function sendWhole(viewer: Viewer): void {
+    send(viewer, 'whole', {
+      images: positionsOf(whole.images),
+      'dead-letters': positionsOf(whole['dead-letters']),
+    });
+  }
+
   function withThumbnail(item: Item): LiveItem {
     const bytes = thumbnailOf(item);
     return bytes === undefined
@@ -95,7 +107,14 @@ export function createLive(
       : { ...item, thumbnail: `data:image/webp;base64,${Buffer.from(bytes).toString('base64')}` };
   }
 
+  function leftOut(topic: TopicName, partition: number, before: bigint): void {
+    if (before > (whole[topic].get(partition) ?? -1n)) {
+      whole[topic].set(partition, before);
+    }
+  }
+
   return {
+    leftOut,
     item(item) {
       const { topic, partition, offset } = item;
       const key = `${topic}/${partition}/${offset}`;
@@ -104,7 +123,9 @@ export function createLive(
       items.delete(key);
       items.set(key, { item, number: newest });
       if (items.size > hello.maxItems) {
-        items.delete(items.keys().next().value!);
+        const [oldest, { item: gone }] = items.entries().next().value!;
+        items.delete(oldest);
+        leftOut(topic, gone.partition, BigInt(gone.offset) + 1n);
       }
       timer ??= setTimeout(() => {
         timer = undefined;
@@ -140,12 +161,15 @@ export function createLive(
       });
       send(viewer, 'hello', hello);
       send(viewer, 'past', past);
+      sendWhole(viewer);
       sendNews(viewer);
     },
     forget(topic) {
       kept[topic].clear();
+      whole[topic].clear();
       for (const viewer of viewers) {
         send(viewer, 'hello', hello);
+        sendWhole(viewer);
         // What is left follows with what is new.
         viewer.sentUpTo = 0;
         send(viewer, 'items', []);
@@ -159,6 +183,10 @@ export function createLive(
       }
     },
   };
+}
+
+function positionsOf(offsets: ReadonlyMap<number, bigint>): Positions {
+  return Object.fromEntries([...offsets].map(([partition, offset]) => [partition, String(offset)]));
 }
 
 /** Whether a page has still to read what it was sent. */

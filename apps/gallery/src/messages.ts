@@ -17,6 +17,8 @@ export interface LiveItem extends Item {
 /** A record of a picture, or of the first chunk of one. */
 export interface Item {
   readonly topic: TopicName;
+  /** Tells it from one that was deleted, and had other records at the same places; absent before Kafka 2.8. */
+  readonly topicId?: string;
   readonly partition: number;
   readonly offset: string;
   /** Of the record, in milliseconds since 1970. */
@@ -79,10 +81,15 @@ export interface Events {
   readonly hello: Hello;
   /** What is new, and what more is known. */
   readonly items: readonly LiveItem[];
+  /** At the beginning, and before `items`: from where on nothing is left out of all that was sent, since the page came or before. */
+  readonly whole: Readonly<Record<TopicName, Positions>>;
   /** The stats of the last minute, for a page that has just been opened. */
   readonly past: readonly Stats[];
   readonly stats: Stats;
 }
+
+/** An offset each, by partition: what is before it, and what is not. */
+export type Positions = Readonly<Record<string, string>>;
 
 /** Everything about one record. */
 export interface Details {
@@ -93,9 +100,18 @@ export interface Details {
   readonly file: { readonly path: string; readonly bytes: number } | null;
 }
 
-/** A part of a topic, oldest first. */
+/** A part of a topic between two places, newest first: of each partition, in the order of its offsets. */
 export interface Part {
   readonly items: readonly Item[];
-  /** Where the part that follows begins, by partition. */
-  readonly next: Readonly<Record<string, string>>;
+  /** Where it begins and ends: what is older lies before `older`, what is newer from `newer` on. */
+  readonly older: Positions;
+  readonly newer: Positions;
+  /** Whether there is nothing more in the direction that was asked for. */
+  readonly isEnd: boolean;
+  /** How many records there were before the oldest one that the topic still has. */
+  readonly removed: number;
+  /** How many records were looked at. */
+  readonly looked: number;
+  /** The timestamp of the last one of them; null where there was none. */
+  readonly lookedTo: number | null;
 }

@@ -11,7 +11,7 @@ import {
   mediaTypeBytes,
   sniffMediaType,
 } from '@image-stream/codec';
-import type { ByteSource, Chunk, DecodedImage, Limits } from '@image-stream/codec';
+import type { ByteSource, Chunk, DecodedImage, HeaderValue, Limits } from '@image-stream/codec';
 import { chunkKey } from '@image-stream/codec';
 import { describeRecord, inspectImage, pieces, previewOf, thumbnailOf } from '@image-stream/image-io';
 import type { RecordDescription } from '@image-stream/image-io';
@@ -37,17 +37,29 @@ export interface Served {
   readonly release: () => void;
 }
 
+/** Which record. */
+export interface RecordAddress {
+  readonly partition: number;
+  readonly offset: bigint;
+  /** Of the topic that it was seen in; undefined: of the one that is there. */
+  readonly topicId: string | undefined;
+}
+
 /** The pictures of a topic, read from it when they are asked for, until `signal` is aborted. */
 export interface Pictures {
   /** Each throws a Refusal where there is no such record, or no such thing of it. */
-  details(partition: number, offset: bigint, signal: AbortSignal): Promise<Details>;
-  thumbnail(partition: number, offset: bigint, signal: AbortSignal): Promise<Uint8Array>;
+  details(address: RecordAddress, signal: AbortSignal): Promise<Details>;
+  thumbnail(address: RecordAddress, signal: AbortSignal): Promise<Uint8Array>;
   /** What a browser shows: as it came, or as PNG where browsers do not know it. */
-  image(partition: number, offset: bigint, signal: AbortSignal): Promise<Served>;
+  image(address: RecordAddress, signal: AbortSignal): Promise<Served>;
+  /** The same as PNG, with the darkest of its values black and the brightest white. */
+  stretched(address: RecordAddress, signal: AbortSignal): Promise<Served>;
   /** As it came; of pixels, a NumPy file. */
-  original(partition: number, offset: bigint, signal: AbortSignal): Promise<Served>;
+  original(address: RecordAddress, signal: AbortSignal): Promise<Served>;
+  /** The record itself, as JSON with its bytes in base64: docs/wire-format.md. */
+  record(address: RecordAddress, signal: AbortSignal): Promise<Served>;
   /** The consumer's file. */
-  file(partition: number, offset: bigint, signal: AbortSignal): Promise<Served>;
+  file(address: RecordAddress, signal: AbortSignal): Promise<Served>;
 }
 
 export interface PicturesOptions {
@@ -94,8 +106,7 @@ export function createPictures({
 }: PicturesOptions): Pictures {
   /** What takes room while it is made of a record and sent; the turn to read ends with it. */
   async function withRecord<T>(
-    partition: number,
-    offset: bigint,
+    { partition, offset, topicId }: RecordAddress,
     signal: AbortSignal,
     use: (record: TopicRecord) => Promise<T>,
   ): Promise<T> {
@@ -105,6 +116,12 @@ export function createPictures({
       signal.throwIfAborted();
       if (record === undefined) {
         throw new Refusal(404, `there is no record at ${partition}@${offset}`);
+      }
+      if (topicId !== undefined && record.topicId !== topicId) {
+        throw new Refusal(
+          410,
+          `topic ${kafkaTopic} was deleted and created anew, and its record at ${partition}@${offset} is another one`,
+        );
       }
       return await use(record);
     } finally {
@@ -249,12 +266,12 @@ export function createPictures({
   }
 
   return {
-    details: (partition, offset, signal) =>
-      withRecord(partition, offset, signal, async (record) => {
+    details: (address, signal) =>
+      withRecord(address, signal, async (record) => {
         const { description } = await describeRecord(record, limits);
-        const { path, source } = await fileOf(description, { partition, offset });
+        const { path, source } = await fileOf(description, address);
         return {
-          item: itemOf(topic, description),
+          item: itemOf(topic, record, description),
           key: record.key === null ? null : shown(record.key),
           headers: Object.entries(record.headers ?? {}).flatMap(([name, values]) =>
             [values].flat().map((value) => [short(name), shown(value ?? null)] as const),
@@ -262,23 +279,29 @@ export function createPictures({
           file: path === undefined ? null : { path, bytes: source!.size },
         };
       }),
-    thumbnail: (partition, offset, signal) =>
-      withRecord(partition, offset, signal, (record) =>
+    thumbnail: (address, signal) =>
+      withRecord(address, signal, (record) =>
         withContent(record, signal, async (content, _description, release) => {
           const { bytes } = await thumbnailOf(content, thumbnailSide, limits);
           release();
           return bytes;
         }),
       ),
-    image: (partition, offset, signal) =>
-      withRecord(partition, offset, signal, (record) =>
+    image: (address, signal) =>
+      withRecord(address, signal, (record) =>
         withContent(record, signal, async (content, description, release) => {
           const isShown = !isPixelArray(content) && shownByBrowsers.has(content.mediaType);
           return served(description, isShown ? content : await previewOf(content, limits), release);
         }),
       ),
-    original: (partition, offset, signal) =>
-      withRecord(partition, offset, signal, async (record) => {
+    stretched: (address, signal) =>
+      withRecord(address, signal, (record) =>
+        withContent(record, signal, async (content, description, release) =>
+          served(description, await previewOf(content, { ...limits, stretch: true }), release),
+        ),
+      ),
+    original: (address, signal) =>
+      withRecord(address, signal, async (record) => {
         const { description, content } = await describeRecord(record, limits);
         if (description.problem !== undefined) {
           throw new Refusal(422, description.problem);
@@ -299,10 +322,19 @@ export function createPictures({
           release,
         }));
       }),
-    file: (partition, offset, signal) =>
-      withRecord(partition, offset, signal, async (record) => {
+    record: (address, signal) =>
+      withRecord(address, signal, (record) =>
+        // Its value, once more in base64, and that as bytes.
+        holding(4 * (record.value?.length ?? 0), signal, async (release) => ({
+          ...recordJson(record),
+          release,
+        })),
+      ),
+    file: (address, signal) =>
+      withRecord(address, signal, async (record) => {
+        const { partition, offset } = address;
         const { description } = await describeRecord(record, limits);
-        const { name, source } = await fileOf(description, { partition, offset });
+        const { name, source } = await fileOf(description, address);
         if (name === undefined || source === undefined) {
           throw new Refusal(404, `there is no file of the consumer of the record at ${partition}@${offset}`);
         }
@@ -356,6 +388,29 @@ async function begun(
       yield* payload;
     })(),
   };
+}
+
+/** All of a record, with nothing lost of what its bytes are. */
+function recordJson({
+  topic,
+  partition,
+  offset,
+  timestamp,
+  key,
+  headers,
+  value,
+}: TopicRecord): Omit<Served, 'release'> {
+  const base64 = (bytes: HeaderValue): string | null =>
+    bytes === null ? null : Buffer.from(bytes as Uint8Array).toString('base64');
+  const all = Object.entries(headers).flatMap(([name, values]) =>
+    [values].flat().map((one) => [name, base64(one ?? null)]),
+  );
+  const place = { topic, partition, offset, timestamp: Number(timestamp) };
+  const bytes = Buffer.from(
+    `${JSON.stringify({ ...place, key: base64(key), headers: all, value: base64(value) })}\n`,
+  );
+  const filename = `${safeName(topic)}-${partition}-${offset}.json`;
+  return { mediaType: 'application/json', bytes, size: bytes.length, filename };
 }
 
 /** Bytes of strangers as text: as UTF-8, or else as hex. */

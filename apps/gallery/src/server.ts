@@ -7,9 +7,9 @@ import { unlessAborted } from '@image-stream/kafka-config';
 import type { Logger } from '@image-stream/program';
 import { admit } from './front.ts';
 import type { Asked, FrontOptions } from './front.ts';
-import type { TopicName } from './messages.ts';
-import type { Place } from './part.ts';
-import type { Served } from './pictures.ts';
+import type { Part, TopicName } from './messages.ts';
+import type { Place, WantedPart } from './part.ts';
+import type { RecordAddress, Served } from './pictures.ts';
 import { Refusal, refusalOf } from './refusal.ts';
 import type { Shown } from './source.ts';
 import { thumbnailKey } from './thumbnails.ts';
@@ -74,11 +74,22 @@ const pageFiles: Record<string, readonly [file: string, mediaType: string]> = {
 };
 
 /** What can be had of one record. */
-type Aspect = 'details' | 'thumbnail' | 'image' | 'original' | 'file';
+type Aspect = 'details' | 'thumbnail' | 'image' | 'stretched' | 'original' | 'record' | 'file';
 
 /** The address of a record: `/images/0/1234/thumbnail`; all have `?topic=`, which is the first one unless it is said. */
 const recordPath =
-  /^\/(images|dead-letters)\/(\d{1,9})\/(\d{1,18})\/(details|thumbnail|image|original|file)$/;
+  /^\/(images|dead-letters)\/(\d{1,9})\/(\d{1,18})\/(details|thumbnail|image|stretched|original|record|file)$/;
+
+/** Of a topic that does not exist yet. */
+const noPart: Part = {
+  items: [],
+  older: {},
+  newer: {},
+  isEnd: true,
+  removed: 0,
+  looked: 0,
+  lookedTo: null,
+};
 const partPath = /^\/(images|dead-letters)$/;
 
 function isOfTopic(path: string): boolean {
@@ -134,47 +145,57 @@ export function createGalleryServer(options: ServerOptions): Server {
     } else if (recordPath.test(path)) {
       const [, name, partition, offset, aspect] = recordPath.exec(path)!;
       const shown = await inTime(() => topic.shown(name as TopicName), { response });
-      await answerRecord(response, shown, Number(partition), BigInt(offset!), aspect as Aspect);
+      const topicId = query.get('topic-id') ?? undefined;
+      const address = { partition: Number(partition), offset: BigInt(offset!), topicId };
+      await answerRecord(response, shown, address, aspect as Aspect);
     } else {
       const name = partPath.exec(path)![1] as TopicName;
-      const place = placeOf(query);
-      const part = await inTime(async (signal) => (await topic.shown(name))?.part(place, signal), {
+      const wanted = wantedOf(query);
+      const part = await inTime(async (signal) => (await topic.shown(name))?.part(wanted, signal), {
         response,
       });
-      sendJson(response, part ?? { items: [], next: {} });
+      sendJson(response, part ?? noPart);
     }
   }
 
   async function answerRecord(
     response: ServerResponse,
     shown: Shown | undefined,
-    partition: number,
-    offset: bigint,
+    address: RecordAddress,
     aspect: Aspect,
   ): Promise<void> {
+    const { partition, offset, topicId } = address;
     if (shown === undefined) {
       throw new Refusal(404, `there is no record at ${partition}@${offset}`);
     }
     const { name, pictures, thumbnails } = shown;
     if (aspect === 'details') {
-      const details = await inTime((signal) => pictures.details(partition, offset, signal), { response });
+      const details = await inTime((signal) => pictures.details(address, signal), { response });
       sendJson(response, details);
     } else if (aspect === 'thumbnail') {
-      const key = thumbnailKey(name, partition, offset);
-      const make = (): Promise<Uint8Array> =>
-        inTime((signal) => pictures.thumbnail(partition, offset, signal), {});
+      const key = thumbnailKey(name, topicId, partition, offset);
+      const make = (): Promise<Uint8Array> => inTime((signal) => pictures.thumbnail(address, signal), {});
       const bytes = await inTime((signal) => thumbnails.get(key, workBytes, make, signal), { response });
       response.setHeader('content-security-policy', picturePolicy);
-      // A record never changes.
-      response.setHeader('cache-control', 'private, max-age=3600, immutable');
+      setCaching(response, address);
       send(response, 'image/webp', bytes);
     } else {
-      const served = await inTime((signal) => pictures[aspect](partition, offset, signal), {
+      const served = await inTime((signal) => pictures[aspect](address, signal), {
         response,
         drop: (late) => late.release(),
       });
+      if (aspect === 'image' || aspect === 'stretched') {
+        setCaching(response, address);
+      }
       await sendServed(response, served, aspect);
     }
+  }
+}
+
+/** A record never changes, but at its place there may be another one in a topic that was made anew. */
+function setCaching(response: ServerResponse, { topicId }: RecordAddress): void {
+  if (topicId !== undefined) {
+    response.setHeader('cache-control', 'private, max-age=31536000, immutable');
   }
 }
 
@@ -208,20 +229,37 @@ async function inTime<T>(
   }
 }
 
-/** `?time=` in RFC 3339, or `?from=0@12,1@7` with offsets by partition; `all@12` for all of them. */
-function placeOf(query: URLSearchParams): Place {
-  const time = new Date(query.get('time') ?? Number.NaN);
+/** `?before=` a place, for what is older, or `?from=` it; with `customer`, `id` and `reason`. */
+function wantedOf(query: URLSearchParams): WantedPart {
+  const before = query.get('before');
+  return {
+    direction: before === null ? 'newer' : 'older',
+    place: placeOf(before ?? query.get('from') ?? ''),
+    filter: {
+      customer: query.get('customer') ?? undefined,
+      id: query.get('id') ?? undefined,
+      reason: query.get('reason') ?? undefined,
+    },
+  };
+}
+
+/** A time in RFC 3339, `0@12,1@7` with offsets by partition, `all@12` for all of them, or `end`. */
+function placeOf(text: string): Place {
+  if (text === 'end') {
+    return 'end';
+  }
+  const time = /^\d{4}-/.test(text) ? new Date(text) : new Date(Number.NaN);
   if (!Number.isNaN(time.getTime())) {
     return { time };
   }
-  const from = (query.get('from') ?? '').split(',').map((text) => /^(all|\d{1,9})@(\d{1,18})$/.exec(text));
-  if (from.includes(null)) {
+  const named = text.split(',').map((one) => /^(all|\d{1,9})@(\d{1,18})$/.exec(one));
+  if (named.includes(null)) {
     throw new Refusal(400, 'a place is a time, or partitions with their offsets, such as 0@12');
   }
-  const positions = from.map(
+  const offsets = named.map(
     (match) => [match![1] === 'all' ? 'all' : Number(match![1]), BigInt(match![2]!)] as const,
   );
-  return { positions: new Map(positions) };
+  return { offsets: new Map(offsets) };
 }
 
 function sendJson(response: ServerResponse, body: unknown): void {
@@ -248,7 +286,7 @@ async function sendServed(
   response.writeHead(200, {
     'content-type': mediaType,
     ...(size !== undefined && { 'content-length': size }),
-    'content-disposition': `${aspect === 'image' ? 'inline' : 'attachment'}; filename="${filename}"`,
+    'content-disposition': `${aspect === 'image' || aspect === 'stretched' ? 'inline' : 'attachment'}; filename="${filename}"`,
     'content-security-policy': picturePolicy,
   });
   const signal = AbortSignal.timeout(graceMs + Math.ceil((size ?? 0) / leastBytesPerMs));

@@ -11,7 +11,7 @@ import type { TopicHealth } from './health.ts';
 import { whileThere } from './lives.ts';
 import type { Part, TopicName } from './messages.ts';
 import { readPart } from './part.ts';
-import type { Place } from './part.ts';
+import type { WantedPart } from './part.ts';
 import { createPictures } from './pictures.ts';
 import type { Pictures } from './pictures.ts';
 import type { Room } from './room.ts';
@@ -33,7 +33,7 @@ export interface Shown {
   readonly name: TopicName;
   readonly pictures: Pictures;
   readonly thumbnails: Thumbnails;
-  readonly part: (place: Place, signal: AbortSignal) => Promise<Part>;
+  readonly part: (wanted: WantedPart, signal: AbortSignal) => Promise<Part>;
 }
 
 /** What all sources share: a client, and what bounds them together. */
@@ -58,7 +58,8 @@ export interface SourceOptions {
 }
 
 /** What is told of a source. */
-export interface SourceListener extends TileListener, Pick<FeedListener, 'passedOver'> {
+export interface SourceListener
+  extends TileListener, Pick<FeedListener, 'passedOver' | 'readsFrom' | 'madeAnew'> {
   /** Bytes of a record that was read. */
   read(bytes: number): void;
   /** It is read from now on. */
@@ -121,9 +122,9 @@ export function openSource(options: SourceOptions): Source {
           name,
           pictures,
           thumbnails,
-          async part(place, asked) {
+          async part(wanted, asked) {
             const endTurn = await room.turn(asked);
-            return readPart(place, { topic: name, kafkaTopic, reader, limits }).finally(endTurn);
+            return readPart(wanted, { topic: name, kafkaTopic, reader, limits }, asked).finally(endTurn);
           },
         };
         problem = undefined;
@@ -160,6 +161,8 @@ export function openSource(options: SourceOptions): Source {
         listener.read((record.key?.length ?? 0) + (record.value?.length ?? 0));
         await tiles.add(record, isNews);
       },
+      madeAnew: () => listener.madeAnew(),
+      readsFrom: (partition, offset) => listener.readsFrom(partition, offset),
       passedOver: (records) => listener.passedOver(records),
       asks: () => health.asks(),
       answered: () => health.answered(),

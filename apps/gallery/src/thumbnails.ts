@@ -32,8 +32,13 @@ const slots = 2;
 const workBytes = 256 * 1024 ** 2;
 
 /** Under which a thumbnail is kept. */
-export function thumbnailKey(topic: TopicName, partition: number, offset: bigint | string): string {
-  return `${topic}/${partition}/${offset}`;
+export function thumbnailKey(
+  topic: TopicName,
+  topicId: string | undefined,
+  partition: number,
+  offset: bigint | string,
+): string {
+  return `${topic}/${topicId}/${partition}/${offset}`;
 }
 
 /** One that is being made, or waits to be. */

@@ -146,7 +146,9 @@ function started(costMs?: number, allowance = createAllowance()) {
     items: () => items,
     withThumbnail: () =>
       items
-        .filter(({ partition, offset }) => thumbnails.find(thumbnailKey('images', partition, offset)))
+        .filter(({ topicId, partition, offset }) =>
+          thumbnails.find(thumbnailKey('images', topicId, partition, offset)),
+        )
         .map(({ id }) => id),
     came: () => came,
     skipped: () => skipped,

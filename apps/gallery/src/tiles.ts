@@ -22,12 +22,15 @@ export interface TileListener {
   item(item: Item): void;
   /** A record came since the start. @param images that it completes: 0 or 1 */
   came(bytes: number, images: number): void;
-  /** An image that came since the start is shown, or is not, since there is no time for it. */
+  /** An image that came since the start is shown. */
   shown(): void;
-  skipped(): void;
+  /** One is not, since there is no time for it. */
+  skipped(place: PlaceOfRecord): void;
   /** A bug. */
   failed(error: unknown): void;
 }
+
+type PlaceOfRecord = Pick<TopicRecord, 'partition' | 'offset'>;
 
 export interface TilesOptions {
   readonly topic: TopicName;
@@ -61,6 +64,7 @@ const maxChunkBytes = 64 * 1024 ** 2;
 
 /** What waits in line. */
 interface Waiting {
+  readonly place: PlaceOfRecord;
   readonly bytes: number;
   /** Whether it counts as an image that is not shown if it is passed over. */
   readonly isImage: boolean;
@@ -71,6 +75,8 @@ interface Waiting {
 
 /** An image that comes in chunks. */
 interface Upload {
+  /** Of the chunk that came first. */
+  readonly place: PlaceOfRecord;
   /** Undefined where it was not chosen. */
   item: Item | undefined;
   /** Whether it takes so long that it is shown before it is complete. */
@@ -128,9 +134,9 @@ export function createTiles(options: TilesOptions): Tiles {
     return one;
   }
 
-  function pass({ isImage }: Waiting): void {
+  function pass({ isImage, place }: Waiting): void {
     if (isImage) {
-      listener.skipped();
+      listener.skipped(place);
     }
   }
 
@@ -164,21 +170,23 @@ export function createTiles(options: TilesOptions): Tiles {
       return;
     }
     if (content !== undefined && isNews) {
-      await made(description, description.imageBytes ?? description.recordBytes, async () => {
+      await made(record, description.imageBytes ?? description.recordBytes, async () => {
         const { bytes } = await thumbnailOf(content, thumbnailSide, limits);
         return bytes;
       });
     }
-    listener.item(itemOf(topic, description));
+    listener.item(itemOf(topic, record, description));
   }
 
   /** Of what has none, a page finds out why when it asks for it. */
   async function made(
-    { partition, offset }: Pick<Item, 'partition' | 'offset'>,
+    { topicId, partition, offset }: Pick<TopicRecord, 'topicId' | 'partition' | 'offset'>,
     bytes: number,
     make: () => Promise<Uint8Array>,
   ): Promise<void> {
-    await thumbnails.get(thumbnailKey(topic, partition, offset), bytes, make, signal).catch(() => {});
+    await thumbnails
+      .get(thumbnailKey(topic, topicId, partition, offset), bytes, make, signal)
+      .catch(() => {});
   }
 
   /** One item of each image, however many chunks it comes in: that of the chunk which came first. */
@@ -186,13 +194,13 @@ export function createTiles(options: TilesOptions): Tiles {
     const { description } = await describeRecord(record, limits);
     const { chunk, recordBytes } = description;
     if (chunk === undefined) {
-      listener.item(itemOf(topic, description));
+      listener.item(itemOf(topic, record, description));
       return;
     }
     const { key, index, count } = chunk;
+    const isShown = !isNews || waiting.length < affordable();
     const upload =
-      uploads.get(key) ??
-      begun(key, !isNews || waiting.length < affordable() ? itemOf(topic, description) : undefined);
+      uploads.get(key) ?? begun(key, record, isShown ? itemOf(topic, record, description) : undefined);
     const isNew = !upload.have.has(index);
     upload.have.add(index);
     const isComplete = isNew && upload.have.size === count;
@@ -201,7 +209,7 @@ export function createTiles(options: TilesOptions): Tiles {
     }
     if (upload.item === undefined) {
       if (isNews && isComplete) {
-        listener.skipped();
+        listener.skipped(upload.place);
       }
       return;
     }
@@ -217,6 +225,7 @@ export function createTiles(options: TilesOptions): Tiles {
     const parts = Array.from({ length: count }, (_, one) => upload.parts.get(one)!);
     forgetParts(upload);
     enqueue({
+      place: upload.place,
       bytes: parts.reduce((sum, part) => sum + part.length, 0),
       isImage: true,
       wasChosen: true,
@@ -230,8 +239,9 @@ export function createTiles(options: TilesOptions): Tiles {
     });
   }
 
-  function begun(key: string, item: Item | undefined): Upload {
-    const upload: Upload = { item, isSlow: false, have: new Set(), parts: new Map() };
+  function begun(key: string, { partition, offset }: PlaceOfRecord, item: Item | undefined): Upload {
+    const place = { partition, offset };
+    const upload: Upload = { place, item, isSlow: false, have: new Set(), parts: new Map() };
     setTimeout(() => {
       upload.isSlow = true;
       const { chunks } = upload.item ?? {};
@@ -289,6 +299,7 @@ export function createTiles(options: TilesOptions): Tiles {
         const isImage = record.value !== null;
         listener.came(bytesOf(record), isImage ? 1 : 0);
         enqueue({
+          place: record,
           bytes: bytesOf(record),
           isImage,
           wasChosen: false,

@@ -64,8 +64,8 @@ export function openTopic(options: TopicOptions): Topic {
   const rates = createRates();
   const live = createLive(
     { topic, deadLetterTopic, group, maxItems },
-    ({ topic: name, partition, offset }) =>
-      sources[name].thumbnails.find(thumbnailKey(name, partition, offset)),
+    ({ topic: name, topicId, partition, offset }) =>
+      sources[name].thumbnails.find(thumbnailKey(name, topicId, partition, offset)),
     seats,
   );
   let readLag: (() => Promise<Lag>) | undefined;
@@ -81,8 +81,10 @@ export function openTopic(options: TopicOptions): Topic {
     read: (bytes) => void (counts.wireBytes += bytes),
     came() {},
     shown() {},
-    skipped() {},
+    skipped: ({ partition, offset }) => live.leftOut('dead-letters', partition, BigInt(offset) + 1n),
     passedOver() {},
+    readsFrom: (partition, offset) => live.leftOut('dead-letters', partition, offset),
+    madeAnew: () => live.forget('dead-letters'),
     began() {},
     ended: () => live.forget('dead-letters'),
     failed,
@@ -91,15 +93,18 @@ export function openTopic(options: TopicOptions): Topic {
     ...letters,
     came: (bytes, images) => rates.came(bytes, images),
     shown: () => rates.shown(),
-    skipped() {
+    skipped({ partition, offset }) {
       counts.passedOver += 1;
       rates.skipped(1);
+      live.leftOut('images', partition, BigInt(offset) + 1n);
     },
     passedOver(records) {
       counts.passedOver += records;
       rates.came(0, records);
       rates.skipped(records);
     },
+    readsFrom: (partition, offset) => live.leftOut('images', partition, offset),
+    madeAnew: () => live.forget('images'),
     began(client) {
       readLag = createLagReader(client, admin, group, true);
     },

@@ -6,8 +6,31 @@ export function keyOf({ topic, partition, offset }: Item): string {
 }
 
 /** What a person calls it. */
-export function nameOf({ filename, id, partition, offset }: Item): string {
-  return filename ?? id ?? `${partition}@${offset}`;
+export function nameOf({ filename = '', id = '', partition, offset }: Item): string {
+  return filename.trim() || id.trim() || `${partition}@${offset}`;
+}
+
+/** Where something of its picture is; another one where the topic was made anew, so that it can be kept for ever. */
+export function addressOf(item: Item, aspect: string): string {
+  const { topicId } = item;
+  return `${keyOf(item)}/${aspect}${topicId === undefined ? '' : `?topic-id=${encodeURIComponent(topicId)}`}`;
+}
+
+/** With a capital letter. */
+export function sentence(text: string): string {
+  return `${text.slice(0, 1).toUpperCase()}${text.slice(1)}`;
+}
+
+/** How many images are in one; undefined for a single one. */
+export function framesOf({ frames = 1, type }: Item): string | undefined {
+  return frames > 1 ? `${frames} ${type === 'image/tiff' ? 'pages' : 'frames'}` : undefined;
+}
+
+/** A text of a record, which may be written from right to left, beside texts of ours. */
+export function bdi(text: string): HTMLElement {
+  const element = document.createElement('bdi');
+  element.textContent = text;
+  return element;
 }
 
 /** Bytes in decimal units, as disks and networks are measured. */

@@ -1,5 +1,5 @@
 import type { LiveItem } from '../messages.ts';
-import { age, bytes, dimensions, keyOf, nameOf, typeName } from './format.ts';
+import { addressOf, age, bdi, bytes, dimensions, framesOf, keyOf, nameOf, typeName } from './format.ts';
 import { createLazyThumbnails } from './thumbnails.ts';
 import type { LazyThumbnails } from './thumbnails.ts';
 
@@ -11,13 +11,20 @@ export interface Grid {
   show(items: readonly LiveItem[]): void;
   /** True while somebody is about to choose one: the pointer or the focus is among them, so that nothing must move. */
   readonly isHeld: boolean;
-  /** Moves the focus by tiles, or by rows of them. @returns whether there was a tile to go to */
+  /** Moves the focus by tiles, by rows of them, or to an end. @returns whether there was a tile to go to */
   move(key: string): boolean;
   focus(item: LiveItem): void;
   /** Takes the focus out of the tiles. */
   release(): void;
   /** Says again how old everything is. */
   refreshAges(): void;
+  columns(): number;
+  /** The uppermost row that is in view as a whole. */
+  topRow(): readonly LiveItem[];
+  /** Makes a tile the uppermost. */
+  scrollTo(item: LiveItem): void;
+  /** Leaves what is in view where it is, whatever changes above it. */
+  keepPlace(change: () => void): void;
 }
 
 interface Tile {
@@ -137,8 +144,11 @@ export function createGrid(
         ArrowRight: 1,
         ArrowUp: -columns(),
         ArrowDown: columns(),
+        Home: -current,
+        End: all.length - 1 - current,
       };
-      const target = all[current === -1 ? 0 : current + steps[key]!];
+      const isArrow = key.startsWith('Arrow');
+      const target = all[current === -1 && isArrow ? 0 : current + steps[key]!];
       target?.button.focus();
       return target !== undefined;
     },
@@ -146,6 +156,22 @@ export function createGrid(
     release() {
       if (hasFocus()) {
         (document.activeElement as HTMLElement).blur();
+      }
+    },
+    columns,
+    topRow() {
+      const all = [...tiles.values()];
+      const first = all.find(({ element }) => element.getBoundingClientRect().top >= 0) ?? all.at(-1);
+      const top = first?.element.offsetTop;
+      return all.filter(({ element }) => element.offsetTop === top).map(({ item }) => item);
+    },
+    scrollTo: (item) => tiles.get(keyOf(item))?.element.scrollIntoView({ block: 'start' }),
+    keepPlace(change) {
+      const anchor = [...tiles.values()].find(({ element }) => element.getBoundingClientRect().bottom > 0);
+      const before = anchor?.element.getBoundingClientRect().top;
+      change();
+      if (anchor?.element.isConnected === true) {
+        window.scrollBy(0, anchor.element.getBoundingClientRect().top - before!);
       }
     },
     refreshAges() {
@@ -163,13 +189,15 @@ function createTile(item: LiveItem, lazy: LazyThumbnails): Tile {
   button.type = 'button';
   const name = nameOf(item);
   const time = text('time', age(item.timestamp));
-  const title = text('span', name, 'name');
+  const title = bdi(name);
+  title.className = 'name';
   title.title = name;
   const line = document.createElement('span');
   line.className = 'line';
   line.append(title, time);
-  const details = text('span', detailsOf(item), 'details');
-  details.title = detailsOf(item);
+  const details = text('span', '', 'details');
+  details.append(...detailsOf(item));
+  details.title = details.textContent;
   const frame = document.createElement('span');
   frame.className = item.deadLetter === undefined ? 'frame' : 'frame dead';
   button.append(frame, line, details);
@@ -194,11 +222,12 @@ function fill(frame: HTMLElement, item: LiveItem, lazy: LazyThumbnails): HTMLIma
   }
   const image = document.createElement('img');
   image.alt = '';
-  frame.append(image);
+  const frames = framesOf(item);
+  frame.append(image, ...(frames === undefined ? [] : [text('span', frames, 'frames')]));
   if (thumbnail === undefined) {
     const reason = text('span', '', 'reason');
     frame.append(reason);
-    lazy.add(image, `${keyOf(item)}/thumbnail`, (why) => {
+    lazy.add(image, addressOf(item, 'thumbnail'), (why) => {
       reason.textContent = why === undefined ? '' : `No preview: ${why}`;
     });
   } else {
@@ -207,19 +236,19 @@ function fill(frame: HTMLElement, item: LiveItem, lazy: LazyThumbnails): HTMLIma
   return image;
 }
 
-/** What is said below a tile: why it was put aside, or what it is. */
-function detailsOf(item: LiveItem): string {
+/** What is said below a tile: why and from where it was put aside, or what it is. */
+function detailsOf(item: LiveItem): (Node | string)[] {
   if (item.deadLetter !== undefined) {
-    return item.deadLetter.message;
+    const { topic, partition, offset, message } = item.deadLetter;
+    return [bdi(message), text('span', `from ${topic} ${partition}@${offset}`, 'source')];
   }
   const { customerId, type, imageBytes, recordBytes } = item;
-  return [
-    customerId,
+  const facts = [
     dimensions(item) ?? (type === undefined ? undefined : typeName(type)),
     bytes(imageBytes ?? recordBytes),
-  ]
-    .filter((one) => one !== undefined)
-    .join(' · ');
+  ];
+  const own = facts.filter((one) => one !== undefined).join(' · ');
+  return customerId === undefined ? [own] : [bdi(customerId), ` · ${own}`];
 }
 
 function text<K extends 'span' | 'time'>(kind: K, content: string, className = ''): HTMLElementTagNameMap[K] {

@@ -1,44 +1,74 @@
-import type { Hello, LiveItem, Part, Stats, TopicName } from '../messages.ts';
+import type { Details, Hello, Item, Stats, TopicName } from '../messages.ts';
+import { searchOf, viewOf } from './address.ts';
+import type { View } from './address.ts';
 import { ask, reasonOf } from './ask.ts';
 import { createChart } from './chart.ts';
-import { figure, keyOf } from './format.ts';
+import { bdi, figure, keyOf, moment, sentence } from './format.ts';
 import { createGrid } from './grid.ts';
-import { queryOf } from './place.ts';
+import { createLooking } from './looking.ts';
+import { placeInWords, placeOf } from './place.ts';
 import { followEvents } from './stream.ts';
 import { offerTopics } from './topics.ts';
 import { createViewer, element } from './viewer.ts';
 
-/** Farther down, new pictures would move what is being looked at. */
-const nearTop = 80;
+/** The server is asked for each filter, and not for each letter. */
+const typingMs = 250;
 
-/** What came live, newest last. */
-const kept: Record<TopicName, Map<string, LiveItem>> = { images: new Map(), 'dead-letters': new Map() };
 let hello: Hello = { topic: '', deadLetterTopic: '', group: '', maxItems: 160 };
-let topic: TopicName = 'images';
+/** As the address says. */
+let view = viewOf(location.search);
 let isPaused = false;
 /** Of the last second; undefined while nothing comes of the server. */
 let latest: Stats | undefined;
 /** Why nothing comes of the server. */
 let lost = '';
-/** Whether what is shown is not the latest. */
-let isBehind = false;
-/** The part of the topic that is looked at; undefined while live. */
-let past: Part | undefined;
-/** What is shown, in its order. */
-let shown: readonly LiveItem[] = [];
+
+// What is scrolled to follows from the address.
+history.scrollRestoration = 'manual';
 
 const customer = element('customer') as HTMLInputElement;
+const id = element('id') as HTMLInputElement;
 const place = element('place') as HTMLInputElement;
 const grid = createGrid(
   element('grid') as HTMLUListElement,
-  (item) => viewer.open(item),
-  () => isBehind && showNews(),
+  (item) => openPicture(item),
+  () => looking.showNews(),
 );
-const viewer = createViewer(step, (item) => {
-  grid.focus(item);
-  if (isBehind) {
-    showNews();
-  }
+const looking = createLooking({
+  grid,
+  newerEdge: element('newer-edge'),
+  olderEdge: element('older-edge'),
+  isHeld: () => isPaused || viewer.isOpen || grid.isHeld,
+  changed: showWhatIs,
+  moved(at, isNew) {
+    view = { ...view, at };
+    setAddress(isNew);
+    showState();
+    showPlace();
+  },
+  failed: showProblem,
+});
+const viewer = createViewer({
+  step,
+  closed(item) {
+    if (view.open !== '') {
+      leavePicture();
+    }
+    grid.focus(item);
+    looking.showNews();
+  },
+  sourceOf({ deadLetter }) {
+    return deadLetter?.topic === hello.topic
+      ? searchOf(
+          {
+            ...viewOf(''),
+            at: `${deadLetter.partition}@${deadLetter.offset}`,
+            open: `images/${deadLetter.partition}/${deadLetter.offset}`,
+          },
+          location.search,
+        )
+      : undefined;
+  },
 });
 const charts = {
   images: createChart('images/s', '', figure),
@@ -50,6 +80,7 @@ element('charts').append(charts.images.element, charts.megabytes.element, charts
 setInterval(() => grid.refreshAges(), 5000);
 // Without the choice, the page is of use all the same.
 offerTopics(element('topics') as HTMLSelectElement).catch(() => {});
+follow(view);
 void followEvents(
   {
     hello(data) {
@@ -59,14 +90,13 @@ void followEvents(
       element('topic').textContent = data.topic;
       element('about').textContent =
         `Lag is that of group ${data.group}. The gallery only looks: it commits nothing and is in no group.`;
-      kept.images.clear();
-      kept['dead-letters'].clear();
+      looking.restart(data.maxItems);
     },
+    whole: (whole) => looking.takeWhole(whole),
     items(items) {
       void grid.prepare(items).then(() => {
-        items.forEach(keep);
+        looking.take(items);
         showCounts();
-        showNews();
       });
     },
     past(all) {
@@ -86,14 +116,6 @@ void followEvents(
     showState();
   },
 );
-
-function keep(item: LiveItem): void {
-  const items = kept[item.topic];
-  items.set(keyOf(item), item);
-  if (items.size > hello.maxItems) {
-    items.delete(items.keys().next().value!);
-  }
-}
 
 function addStats({ imagesPerSecond, bytesPerSecond, lag }: Stats): void {
   charts.images.add(imagesPerSecond);
@@ -131,79 +153,187 @@ function stateOf(): readonly [state: 'live' | 'paused' | 'problem', words: strin
   if (problem !== null) {
     return ['problem', problem, ''];
   }
-  if (past !== undefined) {
+  if (view.at !== '') {
     return ['paused', 'Looking back', ''];
   }
   return [
     isPaused ? 'paused' : 'live',
     isPaused ? 'Paused' : 'Live',
-    topic === 'images' && shownPerSecond !== null && shownPerSecond < imagesPerSecond
+    view.show === 'images' && shownPerSecond !== null && shownPerSecond < imagesPerSecond
       ? `showing ${figure(shownPerSecond)} of ${figure(imagesPerSecond)} a second`
       : '',
   ];
 }
 
-function sentence(text: string): string {
-  return `${text.slice(0, 1).toUpperCase()}${text.slice(1)}`;
+/** Goes to a view, and notes it where the browser goes back to. */
+function goTo(next: View): void {
+  view = next;
+  setAddress(true);
+  follow(view);
 }
 
-/** What is to be seen: newest first while live, oldest first in a part. */
-function wanted(): readonly LiveItem[] {
-  const items =
-    past === undefined
-      ? [...kept[topic].values()].toSorted(
-          (one, other) => other.timestamp - one.timestamp || Number(other.offset) - Number(one.offset),
-        )
-      : past.items;
-  const filter = customer.value.trim().toLowerCase();
-  return filter === ''
-    ? items
-    : items.filter(({ customerId = '' }) => customerId.toLowerCase().includes(filter));
+function setAddress(isNew: boolean, state: unknown = null): void {
+  const address = new URL(location.href);
+  address.search = searchOf(view, location.search);
+  if (isNew) {
+    history.pushState(state, '', address);
+  } else {
+    history.replaceState(history.state, '', address);
+  }
 }
 
-function show(): void {
-  isBehind = false;
-  shown = wanted();
-  grid.show(shown);
-  element('fresh').hidden = true;
+/** Makes the page show what the address says. */
+function follow(next: View): void {
+  view = next;
+  for (const one of ['images', 'dead-letters'] as const) {
+    element(`tab-${one}`).setAttribute('aria-pressed', String(one === view.show));
+  }
+  for (const [input, text] of [
+    [customer, view.customer],
+    [id, view.id],
+  ] as const) {
+    if (input.value.trim() !== text) {
+      input.value = text;
+    }
+  }
+  element('jump-problem').hidden = true;
+  looking.go(view);
+  showState();
+  showPlace();
+  void followPicture(view.open);
+}
+
+/** Opens or closes the picture that the address names, which need not be among those that are shown. */
+async function followPicture(key: string): Promise<void> {
+  if (key === '') {
+    viewer.close();
+    return;
+  }
+  if (viewer.item !== undefined && keyOf(viewer.item) === key) {
+    return;
+  }
+  const known = looking.shown.find((item) => keyOf(item) === key);
+  if (known !== undefined) {
+    viewer.open(known);
+    return;
+  }
+  try {
+    const { item } = (await (await ask(`${key}/details`)).json()) as Details;
+    if (view.open === key) {
+      viewer.open(item);
+    }
+  } catch (error) {
+    showProblem(sentence(reasonOf(error)));
+  }
+}
+
+function openPicture(item: Item): void {
+  view = { ...view, open: keyOf(item) };
+  // Going back closes it.
+  setAddress(!viewer.isOpen, { isPicture: true });
+  viewer.open(item);
+}
+
+function leavePicture(): void {
+  view = { ...view, open: '' };
+  if ((history.state as { isPicture?: boolean } | null)?.isPicture === true) {
+    history.back();
+  } else {
+    setAddress(false);
+  }
+}
+
+function step(direction: -1 | 1): void {
+  const { shown } = looking;
+  const key = viewer.item && keyOf(viewer.item);
+  const index = shown.findIndex((item) => keyOf(item) === key);
+  const target = shown[index + direction];
+  if (index !== -1 && target !== undefined) {
+    openPicture(target);
+  }
+}
+
+function showProblem(reason: string): void {
+  element('jump-problem').hidden = false;
+  element('jump-problem').textContent = reason;
+}
+
+/** What the pictures are that are shown, and what lies around them. */
+function showWhatIs(): void {
+  const { shown, fresh, end } = looking;
+  element('fresh').hidden = fresh === 0 || viewer.isOpen || view.at !== '';
+  element('fresh').textContent = `${fresh} new`;
   element('empty').hidden = shown.length > 0;
   element('empty').textContent = emptyText();
-  element('later').hidden = past === undefined || past.items.length === 0;
-  element('past').hidden = past === undefined;
+  element('end').hidden = end.text === '';
+  element('end-text').textContent = end.text;
+  element('end-action').hidden = end.action === '';
+  element('end-action').textContent = end.action;
+  showReasons();
+  showPlace();
 }
 
 function emptyText(): string {
-  if (customer.value.trim() !== '') {
-    return `No picture of a customer like “${customer.value.trim()}” is among these.`;
+  const wanted = [
+    view.customer === '' ? '' : ` of a customer like “${view.customer}”`,
+    view.id === '' ? '' : ` with an id or a file name like “${view.id}”`,
+  ].join('');
+  if (wanted !== '') {
+    return `No picture${wanted} has been found.`;
   }
-  if (past !== undefined) {
-    return 'There is nothing from there on.';
+  if (view.at !== '' || view.reason !== '') {
+    return '';
   }
-  return topic === 'images' ? 'Waiting for pictures.' : `Nothing was put aside in ${hello.deadLetterTopic}.`;
+  return view.show === 'images'
+    ? 'Waiting for pictures.'
+    : `Nothing was put aside in ${hello.deadLetterTopic}.`;
 }
 
-/** While somebody looks closer, what is new is announced and nothing moves. */
-function showNews(): void {
-  if (past !== undefined) {
+/** Where the reader is, where that is not what is new. */
+function showPlace(): void {
+  element('past').hidden = view.at === '';
+  const item = looking.shown.find(({ partition, offset }) => `${partition}@${offset}` === view.at);
+  const words = `${item === undefined ? '' : `${moment(item.timestamp)}, `}${placeInWords(view.at)}`;
+  element('past-text').textContent = `At ${words}: what is newer is above, what is older below`;
+}
+
+/** Dead letters by their reasons: one of them can be chosen. */
+function showReasons(): void {
+  const root = element('reasons');
+  const reasons = new Map(looking.reasons);
+  if (view.reason !== '' && !reasons.has(view.reason)) {
+    reasons.set(view.reason, 0);
+  }
+  root.hidden = view.show !== 'dead-letters' || reasons.size === 0;
+  const texts = [...reasons].map(([reason, count]) => `${reason} ${count}`);
+  if (root.dataset['shown'] === `${view.reason} ${texts.join()}`) {
     return;
   }
-  if (!isPaused && window.scrollY < nearTop && !viewer.isOpen && !grid.isHeld) {
-    show();
-    return;
-  }
-  isBehind = true;
-  const known = new Set(shown.map(keyOf));
-  const fresh = wanted().filter((item) => !known.has(keyOf(item))).length;
-  element('fresh').hidden = fresh === 0 || viewer.isOpen;
-  element('fresh').textContent = `${fresh} new`;
+  root.dataset['shown'] = `${view.reason} ${texts.join()}`;
+  root.replaceChildren(
+    ...[...reasons].map(([reason, count]) => {
+      const button = document.createElement('button');
+      button.type = 'button';
+      button.setAttribute('aria-pressed', String(reason === view.reason));
+      button.title = 'As many as are known of them; choose one to see all';
+      const number = document.createElement('span');
+      number.textContent = String(count);
+      button.append(bdi(reason), ' ', number);
+      button.addEventListener('click', () => {
+        grid.release();
+        goTo({ ...view, reason: reason === view.reason ? '' : reason, at: '' });
+      });
+      return button;
+    }),
+  );
 }
 
 function showCounts(): void {
   const dead = element('dead-count');
-  const count = kept['dead-letters'].size;
+  const count = looking.kept['dead-letters'].size;
   dead.hidden = count === 0;
   dead.textContent = count < hello.maxItems ? String(count) : `${count}+`;
-  const all = [...kept.images.values(), ...kept['dead-letters'].values()];
+  const all = [...looking.kept.images.values(), ...looking.kept['dead-letters'].values()];
   const names = [...new Set(all.flatMap(({ customerId }) => customerId ?? []))].toSorted().slice(0, 100);
   const list = element('customers');
   if (names.length !== list.childElementCount) {
@@ -218,18 +348,20 @@ function showCounts(): void {
 }
 
 function choose(name: TopicName): void {
-  topic = name;
-  for (const one of ['images', 'dead-letters'] as const) {
-    element(`tab-${one}`).setAttribute('aria-pressed', String(one === name));
-  }
-  goLive();
+  grid.release();
+  goTo({ ...view, show: name, reason: '', at: '', open: '' });
+  setPaused(false);
 }
 
 function goLive(): void {
   grid.release();
-  past = undefined;
   place.value = '';
-  element('jump-problem').hidden = true;
+  if (view.at === '') {
+    element('jump-problem').hidden = true;
+  } else {
+    goTo({ ...view, at: '' });
+  }
+  window.scrollTo({ top: 0 });
   setPaused(false);
 }
 
@@ -238,85 +370,69 @@ function setPaused(paused: boolean): void {
   element('pause').setAttribute('aria-pressed', String(paused));
   element('pause').textContent = paused ? 'Resume' : 'Pause';
   showState();
-  show();
+  if (!paused) {
+    looking.show();
+  }
 }
 
-async function jump(): Promise<void> {
-  const query = queryOf(place.value);
+function jump(): void {
   if (place.value.trim() === '') {
     goLive();
     return;
   }
-  const part =
-    query === undefined
-      ? 'That is no place: write a time such as 14:05 or 2026-11-24 14:05, how long ago such as 2h, or partition@offset such as 0@1234'
-      : await partAt(query);
-  const problem = element('jump-problem');
-  problem.hidden = typeof part !== 'string';
-  if (typeof part === 'string') {
-    problem.textContent = part;
+  const at = placeOf(place.value);
+  if (at === undefined) {
+    showProblem(
+      'That is no place: write a time such as 14:05 or 2026-11-24 14:05, how long ago such as 2h, or partition@offset such as 0@1234',
+    );
     return;
   }
-  past = part;
-  element('past-text').textContent = `From ${place.value.trim()} on, oldest first`;
-  showState();
-  show();
-  window.scrollTo({ top: 0 });
+  // Keys are for the pictures from now on.
+  place.blur();
+  goTo({ ...view, at });
 }
 
-/** @returns the part, or why there is none */
-async function partAt(query: string): Promise<Part | string> {
-  try {
-    const response = await ask(`${topic}?${query}`);
-    return (await response.json()) as Part;
-  } catch (error) {
-    return sentence(reasonOf(error));
-  }
-}
-
-async function showLater(): Promise<void> {
-  if (past === undefined) {
-    return;
-  }
-  const before = past;
-  const from = Object.entries(before.next)
-    .map(([partition, offset]) => `${partition}@${offset}`)
-    .join(',');
-  const part = await partAt(`from=${from}`);
-  if (typeof part !== 'string' && past === before) {
-    past = { items: [...before.items, ...part.items].slice(-hello.maxItems), next: part.next };
-    show();
-  }
-}
-
-function step(direction: -1 | 1): void {
-  const key = viewer.item && keyOf(viewer.item);
-  const target = shown[shown.findIndex((item) => keyOf(item) === key) + direction];
-  if (target !== undefined) {
-    viewer.open(target);
-  }
+/** While somebody types, the address changes with it, and going back undoes all of it. */
+function filter(): void {
+  const isNew = view.customer === '' && view.id === '';
+  // An id is looked for in all of the topic.
+  const at = id.value.trim() === view.id ? view.at : '';
+  view = { ...view, customer: customer.value.trim(), id: id.value.trim(), at };
+  setAddress(isNew);
+  follow(view);
 }
 
 element('tab-images').addEventListener('click', () => choose('images'));
 element('tab-dead-letters').addEventListener('click', () => choose('dead-letters'));
 element('pause').addEventListener('click', () => setPaused(!isPaused));
 element('to-live').addEventListener('click', goLive);
-element('later').addEventListener('click', () => void showLater());
+element('end-action').addEventListener('click', () => looking.act());
 element('fresh').addEventListener('click', () => {
   grid.release();
   window.scrollTo({ top: 0 });
   setPaused(false);
 });
-customer.addEventListener('input', show);
+element('find').addEventListener('click', () => {
+  const isOpen = element('tools').classList.toggle('open');
+  element('find').setAttribute('aria-expanded', String(isOpen));
+});
+let typing: ReturnType<typeof setTimeout> | undefined;
+for (const input of [customer, id]) {
+  input.addEventListener('input', () => {
+    clearTimeout(typing);
+    typing = setTimeout(filter, typingMs);
+  });
+}
 element('jump').addEventListener('submit', (event) => {
   event.preventDefault();
-  void jump();
+  jump();
 });
 window.addEventListener('scroll', () => {
-  if (isBehind) {
-    showNews();
+  if (looking.fresh > 0) {
+    looking.showNews();
   }
 });
+window.addEventListener('popstate', () => follow(viewOf(location.search)));
 
 document.addEventListener('keydown', (event) => {
   if (event.ctrlKey || event.metaKey || event.altKey) {
@@ -330,20 +446,27 @@ document.addEventListener('keydown', (event) => {
     return;
   }
   if (viewer.isOpen) {
-    if (event.key === 'ArrowLeft' || event.key === 'ArrowRight') {
-      step(event.key === 'ArrowLeft' ? -1 : 1);
+    if (viewer.press(event.key)) {
       event.preventDefault();
     }
     return;
   }
   const actions: Record<string, () => void> = {
     p: () => setPaused(!isPaused),
-    '/': () => customer.focus(),
-    g: () => place.focus(),
+    '/': () => focusOn(customer),
+    i: () => focusOn(id),
+    g: () => focusOn(place),
     Escape: goLive,
   };
-  if (event.key.startsWith('Arrow') ? grid.move(event.key) : actions[event.key] !== undefined) {
+  const isMove = event.key.startsWith('Arrow') || event.key === 'Home' || event.key === 'End';
+  if (isMove ? grid.move(event.key) : Object.hasOwn(actions, event.key)) {
     actions[event.key]?.();
     event.preventDefault();
   }
 });
+
+function focusOn(input: HTMLInputElement): void {
+  element('tools').classList.add('open');
+  element('find').setAttribute('aria-expanded', 'true');
+  input.focus();
+}

@@ -9,7 +9,12 @@ import { openTopicClient } from './topic-client.ts';
 import type { Bounds, Fetched, ReadSettings, TopicState } from './topic-client.ts';
 
 /** A record, and where it is. */
-export type TopicRecord = FetchedRecord & { readonly topic: string; readonly partition: number };
+export type TopicRecord = FetchedRecord & {
+  readonly topic: string;
+  readonly partition: number;
+  /** Of the topic as the reader knew it: another one where it was deleted and created anew. Undefined before Kafka 2.8. */
+  readonly topicId?: string | undefined;
+};
 
 /**
  * Reads a topic without a group: nothing is committed, nobody's partitions are shared out again, and nothing is left
@@ -19,6 +24,8 @@ export type TopicRecord = FetchedRecord & { readonly topic: string; readonly par
  * waiting; use another reader for those.
  */
 export interface TopicReader {
+  /** Of the topic as of the last answer: another one where it was deleted and created anew. Undefined before Kafka 2.8. */
+  id(): string | undefined;
   /** By partition, the first offset that it holds, and the one after the last record that can be read. */
   offsets(): Promise<ReadonlyMap<number, Bounds>>;
   /** By partition, the first offset whose record is as young as `time`; the end where there is none. */
@@ -142,7 +149,8 @@ export async function createTopicReader(
         continue;
       }
       next.set(partition, fetched.next);
-      records.push(...fetched.records.map((record) => ({ topic, partition, ...record })));
+      const { id: topicId } = state;
+      records.push(...fetched.records.map((record) => ({ topic, topicId, partition, ...record })));
     }
     return { records, next };
   }
@@ -153,6 +161,7 @@ export async function createTopicReader(
   }
 
   return {
+    id: () => state.id,
     offsets,
     offsetsAt: (time) => retried(() => client.offsetsAt(time, [...state.leaders.keys()])),
     fetch: (from) => fetch(from),

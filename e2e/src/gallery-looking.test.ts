@@ -98,7 +98,7 @@ withBrowser(`scrolling ${noBrowser ?? ''}`, () => {
   test('leads to the beginning of the topic with no picture left out, and back, in a bounded page', async () => {
     const topic = await createTopic(3);
     // The clocks of producers differ.
-    await sendTogether(topic, await pictures(700, () => Date.now() - Math.floor(Math.random() * 1e7)));
+    await sendTogether(topic, await pictures(700, (index) => Date.now() - ((index * 7_919_731) % 1e7)));
     const { page, errors } = await openPage(await serve(topic));
     await tiles(page).nth(100).waitFor();
     const all = Array.from({ length: 700 }, (_, index) => `n-${index}`).toSorted();

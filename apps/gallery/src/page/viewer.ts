@@ -90,11 +90,10 @@ export function createViewer({ step, closed, sourceOf }: ViewerOptions): Viewer 
       showProblem(item.problem);
     }
     showFacts(item, undefined);
-    ask(addressOf(item, 'details'), signal).then(
-      async (response) => showFacts(item, (await response.json()) as Details),
-      // Without them, it is a picture all the same.
-      () => {},
-    );
+    ask(addressOf(item, 'details'), signal)
+      .then(async (response) => showFacts(item, (await response.json()) as Details))
+      // Without them, it is a picture all the same; and they may break off while they come.
+      .catch(() => {});
   }
 
   async function loadImage(item: Item, signal: AbortSignal): Promise<void> {

@@ -36,13 +36,13 @@ withBrowser(`the address of the page ${noBrowser ?? ''}`, () => {
       await picture('last', { ce_customerid: 'harbour' }),
     ]);
     const url = await serve(topic);
-    const { page, errors } = await openPage(`${url}?topic=mine`);
+    const { page, errors } = await openPage(`${url}?topic=${topic}`);
     await tiles(page).nth(100).waitFor();
     await page.getByLabel('Filter by customer').fill('HARB');
     await until(async () => (await namesOf(page)).join() === 'last,first');
     await tiles(page).nth(1).click();
     await page.getByRole('dialog', { name: 'first' }).waitFor();
-    expect(queryOf(page)).toEqual({ topic: 'mine', customer: 'HARB', open: 'images/0/0' });
+    expect(queryOf(page)).toEqual({ topic, customer: 'HARB', open: 'images/0/0' });
     await page.getByRole('button', { name: 'Previous' }).click();
     await page.getByRole('dialog', { name: 'last' }).waitFor();
     const link = page.url();
@@ -51,7 +51,7 @@ withBrowser(`the address of the page ${noBrowser ?? ''}`, () => {
     await page.getByRole('dialog', { name: 'last' }).waitFor();
     await page.goBack();
     await page.getByRole('dialog').waitFor({ state: 'hidden' });
-    expect(queryOf(page)).toEqual({ topic: 'mine', customer: 'HARB' });
+    expect(queryOf(page)).toEqual({ topic, customer: 'HARB' });
     await until(async () => (await namesOf(page)).join() === 'last,first');
     await page.goBack();
     await until(async () => (await namesOf(page)).length > 100);
@@ -68,7 +68,7 @@ withBrowser(`the address of the page ${noBrowser ?? ''}`, () => {
     await other.getByRole('dialog', { name: 'last' }).waitFor();
     await other.getByRole('button', { name: 'Close' }).click();
     await until(async () => (await namesOf(other)).join() === 'last,first');
-    expect(queryOf(other)).toEqual({ topic: 'mine', customer: 'HARB' });
+    expect(queryOf(other)).toEqual({ topic, customer: 'HARB' });
     expect(errors).toEqual([]);
   });
 

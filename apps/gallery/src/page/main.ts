@@ -15,6 +15,7 @@ import { createViewer, element } from './viewer.ts';
 const typingMs = 250;
 
 let hello: Hello = { topic: '', deadLetterTopic: '', group: '', maxItems: 160 };
+withoutLogin();
 /** As the address says. */
 let view = viewOf(location.search);
 let isPaused = false;
@@ -163,6 +164,18 @@ function stateOf(): readonly [state: 'live' | 'paused' | 'problem', words: strin
       ? `showing ${figure(shownPerSecond)} of ${figure(imagesPerSecond)} a second`
       : '',
   ];
+}
+
+/**
+ * Loads the page again where its address has a login in it, which the browser knows from then on: it hides that login from the page, and
+ * then refuses the page any change of its address.
+ */
+function withoutLogin(): void {
+  try {
+    history.replaceState(history.state, '', location.href);
+  } catch {
+    location.replace(location.href);
+  }
 }
 
 /** Goes to a view, and notes it where the browser goes back to. */

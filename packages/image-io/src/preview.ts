@@ -44,12 +44,17 @@ export async function thumbnailOf(
 /**
  * All of an image as a PNG that any browser shows: upright, in sRGB, 8 bits a channel, the first frame.
  *
- * @param options.stretch makes what is darkest black, and what is brightest white. Default: false
  * @throws ImageIoError as `transcode`
  */
 export async function previewOf(
   content: Content,
-  { stretch = false, ...options }: PreviewOptions & { readonly stretch?: boolean } = {},
+  {
+    stretch = false,
+    ...options
+  }: PreviewOptions & {
+    /** Makes what is darkest black, and what is brightest white. Default: false. */
+    readonly stretch?: boolean;
+  } = {},
 ): Promise<EncodedImage> {
   const opened = await firstFrame(content, options);
   const used = stretch ? await usedLevels(opened) : undefined;

@@ -116,10 +116,11 @@ async function measureAll(bench: Bench, only: string | undefined): Promise<strin
     others.push(flatnessSection(await measureFlatness(bench)));
   }
   const help = isWanted('limits') ? await measureHelp(bench) : undefined;
-  if (help !== undefined) {
-    others.push(limitsSection(await measureLimits(bench.workFolder), help));
+  const limits = isWanted('limits') ? await measureLimits(bench.workFolder) : undefined;
+  if (limits !== undefined && help !== undefined) {
+    others.push(limitsSection(limits, help));
   }
-  const reached = goals(comparisons, help).filter(({ measured }) => measured !== undefined);
+  const reached = goals(comparisons, help, limits).filter(({ measured }) => measured !== undefined);
   return [
     ...(reached.length === 0 ? [] : [goalsSection(reached)]),
     ...comparisons.map(comparisonSection),

@@ -20,7 +20,7 @@ const parts = [...workloads.map(({ name }) => name), 'latency', 'scaling', 'flat
 /** The answer to `--help`. */
 export const usage = `Usage: pnpm bench [options]
 
-  --rounds N       how often each contender runs (3)
+  --rounds N       how often each contender runs (5)
   --only NAME      one part: ${parts.join(', ')}
   --quick          a tenth of the images: to see that it works, not to compare
   --without-peers  this project only
@@ -33,7 +33,7 @@ export function readOptions(args: readonly string[]): Options | 'help' {
     args: args.filter((arg) => arg !== '--'),
     options: {
       help: { type: 'boolean' },
-      rounds: { type: 'string', default: '3' },
+      rounds: { type: 'string', default: '5' },
       only: { type: 'string' },
       quick: { type: 'boolean', default: false },
       'without-peers': { type: 'boolean', default: false },

@@ -52,7 +52,28 @@ export function comparisonSection({ workload, rows }: Comparison): string {
     sideTable(rows, 'produce'),
     'Receiving:',
     sideTable(rows, 'consume'),
+    ...wholeWay(rows),
   ].join('\n\n');
+}
+
+function wholeWay(rows: readonly Row[]): string[] {
+  const rates = rows.flatMap((row) => {
+    const [produce, consume] = [row.produce, row.consume].map((figures) =>
+      figures.map(({ imagesPerSecond }) => imagesPerSecond),
+    );
+    const slower = consume!.map((rate, round) => Math.min(rate, produce![round]!));
+    return slower.length === 0 ? [] : [{ name: row.contender.name, rate: spread(slower) }];
+  });
+  const [first] = rates;
+  return first === undefined
+    ? []
+    : [
+        'The whole way, which is as fast as its slower half: one encodes where another decodes.',
+        table(
+          ['', 'images/s', `times as fast: ${first.name}`],
+          rates.map(({ name, rate }) => [name, withSpread(rate), number(first.rate.median / rate.median)]),
+        ),
+      ];
 }
 
 function sideTable(rows: readonly Row[], side: 'produce' | 'consume'): string {

@@ -336,6 +336,34 @@ describe('errors', () => {
     expect((await sink.find(key))!.sha256).toBe(await sha256Of(byteSource(Buffer.from('one'))));
   });
 
+  test('an answer that does not come is waited for no longer than 30 s', async () => {
+    let nowAsked!: () => void;
+    const isAsked = new Promise<void>((resolve) => {
+      nowAsked = resolve;
+    });
+    const endpoint = await proxy((incoming) => {
+      if (!isImage(incoming)) {
+        return 'pass';
+      }
+      nowAsked();
+      return new Promise(() => {});
+    });
+    const { sink } = await open({ endpoint });
+    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
+    onTestFinished(() => void vi.useRealTimers());
+    const outcome = sink
+      .put(key, byteSource(Buffer.from('one')), 'create', about)
+      .catch((error: unknown) => error);
+    await isAsked;
+    vi.advanceTimersByTime(30_001);
+    const error = await outcome;
+    expect(error).toMatchObject({
+      code: 'UNAVAILABLE',
+      message: expect.stringContaining('no answer within 30 s') as string,
+    });
+    expect(sink.classify(error)).toBe('transient');
+  });
+
   test('a conflict with a request at the same time is tried again', async () => {
     let refused = 0;
     const endpoint = await proxy((incoming, response) => {

@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { build } from 'rolldown';
-import { beforeAll, beforeEach, expect, test } from 'vitest';
+import { beforeAll, beforeEach, expect, onTestFinished, test, vi } from 'vitest';
 import { openWorkspace } from './index.ts';
 
 /** The module under test, for other processes. */
@@ -75,6 +75,22 @@ test('what another machine works on is removed when it has not touched it for a 
   const own = await openWorkspace(parent);
   await own.close();
   expect((await readdir(parent)).toSorted()).toEqual([today!, 'notes.txt']);
+});
+
+test('what cannot be settled at the start, or is left afterwards, is settled within a minute', async () => {
+  const [early, late] = [await other(), await other()];
+  await early.kill();
+  let isReachable = false;
+  vi.useFakeTimers({ toFake: ['setInterval', 'clearInterval'] });
+  onTestFinished(() => void vi.useRealTimers());
+  const own = await openWorkspace(parent, async () => isReachable);
+  await late.kill();
+  vi.advanceTimersByTime(60_000);
+  expect(await readdir(parent)).toEqual(expect.arrayContaining([early.folder, late.folder]));
+  isReachable = true;
+  vi.advanceTimersByTime(60_000);
+  await expect.poll(() => readdir(parent)).toHaveLength(1);
+  await own.close();
 });
 
 test('a path that is too long for a socket is none for it', async () => {

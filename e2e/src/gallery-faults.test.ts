@@ -47,10 +47,13 @@ describe.skipIf(noBrowser !== undefined)(`a page of a gallery whose Kafka ${noBr
     }
     // A broker that has just come back may be late once more.
     const again = page.getByRole('button', { name: 'Try again' });
-    await until(async () => {
-      await again.click({ timeout: 100 }).catch(() => {});
+    const isShown = async (): Promise<boolean> => {
+      if (await again.isVisible()) {
+        await again.click({ timeout: 5000 }).catch(() => {});
+      }
       return await widthOf(page, '#viewer-image', 64);
-    });
+    };
+    await expect.poll(isShown, { timeout: 60_000 }).toBe(true);
     await page.keyboard.press('Escape');
     await page.getByText('Live', { exact: true }).waitFor();
     await until(async () => (await readiness())[0] === 200);

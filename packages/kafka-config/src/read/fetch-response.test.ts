@@ -190,11 +190,13 @@ async function writtenByKafkajs(messages: Message[]): Promise<Buffer> {
   const { RecordBatch } = load('kafkajs/src/protocol/recordBatch/v0') as {
     RecordBatch: (options: object) => Promise<{ buffer: Buffer }>;
   };
-  const toRecord = load('kafkajs/src/protocol/recordBatch/record/v0') as (options: object) => object;
+  const Encoder = load('kafkajs/src/protocol/encoder') as new () => object;
+  const write = load('kafkajs/src/protocol/recordBatch/record/v0') as (options: object, to: object) => void;
   const firstTimestamp = Number(messages[0]!.timestamp);
-  const records = messages.map(({ timestamp, ...rest }, index) =>
-    toRecord({ ...rest, timestampDelta: Number(timestamp) - firstTimestamp, offsetDelta: index }),
-  );
+  const records = new Encoder();
+  for (const [offsetDelta, { timestamp, ...rest }] of messages.entries()) {
+    write({ ...rest, timestampDelta: Number(timestamp) - firstTimestamp, offsetDelta }, records);
+  }
   const { buffer } = await RecordBatch({
     firstOffset: 0,
     firstTimestamp,

@@ -56,9 +56,9 @@ export async function sendPictures(topic: string, count: number, customer = 'gar
 
 export const tiles = (page: Page) => page.locator('#grid button');
 
-/** So many tiles have their pictures. */
+/** So many tiles have their pictures. @throws Error with what the page shows instead */
 export async function expectPictures(page: Page, count: number): Promise<void> {
-  await until(() =>
+  const areThere = (): Promise<boolean> =>
     page
       .locator('#grid img')
       .evaluateAll(
@@ -66,8 +66,11 @@ export async function expectPictures(page: Page, count: number): Promise<void> {
           images.length === expected &&
           images.every((image) => (image as unknown as { naturalWidth: number }).naturalWidth > 0),
         count,
-      ),
-  );
+      );
+  await until(areThere).catch(async (cause: unknown) => {
+    const shown = await page.locator('body').innerHTML();
+    throw new Error(`there are not ${count} pictures on the page: ${shown}`, { cause });
+  });
 }
 
 export async function widthOf(page: Page, selector: string, width: number): Promise<boolean> {

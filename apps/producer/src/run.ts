@@ -34,8 +34,9 @@ import type { SourceContext } from './source.ts';
 /** Bytes of images between generation and acknowledgement. */
 const maxInFlightBytes = 128 * 1024 ** 2;
 
-/** Of images that are sent as they are, whose bytes are all that they take. */
+/** Of images that are sent as they are, which take no more than their bytes: enough for the broker never to wait. */
 const maxInFlightFiles = 128;
+const maxInFlightFileBytes = 32 * 1024 ** 2;
 
 /** Of small images in one request. */
 const maxBatchBytes = 512 * 1024;
@@ -113,7 +114,9 @@ export async function run({
       send: (record, partition) => sender.send(record, partition),
       limit,
       // Twice the processors: while one image is on the network, another is encoded.
-      budget: createBudget(maxInFlightBytes, isAsItIs ? maxInFlightFiles : 2 * availableParallelism()),
+      budget: isAsItIs
+        ? createBudget(maxInFlightFileBytes, maxInFlightFiles)
+        : createBudget(maxInFlightBytes, 2 * availableParallelism()),
       undelivered,
       logger,
       progress,

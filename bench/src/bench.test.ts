@@ -22,7 +22,8 @@ test('the benchmark moves noise with this project and reports every figure', () 
   // One for each side: images, images/s, times as fast, MB/s, CPU, bytes, memory, one image. And one for both: images/s.
   expect(rows).toHaveLength(3);
   const [, , both] = rows.pop()!;
-  expect(Number(both)).toBeGreaterThan(0);
+  // So few images may take less time than the start varies by, of which the report says that it is not known.
+  expect(both).toMatch(/^([\d.]+|\?)$/);
   for (const [, , images, , , , , bytes, memory] of rows) {
     expect(images).toBe('12');
     expect(Number(bytes)).toBeGreaterThan(1080 * 1920 * 3);

@@ -1,4 +1,5 @@
 // What a file holds beside its pixels, or instead of them, and what becomes of it when the image is re-encoded.
+import { createHash } from 'node:crypto';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -14,16 +15,12 @@ import { tiff } from './inspect/tiff.test-support.ts';
 const solid = (background: string, side = 20): Sharp =>
   sharp({ create: { width: side, height: side, channels: 3, background } });
 
-const noise = (): Sharp =>
-  sharp({
-    create: {
-      width: 90,
-      height: 90,
-      channels: 3,
-      background: 'grey',
-      noise: { type: 'gaussian', sigma: 50 },
-    },
-  });
+/** The same each time, so that what is damaged in it is damaged each time. */
+const noise = (): Sharp => {
+  const [width, height, channels] = [90, 90, 3] as const;
+  const pixels = createHash('shake256', { outputLength: width * height * channels });
+  return sharp(pixels.digest(), { raw: { width, height, channels } });
+};
 
 /** A JPEG without the second half of its coded data. */
 const half = (jpeg: Buffer): Buffer =>

@@ -52,8 +52,9 @@ export async function createTopicNamed(topic: string, settings: Record<string, s
 /** Creates topics and waits until they are served; `waitForLeaders` of kafkajs fails when a broker has not heard of them yet. */
 export async function createTopics(admin: Admin, ...topics: ITopicConfig[]): Promise<void> {
   await admin.createTopics({ topics, waitForLeaders: false });
-  const names = topics.map(({ topic }) => topic);
-  await untilServed(() => admin.fetchTopicMetadata({ topics: names }));
+  for (const { topic } of topics) {
+    await untilServed(() => admin.fetchTopicOffsets(topic));
+  }
 }
 
 /** Deletes a topic, and waits until it is gone. */

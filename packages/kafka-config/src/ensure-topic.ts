@@ -35,7 +35,7 @@ export async function ensureTopic(
       return false;
     }
     const created = await create(admin, await newTopic(admin, topic, wanted), wanted, warn);
-    await untilServed(() => admin.fetchTopicMetadata({ topics: [topic] }));
+    await untilServed(() => admin.fetchTopicOffsets(topic));
     return created;
   } catch (error) {
     // Kafka does not tell a topic that is not there from one that this user may not see.

@@ -11,7 +11,7 @@ import { createBatches, isTooLarge } from './batches.ts';
 import type { Batches } from './batches.ts';
 import { KafkaConfigError } from './errors.ts';
 import { isRetriable } from './retriable.ts';
-import { isProgrammingError, reasonOf, translate } from './translate.ts';
+import { isProgrammingError, reasonOf, rootCause, translate } from './translate.ts';
 
 const backoffMs = 500;
 
@@ -144,7 +144,10 @@ export async function createSender({
           again.add(record);
           outage.failed(`records are not acknowledged, and sent again: ${reasonOf(error)}`);
           await sleep(backoffMs);
-          replace(used);
+          // Where a partition has no leader, nothing is wrong with the connections that others use.
+          if ((rootCause(error) as { type?: string }).type !== 'LEADER_NOT_AVAILABLE') {
+            replace(used);
+          }
         }
       }
     },

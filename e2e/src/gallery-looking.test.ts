@@ -302,7 +302,7 @@ withBrowser(`the viewer ${noBrowser ?? ''}`, () => {
     expect(await page.locator('#viewer-image').isVisible()).toBe(false);
     release();
     await until(() => widthOf(page, '#viewer-image', 60));
-    expect(await page.locator('#viewer-thumbnail').isVisible()).toBe(false);
+    await page.locator('#viewer-thumbnail').waitFor({ state: 'hidden' });
   });
 
   test('never takes a record for the one that was there before the topic was made anew', async () => {

@@ -81,7 +81,7 @@ test('images in chunks are sampled too, and those that are shown are shown whole
         complete = items().filter(({ chunks }) => chunks?.have === chunks?.count).length;
         return complete + skipped();
       },
-      { timeout: 10_000 },
+      { timeout: 50_000 },
     )
     .toBe(300);
   expect(came()).toBe(300);

@@ -2,7 +2,8 @@ import { startKafka } from '@image-stream/local-kafka';
 import type { KafkaBroker, KafkaCluster } from '@image-stream/local-kafka';
 import { afterAll, beforeAll, expect, onTestFinished, test, vi } from 'vitest';
 import { filesIn, temporaryFolder } from './files.test-support.ts';
-import { withAdmin } from './kafka.test-support.ts';
+import { get, startGallery } from './gallery.test-support.ts';
+import { createTopics, withAdmin } from './kafka.test-support.ts';
 import { start, succeed, summaryOf } from './programs.test-support.ts';
 import type { Running } from './programs.test-support.ts';
 
@@ -68,6 +69,53 @@ test('of three brokers, one may be killed and come back', { timeout: 300_000 }, 
   // It has to end by itself, whatever the client that was given up still holds.
   await allSent(producer, 400);
   await allSaved(consumer, output, 400);
+});
+
+test('a partition without a leader is waited for, never taken for empty', { timeout: 300_000 }, async () => {
+  const { bootstrapServers, brokers } = three;
+  const [topic, other] = ['without-leader', 'without-leader-too'];
+  const replicaAssignment = [1, 2, 3].map((id, partition) => ({ partition, replicas: [id] }));
+  const topics = [topic, other].map((one) => ({ topic: one, replicaAssignment }));
+  await withAdmin((admin) => createTopics(admin, ...topics), bootstrapServers);
+  const shared = ['-bs', bootstrapServers, '-t', topic, '--json'];
+  const images = (count: number): string[] => ['-n', String(count), '--width', '16', '--height', '16'];
+  await succeed('producer', [...shared, ...images(30)]);
+  const output = temporaryFolder();
+  await succeed('consumer', [...shared, '-o', output, '--exit-at-end']);
+  const { url } = await startGallery('-bs', bootstrapServers, '-t', topic, '--port', '0');
+  const details = async (partition: number) => get(`${url}/images/${partition}/0/details`);
+  await expect.poll(async () => (await details(1)).status, patience).toBe(200);
+
+  await brokers[1]!.kill();
+  await expect
+    .poll(() => details(1), patience)
+    .toMatchObject({ status: 503, body: expect.stringContaining('has no leader') });
+  const ending = [...shared, '--exit-at-end'];
+  const running = [
+    start('consumer', [...ending, '-gid', 'without-leader-1', '-o', temporaryFolder(), ...session]),
+    start('consumer', [...ending, '-gid', 'without-leader-2', '-o', temporaryFolder(), '--from-beginning']),
+    start('consumer', [...ending, '--since', '1d', '-o', temporaryFolder()]),
+    start('consumer', ['verify', ...shared, '-o', output]),
+  ];
+  for (const one of running) {
+    await vi.waitUntil(() => /without-leader\[1\].*has no leader/.test(one.log()), patience);
+    expect(one.process.exitCode).toBeNull();
+  }
+  const producer = start('producer', [...shared.with(3, other), ...images(12)]);
+  await vi.waitUntil(() => producer.log().includes('records are not acknowledged'), patience);
+  const peeked = await start('consumer', ['peek', '-bs', bootstrapServers, '-t', topic]).ended;
+  expect(peeked).toMatchObject({ exitCode: 1, stderr: expect.stringContaining('has no leader') });
+  // The others are shown all the same.
+  expect((await details(0)).status).toBe(200);
+
+  await brokers[1]!.restart();
+  await allSent(producer, 12);
+  const outcomes = await Promise.all(running.map(({ ended }) => ended));
+  expect(outcomes.map(({ exitCode }) => exitCode)).toEqual([0, 0, 0, 0]);
+  const summaries = outcomes.map(({ stdout }) => summaryOf(stdout));
+  const saved = { images: 30, failed: 0 };
+  expect(summaries).toMatchObject([saved, saved, saved, { records: 30, missing: 0 }]);
+  await expect.poll(async () => (await details(1)).status, patience).toBe(200);
 });
 
 test('the leader is read from when the nearest follower stops', { timeout: 300_000 }, async () => {

@@ -91,7 +91,7 @@ export async function follow(options: FeedOptions): Promise<void> {
 
   /** Where to go on: near enough to the ends. */
   async function withinReach(from: ReadonlyMap<number, bigint> | undefined): Promise<Map<number, bigint>> {
-    const bounds = await reader.offsets();
+    const bounds = await reader.offsets({ withoutLeader: 'leave-out' });
     const perPartition = BigInt(Math.ceil(backlog / Math.max(1, bounds.size)));
     const isAnew = from !== undefined && reader.id() !== id;
     id = reader.id();

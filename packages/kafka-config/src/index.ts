@@ -18,7 +18,7 @@ export { openProbe } from './probe.ts';
 export type { Permission, Probe } from './probe.ts';
 
 // What a program reads, and how far others are.
-export { openTopicClient } from './read/topic-client.ts';
+export { assertLed, openTopicClient } from './read/topic-client.ts';
 export type {
   Bounds,
   ConnectedTopicClient,
@@ -56,6 +56,6 @@ export type { Lag, PlaceInPartition } from './offsets.ts';
 export { createSender } from './sender.ts';
 export type { RecordToSend, Sender, SenderOptions } from './sender.ts';
 
-export { isProgrammingError, reasonOf, translate } from './translate.ts';
+export { isProgrammingError, reasonOf, rootCause, translate } from './translate.ts';
 export { KafkaConfigError } from './errors.ts';
 export type { KafkaConfigErrorCode } from './errors.ts';

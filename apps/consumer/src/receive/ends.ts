@@ -1,4 +1,5 @@
 import {
+  assertLed,
   commitMetadata,
   committedOffsets,
   groupPlaces,
@@ -76,6 +77,7 @@ export function createEnds(
  *
  * @param client says by its isolation level what can be read
  * @param fromBeginning where a group that has committed nothing begins
+ * @throws BrokerError `LEADER_NOT_AVAILABLE` where nobody knows the end of some partition
  */
 export async function findEnds(
   client: Pick<TopicClient, 'topic' | 'describe' | 'bounds'>,
@@ -83,7 +85,9 @@ export async function findEnds(
   groupId: string,
   fromBeginning: boolean,
 ): Promise<Ends> {
+  const { leaders } = await client.describe();
   const places = await groupPlaces(client, admin, groupId, fromBeginning);
+  assertLed(client.topic, [...leaders.keys()], places);
   const starts = new Map([...places].map(([partition, { offset }]) => [partition, offset]));
   const ends = new Map([...places].map(([partition, { high }]) => [partition, high]));
   // A group that begins at the end has to commit that, and a jump is to be told, even if nothing follows it.
@@ -105,14 +109,16 @@ export async function findEnds(
  * Sets a group back to the beginning of a topic.
  *
  * @throws KafkaConfigError `REFUSED` while the group has members: they would not notice
+ * @throws BrokerError `LEADER_NOT_AVAILABLE` where nobody knows the beginning of some partition
  */
 export async function rewind(
-  client: Pick<TopicClient, 'describe' | 'bounds'>,
+  client: Pick<TopicClient, 'topic' | 'describe' | 'bounds'>,
   group: Pick<GroupClient, 'commit'>,
   groupId: string,
 ): Promise<void> {
   const { id, leaders } = await client.describe();
   const bounds = await client.bounds([...leaders.keys()]);
+  assertLed(client.topic, [...leaders.keys()], bounds);
   const metadata = commitMetadata(id, -1);
   const offsets = [...bounds].map(([partition, { low }]) => ({ partition, offset: low, metadata }));
   try {

@@ -14,6 +14,7 @@ import { createReceiver } from './receiver.ts';
 import type { Receiver } from './receiver.ts';
 import { isSelection, selectPart } from './select.ts';
 import type { SelectedPart } from './select.ts';
+import { untilLed } from './until-led.ts';
 
 export interface OpenReceiverOptions {
   readonly values: ConsumerOptions;
@@ -50,16 +51,18 @@ export async function openReceiver(options: OpenReceiverOptions): Promise<Opened
   const reading = { client, jumps, signal, logger, monitor };
 
   if (isSelection(values)) {
-    const selection = await selectPart(client, values, fromBeginning);
+    const selection = await untilLed(() => selectPart(client, values, fromBeginning), outage, signal);
     const ends = isBounded ? createEnds(selection.starts, selection.ends) : undefined;
     const receiver = createPartReceiver({ ...reading, ...selection, ends, outage });
     return { receiver, selection, ends, jumps };
   }
   const group = createGroupClient(client, groupSettings);
   if (values['from-beginning'] === true) {
-    await rewind(client, group, groupId);
+    await untilLed(() => rewind(client, group, groupId), outage, signal);
   }
-  const ends = isBounded ? await findEnds(client, admin, groupId, fromBeginning) : undefined;
+  const ends = isBounded
+    ? await untilLed(() => findEnds(client, admin, groupId, fromBeginning), outage, signal)
+    : undefined;
   const receiver = createReceiver({
     ...reading,
     ...settings,

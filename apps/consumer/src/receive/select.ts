@@ -1,5 +1,5 @@
 import type { ImageAttributes, ReceivedRecord } from '@image-stream/codec';
-import { KafkaConfigError } from '@image-stream/kafka-config';
+import { assertLed, KafkaConfigError } from '@image-stream/kafka-config';
 import type { TopicClient, TopicState } from '@image-stream/kafka-config';
 import { counted, UsageError } from '@image-stream/program';
 import type { ConsumerOptions } from '../options.ts';
@@ -64,6 +64,7 @@ export function assertPartitions(
  *
  * @param fromBeginning where it begins without `--since`: true for the beginning, false for the end
  * @throws KafkaConfigError `REFUSED` for a partition that the topic does not have
+ * @throws BrokerError `LEADER_NOT_AVAILABLE` where nobody knows the ends of a partition
  */
 export async function selectPart(
   client: Pick<TopicClient, 'topic' | 'describe' | 'bounds' | 'offsetsAt'>,
@@ -75,6 +76,7 @@ export async function selectPart(
   assertPartitions(client.topic, partitions, state.leaders);
   const chosen = [...state.leaders.keys()].filter((partition) => partitions?.includes(partition) ?? true);
   const bounds = await client.bounds(chosen);
+  assertLed(client.topic, chosen, bounds);
   const sinceOffsets = since && (await client.offsetsAt(since, chosen));
   const untilOffsets = until && (await client.offsetsAt(until, chosen));
   const at = (partition: number, offsets: ReadonlyMap<number, bigint> | undefined, other: bigint): bigint =>

@@ -10,6 +10,7 @@ import { createJumps } from '../receive/jumps.ts';
 import { createPartReceiver } from '../receive/part-receiver.ts';
 import { selectPart } from '../receive/select.ts';
 import type { TopicPart } from '../receive/select.ts';
+import { untilLed } from '../receive/until-led.ts';
 
 /** What it takes to read. */
 export interface ReadOptions {
@@ -32,14 +33,15 @@ export async function readTopic(
   take: (record: ReceivedRecord) => Promise<void>,
 ): Promise<void> {
   const client = await openTopicClient(kafka, topic, read);
-  const part = await selectPart(client, wanted, true);
+  const outage = createOutageLog(logger, `records of ${topic} come again`);
+  const part = await untilLed(() => selectPart(client, wanted, true), outage, signal);
   const receiver = createPartReceiver({
     client,
     ...part,
     jumps: createJumps({ topic, logger, monitor: silentMonitor }),
     ends: createEnds(part.starts, part.ends),
     signal,
-    outage: createOutageLog(logger, `records of ${topic} come again`),
+    outage,
     logger,
     monitor: silentMonitor,
   });

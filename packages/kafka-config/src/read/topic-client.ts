@@ -304,3 +304,16 @@ export async function openTopicClient(
 }
 
 const unknownTopic = 3;
+const leaderNotAvailable = 5;
+
+/** @throws BrokerError `LEADER_NOT_AVAILABLE`, which may pass, where `bounds` had to leave out some of these partitions */
+export function assertLed(
+  topic: string,
+  partitions: readonly number[],
+  bounds: { has(partition: number): boolean },
+): void {
+  const left = partitions.filter((partition) => !bounds.has(partition));
+  if (left.length > 0) {
+    throw brokerError(leaderNotAvailable, `${topic}[${left.join(', ')}]`);
+  }
+}

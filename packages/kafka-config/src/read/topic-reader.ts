@@ -5,7 +5,7 @@ import { rootCause } from '../translate.ts';
 import type { FetchedRecord } from './record-batch.ts';
 import { isRetriable } from '../retriable.ts';
 import { unlessAborted } from '../unless-aborted.ts';
-import { openTopicClient } from './topic-client.ts';
+import { assertLed, openTopicClient } from './topic-client.ts';
 import type { Bounds, Fetched, ReadSettings, TopicState } from './topic-client.ts';
 
 /** A record, and where it is. */
@@ -26,8 +26,13 @@ export type TopicRecord = FetchedRecord & {
 export interface TopicReader {
   /** Of the topic as of the last answer: another one where it was deleted and created anew. Undefined before Kafka 2.8. */
   id(): string | undefined;
-  /** By partition, the first offset that it holds, and the one after the last record that can be read. */
-  offsets(): Promise<ReadonlyMap<number, Bounds>>;
+  /**
+   * By partition, the first offset that it holds, and the one after the last record that can be read.
+   *
+   * @param options.withoutLeader what to do about partitions without a leader, of which nobody knows it: leave them out, or fail
+   *     with `LEADER_NOT_AVAILABLE`, which may pass. Default: fail
+   */
+  offsets(options?: { readonly withoutLeader?: 'fail' | 'leave-out' }): Promise<ReadonlyMap<number, Bounds>>;
   /** By partition, the first offset whose record is as young as `time`; the end where there is none. */
   offsetsAt(time: Date): Promise<ReadonlyMap<number, bigint>>;
   /**
@@ -41,9 +46,9 @@ export interface TopicReader {
     readonly records: readonly TopicRecord[];
     readonly next: ReadonlyMap<number, bigint>;
   }>;
-  /** The record at an offset; undefined where there is none. */
+  /** The record at an offset; undefined where there is none. @throws where the partition has no leader, and gets none for seconds */
   at(partition: number, offset: bigint): Promise<TopicRecord | undefined>;
-  /** The records of a partition from an offset up to, but without, another one. */
+  /** The records of a partition from an offset up to, but without, another one. @throws as `at` */
   range(partition: number, from: bigint, to: bigint): AsyncGenerator<TopicRecord>;
   /** Disconnects. */
   close(): Promise<void>;
@@ -107,10 +112,27 @@ export async function createTopicReader(
     }
   }
 
-  async function offsets(): ReturnType<TopicReader['offsets']> {
+  const offsets: TopicReader['offsets'] = async ({ withoutLeader = 'fail' } = {}) =>
+    retried(async () => {
+      state = await client.describe();
+      const partitions = [...state.leaders.keys()];
+      const bounds = await client.bounds(partitions);
+      if (withoutLeader === 'fail') {
+        assertLed(topic, partitions, bounds);
+      }
+      return bounds;
+    });
+
+  /** Undefined where the topic has no such partition. */
+  async function boundsOf(partition: number): Promise<Bounds | undefined> {
     return retried(async () => {
       state = await client.describe();
-      return client.bounds([...state.leaders.keys()]);
+      if (!state.leaders.has(partition)) {
+        return undefined;
+      }
+      const bounds = await client.bounds([partition]);
+      assertLed(topic, [partition], bounds);
+      return bounds.get(partition);
     });
   }
 
@@ -155,9 +177,28 @@ export async function createTopicReader(
     return { records, next };
   }
 
-  async function isWithin(partition: number, offset: bigint): Promise<boolean> {
-    const bounds = (await offsets()).get(partition);
-    return bounds !== undefined && offset >= bounds.low && offset < bounds.high;
+  async function* between(
+    partition: number,
+    from: bigint,
+    to: bigint,
+    maxBytes?: number,
+  ): AsyncGenerator<TopicRecord> {
+    for (let position = from; position < to;) {
+      const { records, next } = await fetch(new Map([[partition, position]]), maxBytes);
+      for (const record of records) {
+        signal.throwIfAborted();
+        if (BigInt(record.offset) >= to) {
+          return;
+        }
+        yield record;
+      }
+      const reached = next.get(partition)!;
+      if (reached <= position && ((await boundsOf(partition))?.high ?? position) <= position) {
+        // It ends earlier by now.
+        return;
+      }
+      position = reached;
+    }
   }
 
   return {
@@ -166,31 +207,19 @@ export async function createTopicReader(
     offsetsAt: (time) => retried(() => client.offsetsAt(time, [...state.leaders.keys()])),
     fetch: (from) => fetch(from),
     async at(partition, offset) {
-      if (!(await isWithin(partition, offset))) {
+      const bounds = await boundsOf(partition);
+      if (bounds === undefined || offset < bounds.low || offset >= bounds.high) {
         return undefined;
       }
       // At least one batch comes, however small the limit is.
-      const { records } = await fetch(new Map([[partition, offset]]), 1);
-      return records.find((record) => record.partition === partition && BigInt(record.offset) === offset);
-    },
-    async *range(partition, from, to) {
-      for (let position = from; position < to;) {
-        const { records, next } = await fetch(new Map([[partition, position]]));
-        for (const record of records) {
-          signal.throwIfAborted();
-          if (BigInt(record.offset) >= to) {
-            return;
-          }
-          yield record;
+      for await (const record of between(partition, offset, offset + 1n, 1)) {
+        if (BigInt(record.offset) === offset) {
+          return record;
         }
-        const reached = next.get(partition)!;
-        if (reached <= position && ((await offsets()).get(partition)?.high ?? position) <= position) {
-          // It ends earlier by now.
-          return;
-        }
-        position = reached;
       }
+      return undefined;
     },
+    range: (partition, from, to) => between(partition, from, to),
     async close() {
       isClosed = true;
       await client.close();

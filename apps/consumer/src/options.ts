@@ -180,7 +180,7 @@ export const options = {
     ...text,
     coerce: bytes('--max-in-flight-bytes'),
     describe: 'Bytes of records in work at once',
-    defaultDescription: '128MiB',
+    defaultDescription: '128MiB, less in a container with less than 640 MiB',
     group: 'Limits:',
   },
   'max-image-bytes': {

@@ -68,7 +68,7 @@ export async function run(
   const sink = inLayout(values.layout, opened, shardLimitsOf(values));
   const closing: (() => Promise<unknown>)[] = [() => workspace.close(), () => sink.close()];
   try {
-    const budgetBytes = values['max-in-flight-bytes'] ?? defaultMaxInFlightBytes;
+    const budgetBytes = values['max-in-flight-bytes'] ?? defaultMaxInFlightBytes();
     const budget = createBudget(budgetBytes, values.concurrency ?? defaultConcurrency(location));
     const room = roomOf({
       saveAs: values['save-as'],

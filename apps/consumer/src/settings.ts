@@ -1,14 +1,16 @@
-import { availableParallelism } from 'node:os';
 import type { Limits } from '@image-stream/codec';
 import { connectionSources } from '@image-stream/kafka-config';
 import type { PropertySources } from '@image-stream/kafka-config';
+import { bytesInWork, processors } from '@image-stream/program';
 import type { RunContext } from '@image-stream/program';
 import { isS3Url } from '@image-stream/storage';
 import type { ShardLimits } from '@image-stream/storage';
 import type { ConsumerOptions, options } from './options.ts';
 
 /** Bytes of records in work at once, as received. */
-export const defaultMaxInFlightBytes = 128 * 1024 ** 2;
+export function defaultMaxInFlightBytes(): number {
+  return bytesInWork(128 * 1024 ** 2);
+}
 
 /** What raises a limit, for messages. */
 export const raisedBy = { maxImageBytes: '--max-image-bytes', maxImagePixels: '--max-image-pixels' };
@@ -20,7 +22,7 @@ export function defaultConcurrency(output: string): number {
 
 /** How many of them are decoded at once. */
 export function defaultDecodedAtOnce(): number {
-  return 2 * availableParallelism();
+  return 2 * processors();
 }
 
 /** The limits that were set; the others are the codec's own. */

@@ -1,5 +1,5 @@
 import { unlessAborted } from '@image-stream/kafka-config';
-import { createBudget } from '@image-stream/program';
+import { bytesInWork, createBudget } from '@image-stream/program';
 import type { ByteBudget } from '@image-stream/program';
 import { Refusal } from './refusal.ts';
 
@@ -28,7 +28,7 @@ const maxReaders = 1000;
 
 export function createRoom(): Room {
   const reading = createBudget(turns, turns);
-  const held = createBudget(maxBytes, maxReaders);
+  const held = createBudget(bytesInWork(maxBytes), maxReaders);
   return {
     turn: (signal) => granted(reading, 1, signal),
     bytes: (count, signal) =>

@@ -1,5 +1,4 @@
 import { stat } from 'node:fs/promises';
-import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import {
   createSender,
@@ -10,7 +9,14 @@ import {
   topicLimit,
   translate,
 } from '@image-stream/kafka-config';
-import { createBudget, createOutageLog, oneLine, UsageError } from '@image-stream/program';
+import {
+  bytesInWork,
+  createBudget,
+  createOutageLog,
+  oneLine,
+  processors,
+  UsageError,
+} from '@image-stream/program';
 import type { Logger, Outcome, RunContext, Summary } from '@image-stream/program';
 import { s3Settings } from '@image-stream/storage';
 import kafkajs from 'kafkajs';
@@ -115,8 +121,8 @@ export async function run({
       limit,
       // Twice the processors: while one image is on the network, another is encoded.
       budget: isAsItIs
-        ? createBudget(maxInFlightFileBytes, maxInFlightFiles)
-        : createBudget(maxInFlightBytes, 2 * availableParallelism()),
+        ? createBudget(bytesInWork(maxInFlightFileBytes), maxInFlightFiles)
+        : createBudget(bytesInWork(maxInFlightBytes), 2 * processors()),
       undelivered,
       logger,
       progress,

@@ -25,6 +25,7 @@ export {
 // What a run needs and gives.
 export { createBudget } from './budget.ts';
 export type { ByteBudget } from './budget.ts';
+export { bytesInWork, processors } from './machine.ts';
 export { createPool } from './pool.ts';
 export type { Pool } from './pool.ts';
 export { counted, formatBytes, formatSeconds, oneLine } from './format.ts';

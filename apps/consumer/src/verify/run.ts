@@ -90,7 +90,7 @@ export async function run({
       buckets: createBuckets<Row>(folder),
       report,
       budget: createBudget(
-        values['max-in-flight-bytes'] ?? defaultMaxInFlightBytes,
+        values['max-in-flight-bytes'] ?? defaultMaxInFlightBytes(),
         values.concurrency ?? defaultConcurrency(values['output-directory']),
       ),
       topic,

@@ -118,6 +118,29 @@ export function sdkAlone(requests: number): Contender {
   };
 }
 
+/** The limit: the least that it takes in Node.js, without what makes it safe. */
+export const minimal: Contender = {
+  name: 'minimal program for Node.js',
+  needs: 'nothing',
+  produce: ({ servers, topic, input }) => [
+    process.execPath,
+    ...[here('minimal.js'), 'produce', servers, topic, input!],
+  ],
+  consume: ({ servers, topic, count, output }) => [
+    process.execPath,
+    ...[here('minimal.js'), 'consume', servers, topic, `${count}`, output],
+  ],
+};
+
+/** Records of 6.2 MB without images, received as the consumer does. */
+export const ourReader: Contender = {
+  ...rawKafkajs('the reader of image-stream', 'kafkajs'),
+  consume: ({ servers, topic, count }) => [
+    process.execPath,
+    ...[here('minimal.js'), 'consume', servers, topic, `${count}`],
+  ],
+};
+
 /** Images in tar archives, each beside a file that says what it is. */
 function imagesInShards(files: readonly string[]): number {
   const names = files.flatMap((file) =>

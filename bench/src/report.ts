@@ -209,6 +209,7 @@ export function limitsSection(limits: Limits, help: Startup): string {
         ['copies of 6.2 MB in memory, one thread', `${number(limits.copiesPerSecond)}/s`],
         ['files of 6.2 MB written and synced, one at once', `${number(limits.filesPerSecond)}/s`],
         ['files of 6.2 MB written and synced, four at once', `${number(limits.concurrentFilesPerSecond)}/s`],
+        ['files of 11 KB written and synced, 32 at once', `${number(limits.smallFilesPerSecond)}/s`],
         ['producer --help', `${withSpread(spread(help.producer))} s`],
         ['consumer --help', `${withSpread(spread(help.consumer))} s`],
       ],

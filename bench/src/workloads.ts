@@ -5,6 +5,8 @@ import {
   imageStream,
   kcat,
   librdkafka,
+  minimal,
+  ourReader,
   ourShards,
   rawKafkajs,
   sdkAlone,
@@ -64,7 +66,7 @@ export const workloads: readonly Workload[] = [
     title: 'Photographs, JPEG files (0.5 MB) as they are',
     corpus: 'photographs-jpeg',
     images: 800,
-    contenders: [ours, confluent, kcat],
+    contenders: [ours, confluent, kcat, minimal],
   },
   {
     name: 'screenshots-jpeg',
@@ -86,7 +88,7 @@ export const workloads: readonly Workload[] = [
     title: 'Thumbnails, JPEG files (11 KB) as they are',
     corpus: 'thumbnails',
     images: 5000,
-    contenders: [ours, confluent, kcat],
+    contenders: [ours, confluent, kcat, minimal],
   },
   {
     name: 'shards',
@@ -108,6 +110,7 @@ export const workloads: readonly Workload[] = [
     images: 120,
     contenders: [
       rawKafkajs('kafkajs as patched here', 'kafkajs'),
+      ourReader,
       rawKafkajs('kafkajs 2.2.3, not patched', 'kafkajs-unpatched'),
       librdkafka,
     ],

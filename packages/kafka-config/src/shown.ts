@@ -1,6 +1,6 @@
 /** True where a property's value must not be seen. */
 export function isSecret(name: string): boolean {
-  return /password|jaas|ssl\.keystore\.key/i.test(name);
+  return /password|passphrase|secret|jaas|user\.info|ssl\.keystore\.key|(?:key|private\.key)\.pem|auth\.token/i.test(name);
 }
 
 /** How much of a value it takes to know it again. */
@@ -17,5 +17,10 @@ export function shownValue(name: string, value: string): string {
  * slipped out of its place, such as the second line of a private key.
  */
 export function shownName(name: string): string {
-  return /^[\w.-]{1,60}$/.test(name) ? `'${name}'` : 'with a name that is not shown';
+  return isName(name) ? `'${name}'` : 'with a name that is not shown';
+}
+
+/** True for what looks like the name of a property. */
+export function isName(name: string): boolean {
+  return /^[\w.-]{1,60}$/.test(name);
 }

@@ -30,7 +30,7 @@ export async function awsIamTokens(
   }
   const region = regionOf(properties['bootstrap.servers'] ?? []);
   const { signer, providers } = await loadAws();
-  const awsCredentialsProvider = credentials(providers, jaas, region);
+  const find = keptWhileValid(credentials(providers, jaas, region));
   return {
     get: async () => {
       try {
@@ -38,7 +38,7 @@ export async function awsIamTokens(
           region,
           awsCredentialsProvider: async () => {
             // Without the end of its life, by which the signer makes a fraction of a second that is no valid time.
-            const { expiration, ...identity } = await awsCredentialsProvider();
+            const { expiration, ...identity } = await find();
             return identity;
           },
         });
@@ -89,7 +89,29 @@ async function loadAws() {
   }
 }
 
-/** What gives credentials, and keeps them until they are to be renewed. */
+interface Identity {
+  readonly accessKeyId: string;
+  readonly secretAccessKey: string;
+  readonly sessionToken?: string | undefined;
+  readonly expiration?: Date | undefined;
+}
+
+/** Longer than a token is valid, which is a quarter of an hour. */
+const renewBeforeMs = 20 * 60_000;
+
+/** Credentials that are lent for a time serve all logins: each loan is a request to AWS, which limits them. */
+function keptWhileValid(find: () => Promise<Identity>): () => Promise<Identity> {
+  let kept: Identity | undefined;
+  return async () => {
+    const expires = kept?.expiration?.getTime() ?? 0;
+    if (kept === undefined || expires - Date.now() < renewBeforeMs) {
+      kept = await find();
+    }
+    return kept;
+  };
+}
+
+/** What finds credentials. */
 function credentials(
   providers: Awaited<ReturnType<typeof loadAws>>['providers'],
   jaas: ReadonlyMap<string, string>,

@@ -1,8 +1,7 @@
 /*
  * Properties that Kafka's clients know and that are not read here: what becomes of each.
  *
- * From `configNames()` of ProducerConfig, ConsumerConfig, AdminClientConfig and ShareConsumerConfig of kafka-clients 4.3.1, which a
- * test asks again; from librdkafka's CONFIGURATION.md of July 2026, without what only code can set; and, by their beginnings, from
+ * From `configNames()` of ProducerConfig, ConsumerConfig and AdminClientConfig of kafka-clients 4.3.1, which a test asks again; from librdkafka's CONFIGURATION.md of July 2026, without what only code can set; and, by their beginnings, from
  * Confluent's serializers and interceptors.
  */
 

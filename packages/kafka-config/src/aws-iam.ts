@@ -92,8 +92,8 @@ async function loadAws() {
 interface Identity {
   readonly accessKeyId: string;
   readonly secretAccessKey: string;
-  readonly sessionToken?: string | undefined;
-  readonly expiration?: Date | undefined;
+  readonly sessionToken?: string;
+  readonly expiration?: Date;
 }
 
 /** Longer than a token is valid, which is a quarter of an hour. */

@@ -5,14 +5,14 @@ import { setTimeout as sleep } from 'node:timers/promises';
 const patienceMs = 500;
 
 /** A broker that has just been restarted may take a moment to listen. */
-const refusedMs = 1500;
+const refusedMs = 1200;
 const intervalMs = 250;
 
 /** What the system says where there is nobody: no program at that port, or no such host. */
 const nobody = new Set(['ECONNREFUSED', 'ENOTFOUND']);
 
 /**
- * Waits until every server has refused connections for a second and a half. One that accepts a connection, or says nothing, may be slow:
+ * Waits until every server has refused connections for more than a second. One that accepts a connection, or says nothing, may be slow:
  * then this waits for ever, and the client decides; so it does once `signal` is aborted.
  *
  * @returns what one of them said

@@ -38,7 +38,7 @@ export async function awsIamTokens(
           region,
           awsCredentialsProvider: async () => {
             // Without the end of its life, by which the signer makes a fraction of a second that is no valid time.
-            const { expiration, ...identity } = await find();
+            const { expiration: _end, ...identity } = await find();
             return identity;
           },
         });

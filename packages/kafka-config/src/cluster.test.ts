@@ -159,7 +159,10 @@ describe('a server that refuses connections', () => {
   async function patientAdmin(address: string, logger = { debug: () => {} }): Promise<Admin> {
     const properties = await loadProperties({ overrides: [`bootstrap.servers=${address}`] });
     const config = await clientConfig(properties, logger);
-    return new kafkajs.Kafka({ ...config, retry: { initialRetryTime: 100, maxRetryTime: 300, retries: 10_000 } }).admin();
+    return new kafkajs.Kafka({
+      ...config,
+      retry: { initialRetryTime: 100, maxRetryTime: 300, retries: 10_000 },
+    }).admin();
   }
 
   test('is told without waiting for the client, with what starts the one of this project', async (context) => {

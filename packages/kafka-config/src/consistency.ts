@@ -1,6 +1,6 @@
 import { KafkaConfigError } from './errors.ts';
 import { defaults, iamHandlers } from './known-properties.ts';
-import type { KafkaProperties, PropertyName } from './known-properties.ts';
+import type { KafkaProperties, NamesOf, PropertyName } from './known-properties.ts';
 import { toPem } from './stores.ts';
 
 /**
@@ -57,7 +57,9 @@ function assertLogin(properties: KafkaProperties, protocol: string): void {
   }
   const hasLogin = properties['sasl.username'] !== undefined && properties['sasl.password'] !== undefined;
   if (!needsUrl && !isIam && !hasLogin && properties['sasl.jaas.config'] === undefined) {
-    throw contradiction(`sasl.mechanism=${mechanism} needs sasl.jaas.config, or sasl.username and sasl.password`);
+    throw contradiction(
+      `sasl.mechanism=${mechanism} needs sasl.jaas.config, or sasl.username and sasl.password`,
+    );
   }
   if (!needsUrl && properties[tokenUrl] !== undefined) {
     throw contradiction(`${tokenUrl} has no effect with sasl.mechanism=${mechanism}; set it to OAUTHBEARER`);
@@ -106,10 +108,10 @@ function assertLess(properties: KafkaProperties, smaller: NumberName, larger: Nu
   }
 }
 
-function assertAtMost(properties: KafkaProperties, smaller: PropertyName, larger: PropertyName): void {
+function assertAtMost(properties: KafkaProperties, smaller: NamesOf<number>, larger: NamesOf<number>): void {
   const [low, high] = [properties[smaller], properties[larger]];
   if (low !== undefined && high !== undefined && low > high) {
-    throw contradiction(`${smaller}=${String(low)} must not be more than ${larger}=${String(high)}`);
+    throw contradiction(`${smaller}=${low} must not be more than ${larger}=${high}`);
   }
 }
 

@@ -1,5 +1,5 @@
 import { KafkaConfigError } from './errors.ts';
-import type { KafkaProperties } from './known-properties.ts';
+import type { KafkaProperties, NamesOf } from './known-properties.ts';
 
 /**
  * The options of `...LoginModule required username="..." password='...';`. A backslash stands for the character after it; all options
@@ -15,10 +15,6 @@ export function jaasOptions(jaas: string): ReadonlyMap<string, string> {
   );
 }
 
-type LoginProperty = {
-  [Name in keyof KafkaProperties]-?: NonNullable<KafkaProperties[Name]> extends string ? Name : never;
-}[keyof KafkaProperties];
-
 /**
  * What a property says, or else an option of `sasl.jaas.config`, where older clients have the same.
  *
@@ -27,7 +23,7 @@ type LoginProperty = {
 export function loginValue(
   properties: KafkaProperties,
   jaas: ReadonlyMap<string, string>,
-  property: LoginProperty,
+  property: NamesOf<string>,
   option: string,
 ): string | undefined {
   const [own, inJaas] = [properties[property], jaas.get(option)];

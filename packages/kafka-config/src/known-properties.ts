@@ -225,6 +225,11 @@ export type PropertyName = keyof typeof parsers;
 /** Properties that were given, parsed. */
 export type KafkaProperties = { readonly [Name in PropertyName]?: ReturnType<(typeof parsers)[Name]> };
 
+/** The names of properties with values of a type. */
+export type NamesOf<Value> = {
+  [Name in PropertyName]: NonNullable<KafkaProperties[Name]> extends Value ? Name : never;
+}[PropertyName];
+
 /** True for a name in the table, and for nothing that an object inherits. */
 export function isKnown(name: string): name is PropertyName {
   return Object.hasOwn(parsers, name);

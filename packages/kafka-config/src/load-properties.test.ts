@@ -212,7 +212,11 @@ describe('a value is', () => {
     ['sasl.oauthbearer.token.endpoint.url', 'http://login.example.org/token', tokenUrls],
     ['sasl.oauthbearer.token.endpoint.url', 'https://camera@login.example.org/token', tokenUrls],
     ['sasl.oauthbearer.token.endpoint.url', 'file://login.example.org/token', tokenUrls],
-    ['sasl.oauthbearer.grant.type', 'urn:ietf:params:oauth:grant-type:jwt-bearer', 'one of client_credentials'],
+    [
+      'sasl.oauthbearer.grant.type',
+      'urn:ietf:params:oauth:grant-type:jwt-bearer',
+      'one of client_credentials',
+    ],
     ['sasl.oauthbearer.extensions', 'logicalCluster', 'name=value, or several of them separated by commas'],
     ['ssl.enabled.protocols', 'SSLv3,TLSv1.2', 'one of TLSv1, TLSv1.1, TLSv1.2, TLSv1.3'],
     [
@@ -382,7 +386,11 @@ describe('no message shows a secret', () => {
       "property 'ssl.keypassword' (-X) is not known; did you mean 'ssl.key.password'?",
     ],
     ['basic.auth.user.info=hunter2', 'INVALID_PROPERTY', notTyped('basic.auth.user.info')],
-    ['sasl.oauthbearer.client.secret=hunter2', 'INVALID_PROPERTY', notTyped('sasl.oauthbearer.client.secret')],
+    [
+      'sasl.oauthbearer.client.secret=hunter2',
+      'INVALID_PROPERTY',
+      notTyped('sasl.oauthbearer.client.secret'),
+    ],
   ])('in the mistake -X %j', async (override, code, message) => {
     expect(await failure({ overrides: [override] })).toEqual({ code, message });
   });

@@ -147,7 +147,9 @@ function fromOverride(value: string | GivenValue): OptionSetting {
 
 function fromEnvironment(environment: NodeJS.ProcessEnv): Setting[] {
   const text = environment['KAFKA_BOOTSTRAP_SERVERS'];
-  return text === undefined ? [] : [spelled('bootstrap.servers', { text, origin: 'KAFKA_BOOTSTRAP_SERVERS' })];
+  return text === undefined
+    ? []
+    : [spelled('bootstrap.servers', { text, origin: 'KAFKA_BOOTSTRAP_SERVERS' })];
 }
 
 async function fromFile(file: string): Promise<Setting[]> {
@@ -194,7 +196,8 @@ function passOver(settings: readonly (readonly [Setting, string])[], logger: Pro
     if (other === undefined) {
       const meant = similar(name);
       if (isShared !== true || meant !== undefined || !isName(name)) {
-        const advice = meant === undefined ? '; see the documentation for those that are' : `; did you mean '${meant}'?`;
+        const advice =
+          meant === undefined ? '; see the documentation for those that are' : `; did you mean '${meant}'?`;
         throw new KafkaConfigError(
           'UNKNOWN_PROPERTY',
           `property ${shownName(name)} (${origin}) is not known${advice}`,
@@ -216,7 +219,9 @@ function passOver(settings: readonly (readonly [Setting, string])[], logger: Pro
     logger.warn(message);
   }
   if (passed.unknown.size > 0) {
-    logger.warn(`no Kafka client knows these properties, which have no effect: ${[...passed.unknown].join(', ')}`);
+    logger.warn(
+      `no Kafka client knows these properties, which have no effect: ${[...passed.unknown].join(', ')}`,
+    );
   }
   if (passed.ignored.size > 0) {
     logger.debug(`not needed here, and ignored: ${[...passed.ignored].join(', ')}`);
@@ -234,7 +239,10 @@ function similar(name: string): string | undefined {
   const names = [...Object.keys(parsers), ...otherSpellings, ...unsupportedNames];
   // A letter in five may be wrong, and the unit may be left out.
   const maxDistance = Math.min(3, Math.floor(name.length / 5));
-  return names.find((known) => words(known) === words(name)) ?? closestMatch(name.toLowerCase(), names, { maxDistance });
+  return (
+    names.find((known) => words(known) === words(name)) ??
+    closestMatch(name.toLowerCase(), names, { maxDistance })
+  );
 }
 
 /** Every user of a machine can list its processes with their arguments, and shells keep what was typed. */
@@ -272,8 +280,7 @@ function assertOneMeaning(values: ReadonlyMap<Setting, unknown>): void {
   const settings = [...values.keys()];
   for (const one of settings.filter(({ name, spelling }) => name !== spelling)) {
     const other = settings.find(
-      ({ name, origin, spelling }) =>
-        name === one.name && origin === one.origin && spelling !== one.spelling,
+      ({ name, origin, spelling }) => name === one.name && origin === one.origin && spelling !== one.spelling,
     );
     if (other !== undefined && !isDeepStrictEqual(values.get(one), values.get(other))) {
       throw new KafkaConfigError(

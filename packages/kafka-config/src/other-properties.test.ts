@@ -118,7 +118,9 @@ describe('two spellings', () => {
   });
 
   test('a message has the one that was given', async () => {
-    expect((await failure('fetch.wait.max.ms=soon')).message).toMatch(/^fetch\.wait\.max\.ms must be a whole/);
+    expect((await failure('fetch.wait.max.ms=soon')).message).toMatch(
+      /^fetch\.wait\.max\.ms must be a whole/,
+    );
   });
 });
 
@@ -143,7 +145,10 @@ describe('what somebody may rely on', () => {
     ['security.providers=org.example.Fips', 'it names code in Java, which cannot run here'],
     ['ssl.engine.factory.class=org.example.Engine', 'it names code in Java, which cannot run here'],
     ['ssl.crl.location=/etc/crl.pem', 'revoked certificates would be accepted'],
-    ['sasl.oauthbearer.assertion.private.key.file=/k', 'a token is asked for with a client id and a client secret'],
+    [
+      'sasl.oauthbearer.assertion.private.key.file=/k',
+      'a token is asked for with a client id and a client secret',
+    ],
   ])('is refused: %s', async (line, reason) => {
     expect(await failure(line)).toEqual({
       code: 'INVALID_PROPERTY',
@@ -192,7 +197,9 @@ test("every property of Kafka's own clients is known, in the release that the te
   const { java, classpath } = await findInstallation();
   const source = join(directory, 'Names.java');
   const configs = ['producer.Producer', 'consumer.Consumer', 'admin.AdminClient'];
-  const prints = configs.map((name) => `System.out.println(org.apache.kafka.clients.${name}Config.configNames());`);
+  const prints = configs.map(
+    (name) => `System.out.println(org.apache.kafka.clients.${name}Config.configNames());`,
+  );
   await writeFile(source, `class Names { public static void main(String[] a) { ${prints.join(' ')} } }`);
   const { stdout } = await promisify(execFile)(java, ['-cp', classpath, source]);
   const names = new Set(stdout.match(/[a-z0-9.]{3,}/g));

@@ -80,7 +80,8 @@ const unsupported: Readonly<Record<string, Unsupported>> = {
   },
   'group.instance.id': {
     kind: 'warn',
-    reason: 'a consumer that starts again is a new member of its group, which shares out its partitions again',
+    reason:
+      'a consumer that starts again is a new member of its group, which shares out its partitions again',
   },
   'group.protocol': {
     kind: 'warn',

@@ -262,7 +262,10 @@ test('the versions of TLS', async () => {
     minVersion: 'TLSv1.2',
     maxVersion: 'TLSv1.3',
   });
-  expect(await tls('ssl.enabled.protocols=TLSv1.2')).toEqual({ minVersion: 'TLSv1.2', maxVersion: 'TLSv1.2' });
+  expect(await tls('ssl.enabled.protocols=TLSv1.2')).toEqual({
+    minVersion: 'TLSv1.2',
+    maxVersion: 'TLSv1.2',
+  });
 });
 
 test('the host name is checked, unless the algorithm is empty', async () => {

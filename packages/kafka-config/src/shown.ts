@@ -1,6 +1,8 @@
 /** True where a property's value must not be seen. */
 export function isSecret(name: string): boolean {
-  return /password|passphrase|secret|jaas|user\.info|ssl\.keystore\.key|(?:key|private\.key)\.pem|auth\.token/i.test(name);
+  return /password|passphrase|secret|jaas|user\.info|ssl\.keystore\.key|(?:key|private\.key)\.pem|auth\.token/i.test(
+    name,
+  );
 }
 
 /** How much of a value it takes to know it again. */

@@ -110,7 +110,9 @@ async function post(endpoint: TokenEndpoint, place: string): Promise<Answer> {
       ? 'name the CA of its certificate in https.ca.location'
       : 'check sasl.oauthbearer.token.endpoint.url, and that this machine reaches it';
     const problem = signal.aborted ? `no answer within ${answerTimeoutMs / 1000} s` : message || code;
-    throw new KafkaConfigError('UNREACHABLE', `cannot reach ${place}: ${problem}; ${advice}`, { cause: error });
+    throw new KafkaConfigError('UNREACHABLE', `cannot reach ${place}: ${problem}; ${advice}`, {
+      cause: error,
+    });
   }
 }
 
@@ -136,7 +138,10 @@ function send(endpoint: TokenEndpoint, signal: AbortSignal): Promise<Answer> {
           response.destroy(new Error(`its answer is longer than ${maxAnswerBytes} bytes`));
         }
       });
-      const { statusCode = 0, headers: { 'content-type': type = 'no content-type' } } = response;
+      const {
+        statusCode = 0,
+        headers: { 'content-type': type = 'no content-type' },
+      } = response;
       text(response).then((body) => resolve({ status: statusCode, type: oneLine(type), body }), reject);
     })
       .on('error', reject)
@@ -151,7 +156,12 @@ function shown({ origin, pathname }: URL): string {
 
 /** What the endpoint says, for a message. */
 function oneLine(value: unknown): string {
-  return typeof value === 'string' ? value.replaceAll(/[^\x20-\x7e]+/g, ' ').slice(0, 200).trim() : '';
+  return typeof value === 'string'
+    ? value
+        .replaceAll(/[^\x20-\x7e]+/g, ' ')
+        .slice(0, 200)
+        .trim()
+    : '';
 }
 
 function jsonObject(json: string): Readonly<Record<string, unknown>> {

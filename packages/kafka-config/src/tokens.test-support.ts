@@ -7,6 +7,8 @@ export async function listen(server: Pick<Server, 'listen' | 'address'>): Promis
   return (server.address() as AddressInfo).port;
 }
 
+const bearer = 'auth=Bearer ';
+
 /** A way to a broker that remembers what clients have sent through it. */
 export async function tappedBroker(address: string) {
   const [host, port] = address.split(':');
@@ -23,8 +25,11 @@ export async function tappedBroker(address: string) {
     address: `127.0.0.1:${await listen(server)}`,
     /** The last login: its token, and what else it said. */
     login: () => {
-      const [, token = '', rest = ''] = /.*auth=Bearer ([^\u0001]+)\u0001((?:[^\u0001]+\u0001)*)\u0001/s.exec(sent) ?? [];
-      return { token, extensions: rest.split('\u0001').filter(Boolean) };
+      const [said = '', ...extensions] = sent
+        .slice(sent.lastIndexOf(bearer))
+        .split('\u0001\u0001')[0]!
+        .split('\u0001');
+      return { token: said.replace(bearer, ''), extensions };
     },
     close: () => server.close(),
   };

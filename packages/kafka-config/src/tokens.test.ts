@@ -8,7 +8,8 @@ import { text } from 'node:stream/consumers';
 import { createCertificates, startKafka } from '@image-stream/local-kafka';
 import type { Certificates, KafkaCluster } from '@image-stream/local-kafka';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest';
-import { clientConfig, loadProperties } from './index.ts';
+import kafkajs from 'kafkajs';
+import { clientConfig, createSender, loadProperties, untilServed } from './index.ts';
 import { client, connect, failure, temporaryFolder } from './secured.test-support.ts';
 import { listen, tappedBroker, unsignedToken } from './tokens.test-support.ts';
 
@@ -29,6 +30,8 @@ beforeAll(async () => {
         'listener.name.client.sasl.enabled.mechanisms': 'PLAIN,OAUTHBEARER',
         // With OAUTHBEARER, Kafka takes tokens without a signature unless it is told how to check one.
         [mechanism]: `${oauth}OAuthBearerLoginModule required unsecuredLoginStringClaim_sub="broker";`,
+        // The client logs in again ten seconds before that.
+        'listener.name.client.oauthbearer.connections.max.reauth.ms': '12000',
       },
     }),
   ]);
@@ -232,6 +235,42 @@ describe('a token endpoint', () => {
     ],
   ])('needs what it is asked with: %#', async (lines, message) => {
     await expect(configure([...lines, ...trusted()])).rejects.toThrow(message);
+  });
+
+  test('that fails while records are sent is waited for', async () => {
+    // So near its end, a token is asked for anew at each login.
+    answer = gives(unsignedToken(31));
+    const { kafka: connecting } = await configure([...librdkafka, ...trusted()]);
+    const admin = connecting.admin();
+    await admin.connect();
+    const topic = 'sent-through-an-outage';
+    await admin.createTopics({ topics: [{ topic, numPartitions: 1 }], waitForLeaders: false });
+    await untilServed(() => admin.fetchTopicOffsets(topic));
+    let failed = (): void => {};
+    const outage = new Promise<void>((resolve) => (failed = resolve));
+    const sender = await createSender({
+      connect: (createPartitioner) => connecting.producer({ createPartitioner, retry: { retries: 0 } }),
+      partitioner: kafkajs.Partitioners.DefaultPartitioner,
+      request: { topic, acks: -1 },
+      deliveryTimeoutMs: 60_000,
+      batchBytes: 100_000,
+      outage: { failed: () => failed(), over: () => {} },
+    });
+    answer = says(503, 'in repair');
+    const logins = asked.length;
+    let sent = 0;
+    const sending = (async () => {
+      while (asked.length === logins) {
+        await sender.send({ key: 'a', value: Buffer.from('b') });
+        sent++;
+      }
+    })();
+    await outage;
+    answer = gives(unsignedToken(3600));
+    await sending;
+    const [partition] = await admin.fetchTopicOffsets(topic);
+    expect(Number(partition!.high)).toBeGreaterThanOrEqual(sent);
+    await Promise.all([sender.close(), admin.disconnect()]);
   });
 });
 

@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { connect, createServer } from 'node:net';
+import { createServer } from 'node:net';
 import type { AddressInfo, Server, Socket } from 'node:net';
 import { startKafka } from '@image-stream/local-kafka';
 import type { KafkaCluster } from '@image-stream/local-kafka';
@@ -7,6 +7,7 @@ import kafkajs from 'kafkajs';
 import type { Admin } from 'kafkajs';
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
 import type { TestContext } from 'vitest';
+import { forwarder } from './forwarder.test-support.ts';
 import {
   assertTopicName,
   clientConfig,
@@ -191,7 +192,7 @@ describe('a server that refuses connections', () => {
   });
 
   test('and listens a moment later is reached', async (context) => {
-    const server = forwarder(0);
+    const server = forwarder(kafka.bootstrapServers);
     const address = await listen(context, server);
     await new Promise((resolve) => server.close(resolve));
     let failed = (): void => {};
@@ -212,24 +213,11 @@ describe('a server that refuses connections', () => {
 });
 
 test('a broker that takes longer for its first answer than a refusal takes is reached', async (context) => {
-  const address = await listen(context, forwarder(2000));
+  const address = await listen(context, forwarder(kafka.bootstrapServers, 2000));
   const admin = await createAdmin(address);
   await connectAdmin(admin, [address]);
   await admin.disconnect();
 });
-
-/** Takes a connection at once, and passes it on to the broker so many milliseconds later. */
-function forwarder(delayMs: number): Server {
-  const [host, port] = kafka.bootstrapServers.split(':');
-  return createServer((socket) => {
-    setTimeout(() => {
-      const broker = connect({ host: host!, port: Number(port) });
-      broker.on('error', () => socket.destroy());
-      socket.pipe(broker).pipe(socket);
-    }, delayMs);
-    socket.on('error', () => {});
-  });
-}
 
 // kafkajs tries for some seconds before it gives a connection up.
 describe.concurrent('no broker there: one line within ten seconds', { timeout: 10_000 }, () => {

@@ -2,7 +2,8 @@
 // From a command line, a file and the environment to a kafkajs client.
 export { connectionOptions, connectionSources } from './connection-options.ts';
 export { loadProperties, loadSettings } from './load-properties.ts';
-export type { GivenValue, PropertyLogger, PropertySources, Settings } from './load-properties.ts';
+export type { GivenValue, PropertySources, Settings } from './load-properties.ts';
+export type { PropertyLogger } from './passed-over.ts';
 export type { KafkaProperties, PropertyName } from './known-properties.ts';
 export { clientConfig, consumerConfig, producerConfig } from './client-config.ts';
 export type { ClientLogger } from './client-config.ts';

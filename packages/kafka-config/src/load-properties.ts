@@ -1,15 +1,16 @@
 import { isDeepStrictEqual } from 'node:util';
-import { closestMatch } from 'leven';
 import { configProviders, declaresProvider } from './config-providers.ts';
 import type { Setting } from './config-providers.ts';
 import { assertConsistent } from './consistency.ts';
 import { KafkaConfigError } from './errors.ts';
 import { isKnown, NotAllowed, parsers } from './known-properties.ts';
 import type { KafkaProperties, PropertyName } from './known-properties.ts';
-import { otherProperty, unsupportedNames } from './other-properties.ts';
+import { otherProperty } from './other-properties.ts';
+import { passOver, silent } from './passed-over.ts';
+import type { PropertyLogger } from './passed-over.ts';
 import { readPropertiesFile } from './properties-file.ts';
-import { isName, isSecret, shownName, shownValue } from './shown.ts';
-import { canonicalName, otherSpellings } from './spellings.ts';
+import { isSecret, shownValue } from './shown.ts';
+import { canonicalName } from './spellings.ts';
 
 /** The value of an option as it was given, and where. */
 export interface GivenValue {
@@ -31,14 +32,6 @@ export interface PropertySources {
   readonly file?: string | undefined;
   /** What holds where nothing else says. */
   readonly defaults?: { readonly [Name in PropertyName]?: string };
-}
-
-/** Hears of properties that have no effect. A pino logger is one, and so is `console`. */
-export interface PropertyLogger {
-  /** Takes the names of those that Kafka knows and that are not needed. */
-  debug(message: string): void;
-  /** Takes those that somebody may rely on, with what happens instead, and those that nothing knows. */
-  warn(message: string): void;
 }
 
 /** Properties, and the names of those that somebody has set: the others are defaults of the program. */
@@ -86,15 +79,15 @@ export async function loadSettings(
     ...from('command line'),
   ];
   const resolve = configProviders(weakestFirst, environment);
-  const resolved = await Promise.all(
-    weakestFirst
-      .filter((setting) => !declaresProvider(setting))
-      .map(async (setting) => [setting, (await resolve(setting)).trim()] as const),
+  const settings = weakestFirst.filter((setting) => !declaresProvider(setting));
+  const known = settings.filter(({ name }) => isKnown(name));
+  const parsed = new Map(
+    await Promise.all(
+      known.map(async (setting) => [setting, parse(setting, await resolve(setting))] as const),
+    ),
   );
-  const known = resolved.filter(([{ name }]) => isKnown(name));
-  const parsed = new Map(known.map(([setting, value]) => [setting, parse(setting, value)]));
   passOver(
-    resolved.filter(([{ name }]) => !isKnown(name)),
+    settings.filter(({ name }) => !isKnown(name)),
     logger,
   );
   assertAgreement(options, parsed);
@@ -103,12 +96,10 @@ export async function loadSettings(
     [...parsed].map(([{ name }, value]) => [name, value]),
   ) as KafkaProperties;
   const chosen = new Set(weakestFirst.slice(Object.keys(defaults).length));
-  const given = new Set(known.flatMap(([setting]) => (chosen.has(setting) ? [setting.name] : [])));
+  const given = new Set(known.filter((setting) => chosen.has(setting)).map(({ name }) => name));
   assertConsistent(properties, given);
   return { properties, given };
 }
-
-const silent: PropertyLogger = { debug: () => {}, warn: () => {} };
 
 /** A setting under the name that the table has for it. */
 function spelled<T extends object>(name: string, setting: T): T & { name: string; spelling: string } {
@@ -171,7 +162,7 @@ async function fromFile(file: string): Promise<Setting[]> {
 /** @param value the setting's text with what its references stand for, which no message shows */
 function parse({ name, spelling, text, origin }: Setting, value: string): unknown {
   try {
-    return parsers[name as PropertyName](value);
+    return parsers[name as PropertyName](value.trim());
   } catch (error) {
     if (!(error instanceof NotAllowed)) {
       throw error;
@@ -181,68 +172,6 @@ function parse({ name, spelling, text, origin }: Setting, value: string): unknow
       `${spelling} must be ${error.message}, not ${shownValue(name, text)} (${origin})`,
     );
   }
-}
-
-/**
- * Says what has no effect. What no client knows is an error where it was meant for this program alone, or resembles what has an
- * effect.
- *
- * @throws KafkaConfigError `UNKNOWN_PROPERTY`, `INVALID_PROPERTY`
- */
-function passOver(settings: readonly (readonly [Setting, string])[], logger: PropertyLogger): void {
-  const passed = { ignored: new Set<string>(), unsupported: new Set<string>(), unknown: new Set<string>() };
-  for (const [{ name, origin, isShared }, value] of settings) {
-    const other = otherProperty(name, value);
-    if (other === undefined) {
-      const meant = similar(name);
-      if (isShared !== true || meant !== undefined || !isName(name)) {
-        const advice =
-          meant === undefined ? '; see the documentation for those that are' : `; did you mean '${meant}'?`;
-        throw new KafkaConfigError(
-          'UNKNOWN_PROPERTY',
-          `property ${shownName(name)} (${origin}) is not known${advice}`,
-        );
-      }
-      passed.unknown.add(name);
-    } else if (other.kind === 'refuse') {
-      throw new KafkaConfigError(
-        'INVALID_PROPERTY',
-        `${name} (${origin}) is not supported: ${other.reason}; remove it if you can do without it`,
-      );
-    } else if (other.kind === 'warn') {
-      passed.unsupported.add(`${name} (${origin}) has no effect: ${other.reason}`);
-    } else {
-      passed.ignored.add(name);
-    }
-  }
-  for (const message of passed.unsupported) {
-    logger.warn(message);
-  }
-  if (passed.unknown.size > 0) {
-    logger.warn(
-      `no Kafka client knows these properties, which have no effect: ${[...passed.unknown].join(', ')}`,
-    );
-  }
-  if (passed.ignored.size > 0) {
-    logger.debug(`not needed here, and ignored: ${[...passed.ignored].join(', ')}`);
-  }
-}
-
-/** What may have been meant by a name that nothing knows. */
-function similar(name: string): string | undefined {
-  const words = (property: string): string =>
-    property
-      .toLowerCase()
-      .split(/[^a-z]+/)
-      .toSorted()
-      .join();
-  const names = [...Object.keys(parsers), ...otherSpellings, ...unsupportedNames];
-  // A letter in five may be wrong, and the unit may be left out.
-  const maxDistance = Math.min(3, Math.floor(name.length / 5));
-  return (
-    names.find((known) => words(known) === words(name)) ??
-    closestMatch(name.toLowerCase(), names, { maxDistance })
-  );
 }
 
 /** Every user of a machine can list its processes with their arguments, and shells keep what was typed. */

@@ -90,6 +90,15 @@ describe('a file works as it is', () => {
     expect(said.debug).toHaveLength(1);
   });
 
+  test('and what is not needed need not be there', async () => {
+    const { said } = await load(
+      'config.providers=file',
+      'config.providers.file.class=org.apache.kafka.common.config.provider.FileConfigProvider',
+      'basic.auth.user.info=${file:/missing:user}',
+    );
+    expect(said.warn).toEqual([]);
+  });
+
   test('and what is not needed may also be typed', async () => {
     expect(await loadProperties({ overrides: ['linger.ms=5', 'acks=1'] })).toEqual({ acks: 1 });
   });

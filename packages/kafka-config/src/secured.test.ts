@@ -3,8 +3,14 @@ import { join } from 'node:path';
 import { createCertificates, startKafka } from '@image-stream/local-kafka';
 import type { Certificates, KafkaCluster } from '@image-stream/local-kafka';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { client, connect, failure, keystore, temporaryFolder } from './secured.test-support.ts';
-import { unsignedToken } from './tokens.test-support.ts';
+import {
+  client,
+  connect,
+  failure,
+  keystore,
+  temporaryFolder,
+  unsignedToken,
+} from './secured.test-support.ts';
 
 const folder = temporaryFolder();
 let certificates: Certificates;
@@ -63,6 +69,11 @@ describe.each(['PLAIN', 'SCRAM-SHA-256', 'SCRAM-SHA-512'] as const)('%s', (mecha
     );
     expect(message).not.toContain('hunter2');
   });
+});
+
+test("librdkafka's names lead there as well", async () => {
+  const login = ['sasl.mechanisms=SCRAM-SHA-512', 'sasl.username=alice', 'sasl.password=se"c ret'];
+  await connect(await secured('security.protocol=sasl_ssl', `ssl.ca.location=${certificates.ca}`, ...login));
 });
 
 test('OAUTHBEARER takes the token that the file holds now', async () => {

@@ -10,8 +10,8 @@ import type { Certificates, KafkaCluster } from '@image-stream/local-kafka';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest';
 import kafkajs from 'kafkajs';
 import { clientConfig, createSender, loadProperties, untilServed } from './index.ts';
-import { client, connect, failure, temporaryFolder } from './secured.test-support.ts';
-import { listen, tappedBroker, unsignedToken } from './tokens.test-support.ts';
+import { client, connect, failure, temporaryFolder, unsignedToken } from './secured.test-support.ts';
+import { listen, tappedBroker } from './forwarder.test-support.ts';
 
 const folder = temporaryFolder();
 const oauth = 'org.apache.kafka.common.security.oauthbearer.';

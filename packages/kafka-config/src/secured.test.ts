@@ -72,8 +72,8 @@ describe.each(['PLAIN', 'SCRAM-SHA-256', 'SCRAM-SHA-512'] as const)('%s', (mecha
 });
 
 test("librdkafka's names lead there as well", async () => {
-  const login = ['sasl.mechanisms=SCRAM-SHA-512', 'sasl.username=alice', 'sasl.password=se"c ret'];
-  await connect(await secured('security.protocol=sasl_ssl', `ssl.ca.location=${certificates.ca}`, ...login));
+  const alice = ['sasl.mechanisms=SCRAM-SHA-512', 'sasl.username=alice', 'sasl.password=se"c ret'];
+  await connect(await secured('security.protocol=sasl_ssl', `ssl.ca.location=${certificates.ca}`, ...alice));
 });
 
 test('OAUTHBEARER takes the token that the file holds now', async () => {

@@ -210,7 +210,6 @@ describe('a value is', () => {
     ['sasl.mechanism', 'GSSAPI', 'one of PLAIN, SCRAM-SHA-256, SCRAM-SHA-512, OAUTHBEARER, AWS_MSK_IAM'],
     ['sasl.oauthbearer.token.endpoint.url', '/run/token', tokenUrls],
     ['sasl.oauthbearer.token.endpoint.url', 'http://login.example.org/token', tokenUrls],
-    ['sasl.oauthbearer.token.endpoint.url', 'https://camera@login.example.org/token', tokenUrls],
     ['sasl.oauthbearer.token.endpoint.url', 'file://login.example.org/token', tokenUrls],
     [
       'sasl.oauthbearer.grant.type',
@@ -393,6 +392,14 @@ describe('no message shows a secret', () => {
     ],
   ])('in the mistake -X %j', async (override, code, message) => {
     expect(await failure({ overrides: [override] })).toEqual({ code, message });
+  });
+
+  test('in a URL', async () => {
+    const setting =
+      'sasl.oauthbearer.token.endpoint.url=https://camera:hunter2@login.example.org/token?key=hunter2';
+    expect((await failure({ overrides: [setting] })).message).toMatch(
+      /not 'https:\/\/\.\.\.@login\.example\.org\/token\?\.\.\.' \(-X\)$/,
+    );
   });
 
   test('when the lines of a private key lack their continuation', async () => {

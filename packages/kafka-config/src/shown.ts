@@ -1,16 +1,15 @@
 /** True where a property's value must not be seen. */
 export function isSecret(name: string): boolean {
-  return /password|passphrase|secret|jaas|user\.info|ssl\.keystore\.key|(?:key|private\.key)\.pem|auth\.token/i.test(
-    name,
-  );
+  return /password|passphrase|secret|jaas|user\.info|ssl\.keystore\.key|key\.pem|auth\.token/i.test(name);
 }
 
 /** How much of a value it takes to know it again. */
 const maxShown = 100;
 
-/** A property's value for a message, cut where it is long. A secret is never shown, not even a mistyped one. */
+/** A property's value for a message, cut where it is long. A secret is never shown, not even a mistyped one, or one in a URL. */
 export function shownValue(name: string, value: string): string {
-  const shown = value.length > maxShown ? `${value.slice(0, maxShown)}...` : value;
+  const open = value.replace(/(:\/\/)[^/]*@/, '$1...@').replace(/(:\/\/[^?]*\?).*$/s, '$1...');
+  const shown = open.length > maxShown ? `${open.slice(0, maxShown)}...` : open;
   return isSecret(name) ? 'a value that is not shown' : `'${shown}'`;
 }
 

@@ -55,7 +55,7 @@ export async function run(
   const { topic } = values;
   const limits = limitsOf(values);
   assertConsistent(values);
-  const properties = await loadProperties(sourcesOf({ path, given }));
+  const properties = await loadProperties(sourcesOf({ path, given }), logger);
   const config = consumerConfig(properties);
   const location = values['output-directory'];
   const scratch = values['scratch-directory'];

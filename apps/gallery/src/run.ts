@@ -63,6 +63,7 @@ export async function run(context: RunContext<typeof options>): Promise<Outcome>
       options: { 'group.id': 'group-id' },
       defaults: { 'request.timeout.ms': '30000', 'group.id': 'image-consumer' },
     }),
+    logger,
   );
   const { read } = consumerConfig(properties);
   const output = await readOutput(locationOf(values['output-directory'], path), s3Settings(values));

@@ -60,7 +60,7 @@ export async function run({
 }: RunContext<typeof options>): Promise<Summary | Outcome> {
   assertConsistent(values, inputs);
   await assertWatchable(values, inputs, path);
-  const properties = await loadProperties(sourcesOf({ path, given }));
+  const properties = await loadProperties(sourcesOf({ path, given }), logger);
   const encoding = values.encoding ?? (inputs.length > 0 ? 'original' : 'png');
   const incomplete = new Map<string, string>();
   const imagesTo = (destination: Destination) =>

@@ -94,7 +94,7 @@ async function load(
   sources: PropertySources,
   logger: Logger,
 ): Promise<{ kafka: Kafka; properties: KafkaProperties }> {
-  const { properties, given } = await loadSettings(sources);
+  const { properties, given } = await loadSettings(sources, logger);
   const config = await clientConfig(properties, logger);
   const isChosen = given.has('request.timeout.ms');
   const kafka = new kafkajs.Kafka({ ...config, ...(!isChosen && { requestTimeout: requestTimeoutMs }) });

@@ -5,6 +5,7 @@ import { createCertificates, startKafka } from '@image-stream/local-kafka';
 import type { Certificates, KafkaCluster } from '@image-stream/local-kafka';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { client, connect, failure, keystore, temporaryFolder } from './secured.test-support.ts';
+import { forwarder, listen } from './forwarder.test-support.ts';
 
 const folder = temporaryFolder();
 let certificates: Certificates;
@@ -66,6 +67,25 @@ describe('the broker takes', () => {
         `ssl.keystore.key=${await line(certificates.clientKey)}`,
       ),
     );
+  });
+
+  test("files under librdkafka's names", async () => {
+    await connect(
+      await secured(
+        'security.protocol=ssl',
+        `ssl.ca.location=${certificates.ca}`,
+        `ssl.certificate.location=${certificates.clientCertificate}`,
+        `ssl.key.location=${certificates.clientKey}`,
+      ),
+    );
+  });
+
+  test('a key store whose type is not set, also when its handshake takes longer than a refusal', async () => {
+    const slow = forwarder(kafka.bootstrapServers, 2000);
+    const address = `127.0.0.1:${await listen(slow)}`;
+    const [, ...untyped] = keystore(certificates);
+    await connect(await client(folder(), address, ...trust(), ...untyped));
+    slow.close();
   });
 
   test('a PKCS #12 key store', async () => {

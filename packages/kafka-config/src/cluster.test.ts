@@ -7,6 +7,7 @@ import kafkajs from 'kafkajs';
 import type { Admin } from 'kafkajs';
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
 import type { TestContext } from 'vitest';
+import { forwarder } from './forwarder.test-support.ts';
 import {
   assertTopicName,
   clientConfig,
@@ -14,6 +15,7 @@ import {
   ensureTopic,
   loadProperties,
   topicLimit,
+  translate,
 } from './index.ts';
 
 let kafka: KafkaCluster;
@@ -151,6 +153,70 @@ test('an IPv6 address of a bootstrap server is taken', async () => {
   await connectAdmin(admin, []);
   onTestFinished(() => admin.disconnect());
   expect(await admin.describeCluster()).toMatchObject({ brokers: [{ nodeId: 1 }] });
+});
+
+describe('a server that refuses connections', () => {
+  /** A client that would try for an hour, which logs each attempt. */
+  async function patientAdmin(address: string, logger = { debug: () => {} }): Promise<Admin> {
+    const properties = await loadProperties({ overrides: [`bootstrap.servers=${address}`] });
+    const config = await clientConfig(properties, logger);
+    return new kafkajs.Kafka({
+      ...config,
+      retry: { initialRetryTime: 100, maxRetryTime: 300, retries: 10_000 },
+    }).admin();
+  }
+
+  test('is told without waiting for the client, with what starts the one of this project', async (context) => {
+    const server = createServer();
+    const address = await listen(context, server);
+    await new Promise((resolve) => server.close(resolve));
+    const admin = await patientAdmin(address);
+    const nobody = 'nothing listens there; check --bootstrap-servers and that the broker runs';
+    await expect(connectAdmin(admin, [address])).rejects.toMatchObject({
+      code: 'UNREACHABLE',
+      message: `cannot reach Kafka at ${address}: ${nobody}`,
+    });
+    const refused = Object.assign(new kafkajs.KafkaJSConnectionError('connect'), { code: 'ECONNREFUSED' });
+    expect(translate(refused, ['localhost:29092'])).toMatchObject({
+      message: `cannot reach Kafka at localhost:29092: ${nobody}; 'corepack pnpm kafka:up' in a clone of this project starts one`,
+    });
+  });
+
+  test('is waited for while another says nothing', async (context) => {
+    const closed = createServer();
+    const servers = [await listen(context, closed), await listen(context, silentServer())];
+    await new Promise((resolve) => closed.close(resolve));
+    await expect(connectAdmin(await patientAdmin(servers[0]!), servers)).rejects.toThrow(
+      /no answer within 8 s/,
+    );
+  });
+
+  test('and listens a moment later is reached', async (context) => {
+    const server = forwarder(kafka.bootstrapServers);
+    const address = await listen(context, server);
+    await new Promise((resolve) => server.close(resolve));
+    let failed = (): void => {};
+    const failedOnce = new Promise<void>((resolve) => (failed = resolve));
+    const admin = await patientAdmin(address, {
+      debug: (...[, message]: unknown[]) => {
+        if (String(message).startsWith('Failed to connect')) {
+          failed();
+        }
+      },
+    });
+    const connecting = connectAdmin(admin, [address]);
+    await failedOnce;
+    server.listen(Number(address.split(':')[1]), '127.0.0.1');
+    await connecting;
+    await admin.disconnect();
+  });
+});
+
+test('a broker that takes longer for its first answer than a refusal takes is reached', async (context) => {
+  const address = await listen(context, forwarder(kafka.bootstrapServers, 2000));
+  const admin = await createAdmin(address);
+  await connectAdmin(admin, [address]);
+  await admin.disconnect();
 });
 
 // kafkajs tries for some seconds before it gives a connection up.

@@ -1,9 +1,10 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Admin } from 'kafkajs';
 import { KafkaConfigError } from './errors.ts';
-import { rootCause, translate } from './translate.ts';
+import { untilRefused } from './refused.ts';
+import { rootCause, translate, unreachable } from './translate.ts';
 
-/** A broker that is not there is reported within ten seconds, whatever the timeouts of requests. */
+/** A broker that does not answer is reported within ten seconds, whatever the timeouts of requests. */
 const reachTimeoutMs = 8000;
 
 /**
@@ -17,13 +18,25 @@ export async function connectAdmin(admin: Admin, servers: readonly string[]): Pr
   const timeout = new Promise<never>((_resolve, reject) => {
     timer = setTimeout(() => reject(noAnswer(servers, isConnected)), reachTimeoutMs);
   });
+  const over = new AbortController();
   try {
-    await Promise.race([connect(admin, () => (isConnected = true)), timeout]);
+    const connected = connect(admin, () => {
+      isConnected = true;
+      over.abort();
+    });
+    await Promise.race([connected, timeout, refusal(servers, over.signal)]);
   } catch (error) {
     throw translate(error, servers);
   } finally {
     clearTimeout(timer);
+    over.abort();
   }
+}
+
+/** Fails when all servers refuse connections, which the client takes some four seconds to report. */
+async function refusal(servers: readonly string[], signal: AbortSignal): Promise<never> {
+  const error = await untilRefused(servers, signal);
+  throw unreachable(error, servers);
 }
 
 async function connect(admin: Admin, connected: () => void): Promise<void> {

@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { getProperties } from 'properties-file';
 import { KafkaConfigError } from './errors.ts';
+import { readPropertiesFile } from './properties-file.ts';
 import { shownName } from './shown.ts';
 
 /*
@@ -17,9 +17,13 @@ import { shownName } from './shown.ts';
 /** One property as it was set. */
 export interface Setting {
   readonly name: string;
+  /** The name as it was given, where another is read as `name`. */
+  readonly spelling: string;
   readonly text: string;
   /** Where it was set, for messages. */
   readonly origin: string;
+  /** True in a file that other clients may read as well. */
+  readonly isShared?: true;
 }
 
 /** What a provider holds under a key; undefined where it holds nothing. */
@@ -29,7 +33,7 @@ const packageName = 'org.apache.kafka.common.config.provider.';
 
 const providerOf = (environment: NodeJS.ProcessEnv): Record<string, Provider> => ({
   [`${packageName}EnvVarConfigProvider`]: async (_path, key) => environment[key],
-  [`${packageName}FileConfigProvider`]: async (path, key) => getProperties(await readFile(path, 'utf8'))[key],
+  [`${packageName}FileConfigProvider`]: async (path, key) => (await readPropertiesFile(path))[key],
   // One file for each secret, as Docker and Kubernetes mount them; editors end a file with a line end.
   [`${packageName}DirectoryConfigProvider`]: async (path, key) =>
     (await readFile(join(path, key), 'utf8')).replace(/\r?\n$/, ''),

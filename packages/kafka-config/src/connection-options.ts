@@ -1,5 +1,6 @@
 import type { PropertyName } from './known-properties.ts';
 import type { GivenValue, PropertySources } from './load-properties.ts';
+import { localServer } from './translate.ts';
 
 /**
  * The options of a program that connects, as yargs definitions. Values stay text: `loadProperties`
@@ -12,7 +13,7 @@ export function connectionOptions(defaults: { readonly requestTimeoutMs: string 
       type: 'string',
       requiresArg: true,
       describe: 'Kafka brokers to ask first, host:port, separated by commas; or KAFKA_BOOTSTRAP_SERVERS',
-      defaultDescription: 'localhost:29092',
+      defaultDescription: localServer,
       group: 'Kafka:',
     },
     topic: {
@@ -80,6 +81,6 @@ export function connectionSources(
     overrides: given('X'),
     environment: process.env,
     file: file && path(file),
-    defaults: { 'bootstrap.servers': 'localhost:29092', ...own.defaults },
+    defaults: { 'bootstrap.servers': localServer, ...own.defaults },
   };
 }

@@ -1,6 +1,6 @@
 import { KafkaConfigError } from './errors.ts';
-import { defaults } from './known-properties.ts';
-import type { KafkaProperties, PropertyName } from './known-properties.ts';
+import { defaults, iamHandlers } from './known-properties.ts';
+import type { KafkaProperties, NamesOf, PropertyName } from './known-properties.ts';
 import { toPem } from './stores.ts';
 
 /**
@@ -30,7 +30,10 @@ export function assertConsistent(properties: KafkaProperties, given: ReadonlySet
     throw contradiction(`a trust store must be PEM, which has no password; convert it with: ${toPem(store)}`);
   }
   assertTogether(properties, 'ssl.keystore.certificate.chain', 'ssl.keystore.key');
+  assertTogether(properties, 'ssl.certificate.location', 'ssl.key.location');
   assertNotBoth(properties, 'ssl.keystore.location', 'ssl.keystore.key');
+  assertNotBoth(properties, 'ssl.keystore.location', 'ssl.key.location');
+  assertNotBoth(properties, 'ssl.keystore.key', 'ssl.key.location');
   assertNotBoth(properties, 'ssl.truststore.location', 'ssl.truststore.certificates');
   assertLess(properties, 'heartbeat.interval.ms', 'session.timeout.ms');
   assertLess(properties, 'fetch.max.wait.ms', 'request.timeout.ms');
@@ -47,13 +50,36 @@ function assertLogin(properties: KafkaProperties, protocol: string): void {
   if (mechanism === undefined) {
     throw contradiction(`security.protocol=${protocol} needs sasl.mechanism`);
   }
-  const needed = mechanism === 'OAUTHBEARER' ? tokenUrl : 'sasl.jaas.config';
-  if (properties[needed] === undefined) {
-    throw contradiction(`sasl.mechanism=${mechanism} needs ${needed}`);
+  const isIam = usesAwsIam(properties);
+  const needsUrl = mechanism === 'OAUTHBEARER' && !isIam;
+  if (needsUrl && properties[tokenUrl] === undefined) {
+    throw contradiction(`sasl.mechanism=OAUTHBEARER needs ${tokenUrl}`);
   }
-  if (mechanism !== 'OAUTHBEARER' && properties[tokenUrl] !== undefined) {
+  const hasLogin = properties['sasl.username'] !== undefined && properties['sasl.password'] !== undefined;
+  if (!needsUrl && !isIam && !hasLogin && properties['sasl.jaas.config'] === undefined) {
+    throw contradiction(
+      `sasl.mechanism=${mechanism} needs sasl.jaas.config, or sasl.username and sasl.password`,
+    );
+  }
+  if (!needsUrl && properties[tokenUrl] !== undefined) {
     throw contradiction(`${tokenUrl} has no effect with sasl.mechanism=${mechanism}; set it to OAUTHBEARER`);
   }
+  const handler = handlers.find((name) => isIamHandler(properties[name]));
+  if (!isIam && handler !== undefined) {
+    throw contradiction(`${handler} of AWS needs sasl.mechanism=AWS_MSK_IAM, not ${mechanism}`);
+  }
+}
+
+const handlers = ['sasl.login.callback.handler.class', 'sasl.client.callback.handler.class'] as const;
+
+function isIamHandler(name: string | undefined): boolean {
+  return iamHandlers.some((one) => one === name);
+}
+
+/** Whether to log in to Amazon MSK with IAM: by the mechanism of its own, or by OAUTHBEARER with its class. */
+export function usesAwsIam(properties: KafkaProperties): boolean {
+  const { 'sasl.mechanism': mechanism, 'sasl.login.callback.handler.class': handler } = properties;
+  return mechanism === 'AWS_MSK_IAM' || (mechanism === 'OAUTHBEARER' && isIamHandler(handler));
 }
 
 function assertTogether(properties: KafkaProperties, one: PropertyName, other: PropertyName): void {
@@ -82,10 +108,10 @@ function assertLess(properties: KafkaProperties, smaller: NumberName, larger: Nu
   }
 }
 
-function assertAtMost(properties: KafkaProperties, smaller: PropertyName, larger: PropertyName): void {
+function assertAtMost(properties: KafkaProperties, smaller: NamesOf<number>, larger: NamesOf<number>): void {
   const [low, high] = [properties[smaller], properties[larger]];
   if (low !== undefined && high !== undefined && low > high) {
-    throw contradiction(`${smaller}=${String(low)} must not be more than ${larger}=${String(high)}`);
+    throw contradiction(`${smaller}=${low} must not be more than ${larger}=${high}`);
   }
 }
 

@@ -3,6 +3,7 @@
 export { connectionOptions, connectionSources } from './connection-options.ts';
 export { loadProperties, loadSettings } from './load-properties.ts';
 export type { GivenValue, PropertySources, Settings } from './load-properties.ts';
+export type { PropertyLogger } from './passed-over.ts';
 export type { KafkaProperties, PropertyName } from './known-properties.ts';
 export { clientConfig, consumerConfig, producerConfig } from './client-config.ts';
 export type { ClientLogger } from './client-config.ts';

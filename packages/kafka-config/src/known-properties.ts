@@ -1,5 +1,5 @@
 import { isIPv6 } from 'node:net';
-import { fileURLToPath } from 'node:url';
+import type { SecureVersion } from 'node:tls';
 import { toPem, toPkcs12 } from './stores.ts';
 
 /*
@@ -93,15 +93,54 @@ const keyStoreType: Parser<'PEM' | 'PKCS12'> = (value) => {
   return oneOf('PEM', 'PKCS12')(value);
 };
 
-const tokenFile: Parser<string> = (value) => {
-  try {
-    return fileURLToPath(value);
-  } catch {
-    throw new NotAllowed('file:///path of the file that holds the token');
+/** A secret must not travel in the clear, except on this machine. */
+const tokenUrl: Parser<URL> = (value) => {
+  const url = URL.canParse(value) ? new URL(value) : undefined;
+  const isFile = url?.protocol === 'file:' && url.host === '';
+  const isLoopback = url?.protocol === 'http:' && /^(localhost|127(\.\d+){3}|\[::1\])$/.test(url.hostname);
+  const hasLogin = url !== undefined && `${url.username}${url.password}` !== '';
+  if (url === undefined || hasLogin || !(isFile || isLoopback || url.protocol === 'https:')) {
+    throw new NotAllowed(
+      'https://host/path of an endpoint that issues tokens, without a user name (http:// on this machine only), ' +
+        'or file:///path of the file that holds the token',
+    );
   }
+  return url;
 };
 
+/** What librdkafka writes as well means the same. */
+const offsetReset: Parser<'earliest' | 'latest'> = (value) => {
+  const other = { smallest: 'earliest', beginning: 'earliest', largest: 'latest', end: 'latest' }[
+    value.toLowerCase()
+  ];
+  return oneOf('earliest', 'latest')(other ?? value);
+};
+
+const identification: Parser<'https' | ''> = (value) =>
+  value.toLowerCase() === 'none' ? '' : oneOf('https', '')(value);
+
+const tlsVersions: Parser<SecureVersion[]> = (value) =>
+  value.split(',').map((version) => oneOf('TLSv1', 'TLSv1.1', 'TLSv1.2', 'TLSv1.3')(version.trim()));
+
+/** As librdkafka has them: `logicalCluster=lkc-1,identityPoolId=pool-1`. */
+const extensions: Parser<Map<string, string>> = (value) =>
+  new Map(
+    value.split(',').map((pair) => {
+      const [name = '', ...rest] = pair.split('=');
+      if (rest.length === 0) {
+        throw new NotAllowed('name=value, or several of them separated by commas');
+      }
+      return [name.trim(), rest.join('=').trim()];
+    }),
+  );
+
 const oauth = 'org.apache.kafka.common.security.oauthbearer.';
+
+/** The classes by which Java clients log in to Amazon MSK with IAM; the second does so by OAUTHBEARER. */
+export const iamHandlers = [
+  'software.amazon.msk.auth.iam.IAMClientCallbackHandler',
+  'software.amazon.msk.auth.iam.IAMOAuthBearerLoginCallbackHandler',
+] as const;
 
 export const parsers = {
   'bootstrap.servers': servers,
@@ -122,20 +161,44 @@ export const parsers = {
   'ssl.keystore.certificate.chain': text,
   'ssl.keystore.key': text,
   'ssl.key.password': text,
-  'ssl.endpoint.identification.algorithm': oneOf('https', ''),
-  'sasl.mechanism': oneOf('PLAIN', 'SCRAM-SHA-256', 'SCRAM-SHA-512', 'OAUTHBEARER'),
+  // librdkafka has the key and the certificate in a file each.
+  'ssl.certificate.location': text,
+  'ssl.key.location': text,
+  'ssl.endpoint.identification.algorithm': identification,
+  'ssl.enabled.protocols': tlsVersions,
+  'sasl.mechanism': oneOf('PLAIN', 'SCRAM-SHA-256', 'SCRAM-SHA-512', 'OAUTHBEARER', 'AWS_MSK_IAM'),
   'sasl.jaas.config': text,
-  'sasl.oauthbearer.token.endpoint.url': tokenFile,
-  // Kafka's own clients need these two to read the token from a file; here nothing else is possible.
-  'sasl.login.callback.handler.class': oneOf(`${oauth}OAuthBearerLoginCallbackHandler`),
-  'sasl.oauthbearer.jwt.retriever.class': oneOf(`${oauth}DefaultJwtRetriever`, `${oauth}FileJwtRetriever`),
+  'sasl.username': text,
+  'sasl.password': text,
+  'sasl.oauthbearer.token.endpoint.url': tokenUrl,
+  'sasl.oauthbearer.client.credentials.client.id': text,
+  'sasl.oauthbearer.client.credentials.client.secret': text,
+  'sasl.oauthbearer.scope': text,
+  'sasl.oauthbearer.extensions': extensions,
+  'sasl.oauthbearer.header.urlencode': boolean,
+  'https.ca.location': text,
+  'https.ca.pem': text,
+  // Kafka's own clients need these to get a token; here they only must not ask for anything else.
+  'sasl.oauthbearer.method': oneOf('oidc'),
+  'sasl.oauthbearer.grant.type': oneOf('client_credentials'),
+  'sasl.login.callback.handler.class': oneOf(
+    `${oauth}OAuthBearerLoginCallbackHandler`,
+    `${oauth}secured.OAuthBearerLoginCallbackHandler`,
+    ...iamHandlers,
+  ),
+  'sasl.client.callback.handler.class': oneOf(...iamHandlers),
+  'sasl.oauthbearer.jwt.retriever.class': oneOf(
+    `${oauth}DefaultJwtRetriever`,
+    `${oauth}FileJwtRetriever`,
+    `${oauth}ClientCredentialsJwtRetriever`,
+  ),
 
   acks,
   'max.request.size': integer(1),
   'delivery.timeout.ms': integer(1),
 
   'group.id': wireName(1),
-  'auto.offset.reset': oneOf('earliest', 'latest'),
+  'auto.offset.reset': offsetReset,
   'enable.auto.commit': boolean,
   'auto.commit.interval.ms': integer(1),
   'session.timeout.ms': integer(1),
@@ -161,6 +224,11 @@ export type PropertyName = keyof typeof parsers;
 
 /** Properties that were given, parsed. */
 export type KafkaProperties = { readonly [Name in PropertyName]?: ReturnType<(typeof parsers)[Name]> };
+
+/** The names of properties with values of a type. */
+export type NamesOf<Value> = {
+  [Name in PropertyName]: NonNullable<KafkaProperties[Name]> extends Value ? Name : never;
+}[PropertyName];
 
 /** True for a name in the table, and for nothing that an object inherits. */
 export function isKnown(name: string): name is PropertyName {

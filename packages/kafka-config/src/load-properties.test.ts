@@ -12,7 +12,7 @@ beforeAll(async () => {
 });
 afterAll(() => rm(directory, { recursive: true }));
 
-async function properties(content: string): Promise<string> {
+async function properties(content: string | Buffer): Promise<string> {
   const file = join(directory, 'client.properties');
   await writeFile(file, content);
   return file;
@@ -142,6 +142,10 @@ describe('where it is set', () => {
   });
 });
 
+const tokenUrls =
+  'https://host/path of an endpoint that issues tokens, without a user name (http:// on this machine only), ' +
+  'or file:///path of the file that holds the token';
+
 describe('a value is', () => {
   test.each([
     ['bootstrap.servers=a:1', ['a:1']],
@@ -159,6 +163,8 @@ describe('a value is', () => {
     ['isolation.level=READ_COMMITTED', 'read_committed'],
     ['group.id=any text, really', 'any text, really'],
     ['client.id=', ''],
+    ['auto.offset.reset=smallest', 'earliest'],
+    ['auto.offset.reset=end', 'latest'],
   ])('read: %s', async (setting, value) => {
     const defaults = setting.includes('sasl') ? { 'sasl.mechanism': 'PLAIN', 'sasl.jaas.config': '-' } : {};
     const [name = ''] = setting.split('=');
@@ -201,12 +207,17 @@ describe('a value is', () => {
     ['enable.auto.commit', 'yes', 'true or false'],
     ['acks', '2', 'one of 0, 1, all, -1'],
     ['auto.offset.reset', 'none', 'one of earliest, latest'],
-    ['sasl.mechanism', 'GSSAPI', 'one of PLAIN, SCRAM-SHA-256, SCRAM-SHA-512, OAUTHBEARER'],
+    ['sasl.mechanism', 'GSSAPI', 'one of PLAIN, SCRAM-SHA-256, SCRAM-SHA-512, OAUTHBEARER, AWS_MSK_IAM'],
+    ['sasl.oauthbearer.token.endpoint.url', '/run/token', tokenUrls],
+    ['sasl.oauthbearer.token.endpoint.url', 'http://login.example.org/token', tokenUrls],
+    ['sasl.oauthbearer.token.endpoint.url', 'file://login.example.org/token', tokenUrls],
     [
-      'sasl.oauthbearer.token.endpoint.url',
-      'https://login.example.org/token',
-      'file:///path of the file that holds the token',
+      'sasl.oauthbearer.grant.type',
+      'urn:ietf:params:oauth:grant-type:jwt-bearer',
+      'one of client_credentials',
     ],
+    ['sasl.oauthbearer.extensions', 'logicalCluster', 'name=value, or several of them separated by commas'],
+    ['ssl.enabled.protocols', 'SSLv3,TLSv1.2', 'one of TLSv1, TLSv1.1, TLSv1.2, TLSv1.3'],
     [
       'ssl.truststore.type',
       'JKS',
@@ -238,7 +249,7 @@ describe('an unknown property', () => {
     });
   });
 
-  test.each(['linger.ms', 'constructor', '__proto__'])('%s resembles none', async (name) => {
+  test.each(['acme.retries', 'constructor', '__proto__'])('%s resembles none', async (name) => {
     expect(await failure({ overrides: [`${name}=1`] })).toEqual({
       code: 'UNKNOWN_PROPERTY',
       message: `property '${name}' (-X) is not known; see the documentation for those that are`,
@@ -333,18 +344,24 @@ describe('properties that contradict one another', () => {
   });
 });
 
+const notTyped = (name: string): string =>
+  `-X must not hold '${name}', which others would see in the list of processes; ` +
+  'set it in the file of --command-config, or in IMAGE_STREAM_X';
+
 describe('no message shows a secret', () => {
-  test.each(['sasl.jaas.config', 'ssl.key.password', 'ssl.keystore.password', 'ssl.keystore.key'])(
-    'and %s is refused on the command line, where all users of the machine see it',
-    async (name) => {
-      expect(await failure({ overrides: [`${name}=hunter2`] })).toEqual({
-        code: 'INVALID_PROPERTY',
-        message:
-          `-X must not hold '${name}', which others would see in the list of processes; ` +
-          'set it in the file of --command-config, or in IMAGE_STREAM_X',
-      });
-    },
-  );
+  test.each([
+    'sasl.jaas.config',
+    'sasl.password',
+    'ssl.key.password',
+    'ssl.keystore.password',
+    'ssl.keystore.key',
+    'ssl.key.pem',
+  ])('and %s is refused on the command line, where all users of the machine see it', async (name) => {
+    expect(await failure({ overrides: [`${name}=hunter2`] })).toEqual({
+      code: 'INVALID_PROPERTY',
+      message: notTyped(name),
+    });
+  });
 
   test('but IMAGE_STREAM_X takes it, unless it is typed as well', async () => {
     const override = 'ssl.key.password=hunter2';
@@ -365,10 +382,24 @@ describe('no message shows a secret', () => {
     [
       'ssl.keypassword=hunter2',
       'UNKNOWN_PROPERTY',
-      "property 'ssl.keypassword' (-X) is not known; see the documentation for those that are",
+      "property 'ssl.keypassword' (-X) is not known; did you mean 'ssl.key.password'?",
+    ],
+    ['basic.auth.user.info=hunter2', 'INVALID_PROPERTY', notTyped('basic.auth.user.info')],
+    [
+      'sasl.oauthbearer.client.secret=hunter2',
+      'INVALID_PROPERTY',
+      notTyped('sasl.oauthbearer.client.secret'),
     ],
   ])('in the mistake -X %j', async (override, code, message) => {
     expect(await failure({ overrides: [override] })).toEqual({ code, message });
+  });
+
+  test('in a URL', async () => {
+    const setting =
+      'sasl.oauthbearer.token.endpoint.url=https://camera:hunter2@login.example.org/token?key=hunter2';
+    expect((await failure({ overrides: [setting] })).message).toMatch(
+      /not 'https:\/\/\.\.\.@login\.example\.org\/token\?\.\.\.' \(-X\)$/,
+    );
   });
 
   test('when the lines of a private key lack their continuation', async () => {
@@ -407,6 +438,32 @@ describe('a file', () => {
 
   test('that repeats a property ends with its last value', async () => {
     expect(await loadProperties({ file: await properties('acks=0\nacks=1\n') })).toEqual({ acks: 1 });
+  });
+
+  test.each([
+    ['with a byte order mark', Buffer.from('\uFEFFclient.id=Kamera-ä\r\nacks=all\r\n')],
+    ['in ISO 8859-1, which Java expects', Buffer.from('client.id=Kamera-ä\nacks=all', 'latin1')],
+    ['with escapes', Buffer.from('client.id=Kamera-\\u00e4\nacks=all')],
+    ['with line ends of old', Buffer.from('client.id=Kamera-ä\racks=all\r')],
+  ])('%s', async (_case, content) => {
+    expect(await loadProperties({ file: await properties(content) })).toEqual({
+      'client.id': 'Kamera-ä',
+      acks: -1,
+    });
+  });
+
+  test.each([
+    [Buffer.from('\uFEFFacks=all', 'utf16le'), 'is in UTF-16, or is no text; save it as UTF-8'],
+    [
+      Buffer.from(String.raw`ssl.truststore.location=C:\users\ca.pem`),
+      String.raw`has \u without four hexadecimal digits; write the backslash of a path twice`,
+    ],
+  ])('that cannot be understood', async (content, problem) => {
+    const file = await properties(content);
+    expect(await failure({ file })).toEqual({
+      code: 'UNREADABLE_FILE',
+      message: `cannot read the properties file: ${file} ${problem}`,
+    });
   });
 
   test('that is not there is reported', async () => {

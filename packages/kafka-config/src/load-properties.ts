@@ -1,13 +1,16 @@
-import { readFile } from 'node:fs/promises';
 import { isDeepStrictEqual } from 'node:util';
-import { getProperties } from 'properties-file';
 import { configProviders, declaresProvider } from './config-providers.ts';
 import type { Setting } from './config-providers.ts';
 import { assertConsistent } from './consistency.ts';
 import { KafkaConfigError } from './errors.ts';
 import { isKnown, NotAllowed, parsers } from './known-properties.ts';
 import type { KafkaProperties, PropertyName } from './known-properties.ts';
-import { isSecret, shownName, shownValue } from './shown.ts';
+import { otherProperty } from './other-properties.ts';
+import { passOver, silent } from './passed-over.ts';
+import type { PropertyLogger } from './passed-over.ts';
+import { readPropertiesFile } from './properties-file.ts';
+import { isSecret, shownValue } from './shown.ts';
+import { canonicalName } from './spellings.ts';
 
 /** The value of an option as it was given, and where. */
 export interface GivenValue {
@@ -39,12 +42,16 @@ export interface Settings {
 
 /**
  * Collects and checks properties: the command line wins over the environment, that over the config file, that over the
- * properties file, and that over the defaults.
+ * properties file, and that over the defaults. Properties of Kafka's clients that are not needed are ignored; so are those of a
+ * properties file that no client knows, as Kafka's own clients do, since others may share the file.
  *
  * @throws KafkaConfigError that names the property, where it was set, and its value unless that is secret
  */
-export async function loadProperties(sources: PropertySources): Promise<KafkaProperties> {
-  const { properties } = await loadSettings(sources);
+export async function loadProperties(
+  sources: PropertySources,
+  logger: PropertyLogger = silent,
+): Promise<KafkaProperties> {
+  const { properties } = await loadSettings(sources, logger);
   return properties;
 }
 
@@ -53,7 +60,10 @@ export async function loadProperties(sources: PropertySources): Promise<KafkaPro
  *
  * @throws KafkaConfigError as `loadProperties`
  */
-export async function loadSettings(sources: PropertySources): Promise<Settings> {
+export async function loadSettings(
+  sources: PropertySources,
+  logger: PropertyLogger = silent,
+): Promise<Settings> {
   const { flags = {}, overrides = [], environment = {}, file, defaults = {} } = sources;
   const options = [...fromFlags(flags), ...overrides.map(fromOverride)];
   const from = (wanted: GivenValue['source']): OptionSetting[] =>
@@ -61,7 +71,7 @@ export async function loadSettings(sources: PropertySources): Promise<Settings> 
   assertNoSecret(from('command line'));
 
   const weakestFirst: Setting[] = [
-    ...Object.entries(defaults).map(([name, text]) => ({ name, text, origin: 'the defaults' })),
+    ...Object.entries(defaults).map(([name, text]) => spelled(name, { text, origin: 'the defaults' })),
     ...(file === undefined ? [] : await fromFile(file)),
     ...from('config file'),
     ...fromEnvironment(environment),
@@ -69,20 +79,31 @@ export async function loadSettings(sources: PropertySources): Promise<Settings> 
     ...from('command line'),
   ];
   const resolve = configProviders(weakestFirst, environment);
+  const settings = weakestFirst.filter((setting) => !declaresProvider(setting));
+  const known = settings.filter(({ name }) => isKnown(name));
   const parsed = new Map(
     await Promise.all(
-      weakestFirst
-        .filter((setting) => !declaresProvider(setting))
-        .map(async (setting) => [setting, parse(setting, await resolve(setting))] as const),
+      known.map(async (setting) => [setting, parse(setting, await resolve(setting))] as const),
     ),
   );
+  passOver(
+    settings.filter(({ name }) => !isKnown(name)),
+    logger,
+  );
   assertAgreement(options, parsed);
+  assertOneMeaning(parsed);
   const properties = Object.fromEntries(
     [...parsed].map(([{ name }, value]) => [name, value]),
   ) as KafkaProperties;
-  const given = new Set(weakestFirst.slice(Object.keys(defaults).length).map(({ name }) => name));
+  const chosen = new Set(weakestFirst.slice(Object.keys(defaults).length));
+  const given = new Set(known.filter((setting) => chosen.has(setting)).map(({ name }) => name));
   assertConsistent(properties, given);
   return { properties, given };
+}
+
+/** A setting under the name that the table has for it. */
+function spelled<T extends object>(name: string, setting: T): T & { name: string; spelling: string } {
+  return { ...setting, name: canonicalName(name), spelling: name };
 }
 
 /** What an option sets. */
@@ -94,7 +115,7 @@ interface OptionSetting extends Setting {
 
 function fromFlags(flags: NonNullable<PropertySources['flags']>): OptionSetting[] {
   return Object.entries(flags).flatMap(([name, value]) =>
-    value === undefined ? [] : [{ name, ...value, isOverride: false }],
+    value === undefined ? [] : [{ ...spelled(name, value), isOverride: false }],
   );
 }
 
@@ -110,77 +131,58 @@ function fromOverride(value: string | GivenValue): OptionSetting {
     throw new KafkaConfigError('INVALID_PROPERTY', `${place} takes name=value${missing}`);
   }
   return {
-    name: text.slice(0, separator).trim(),
-    text: text.slice(separator + 1),
-    source,
-    origin,
+    ...spelled(text.slice(0, separator).trim(), { text: text.slice(separator + 1), source, origin }),
     isOverride: true,
   };
 }
 
 function fromEnvironment(environment: NodeJS.ProcessEnv): Setting[] {
   const text = environment['KAFKA_BOOTSTRAP_SERVERS'];
-  return text === undefined ? [] : [{ name: 'bootstrap.servers', text, origin: 'KAFKA_BOOTSTRAP_SERVERS' }];
+  return text === undefined
+    ? []
+    : [spelled('bootstrap.servers', { text, origin: 'KAFKA_BOOTSTRAP_SERVERS' })];
 }
 
 async function fromFile(file: string): Promise<Setting[]> {
-  let content;
+  let properties;
   try {
-    content = await readFile(file, 'utf8');
+    properties = await readPropertiesFile(file);
   } catch (error) {
     throw new KafkaConfigError(
       'UNREADABLE_FILE',
       `cannot read the properties file: ${(error as Error).message}`,
-      {
-        cause: error,
-      },
+      { cause: error },
     );
   }
-  return Object.entries(getProperties(content)).map(([name, text]) => ({ name, text, origin: file }));
+  return Object.entries(properties).map(([name, text]) =>
+    spelled(name, { text, origin: file, isShared: true }),
+  );
 }
 
 /** @param value the setting's text with what its references stand for, which no message shows */
-function parse({ name, text, origin }: Setting, value: string): unknown {
-  if (!isKnown(name)) {
-    throw new KafkaConfigError(
-      'UNKNOWN_PROPERTY',
-      `property ${shownName(name)} (${origin}) is not known${suggestion(name)}`,
-    );
-  }
+function parse({ name, spelling, text, origin }: Setting, value: string): unknown {
   try {
-    return parsers[name](value.trim());
+    return parsers[name as PropertyName](value.trim());
   } catch (error) {
     if (!(error instanceof NotAllowed)) {
       throw error;
     }
     throw new KafkaConfigError(
       'INVALID_PROPERTY',
-      `${name} must be ${error.message}, not ${shownValue(name, text)} (${origin})`,
+      `${spelling} must be ${error.message}, not ${shownValue(name, text)} (${origin})`,
     );
   }
 }
 
-/** A property that shares all words with the mistyped one, in whatever form. */
-function suggestion(name: string): string {
-  const words = (property: string): string =>
-    property
-      .toLowerCase()
-      .split(/[^a-z]+/)
-      .toSorted()
-      .join();
-  const similar = Object.keys(parsers).find((known) => words(known) === words(name));
-  return similar === undefined
-    ? '; see the documentation for those that are'
-    : `; did you mean '${similar}'?`;
-}
-
 /** Every user of a machine can list its processes with their arguments, and shells keep what was typed. */
 function assertNoSecret(settings: readonly Setting[]): void {
-  const secret = settings.find(({ name }) => isKnown(name) && isSecret(name));
+  const secret = settings.find(
+    ({ name }) => isSecret(name) && (isKnown(name) || otherProperty(name, '') !== undefined),
+  );
   if (secret !== undefined) {
     throw new KafkaConfigError(
       'INVALID_PROPERTY',
-      `${secret.origin} must not hold '${secret.name}', which others would see in the list of processes; ` +
+      `${secret.origin} must not hold '${secret.spelling}', which others would see in the list of processes; ` +
         'set it in the file of --command-config, or in IMAGE_STREAM_X',
     );
   }
@@ -197,6 +199,23 @@ function assertAgreement(settings: readonly OptionSetting[], values: ReadonlyMap
         'CONTRADICTION',
         `${flag.origin} sets ${name} to ${shownValue(name, flag.text)}, ` +
           `but ${other} to ${shownValue(name, override.text)}`,
+      );
+    }
+  }
+}
+
+/** One place must not give a property two values under two names. */
+function assertOneMeaning(values: ReadonlyMap<Setting, unknown>): void {
+  const settings = [...values.keys()];
+  for (const one of settings.filter(({ name, spelling }) => name !== spelling)) {
+    const other = settings.find(
+      ({ name, origin, spelling }) => name === one.name && origin === one.origin && spelling !== one.spelling,
+    );
+    if (other !== undefined && !isDeepStrictEqual(values.get(one), values.get(other))) {
+      throw new KafkaConfigError(
+        'CONTRADICTION',
+        `${one.origin} sets ${other.spelling} to ${shownValue(other.name, other.text)}, but ${one.spelling}, which means ` +
+          `the same, to ${shownValue(one.name, one.text)}`,
       );
     }
   }

@@ -1,8 +1,15 @@
-import { readFile } from 'node:fs/promises';
 import type { SASLOptions } from 'kafkajs';
 import { KafkaConfigError } from './errors.ts';
 
-const property = 'sasl.oauthbearer.token.endpoint.url';
+/** Where the tokens of logins come from. */
+export interface TokenSource {
+  /** A token for a login that begins now. */
+  get(): Promise<string>;
+  /** The last one was refused by the broker: it is not given again. */
+  refused(): void;
+  /** What to check when the broker refuses a token, after "check that". */
+  readonly advice: string;
+}
 
 /** What kafkajs gives an authenticator, which its types do not declare: one round of a login. */
 interface LoginRound {
@@ -13,25 +20,28 @@ interface LoginRound {
 }
 
 /**
- * OAUTHBEARER with the token in a file. The file is read at every login, which is once for each connection and again
- * before the broker ends its session: whoever issues tokens replaces them there before they expire.
+ * OAUTHBEARER, which logs in once for each connection, and again before the broker ends its session, which is when the token expires.
  *
  * The authenticator is ours because that of kafkajs takes a refusal for a success: the broker refuses a token in an
  * answer without an error code (RFC 7628, 3.2.3), and then closes the connection.
  *
- * @throws KafkaConfigError `UNREADABLE_FILE` when there is no token; a login: `AUTHENTICATION_FAILED`
+ * @param extensions what the broker is told besides the token
+ * @throws KafkaConfigError as `source`, of which one token is taken at once; a login: `AUTHENTICATION_FAILED`
  */
-export async function oauthBearer(tokenFile: string): Promise<SASLOptions> {
-  // A file that is not there is the user's mistake, to be told before a broker is asked.
-  await readToken(tokenFile);
+export async function oauthBearer(
+  source: TokenSource,
+  extensions: ReadonlyMap<string, string> = new Map(),
+): Promise<SASLOptions> {
+  await source.get();
+  const told = [...extensions].map(([name, value]) => `${name}=${value}\u0001`).join('');
   const authenticationProvider = ({ saslAuthenticate }: LoginRound) => ({
     authenticate: async () => {
-      const token = await readToken(tokenFile);
+      const token = await source.get();
       await saslAuthenticate({
-        request: { encode: () => lengthPrefixed(`n,,\u0001auth=Bearer ${token}\u0001\u0001`) },
+        request: { encode: () => lengthPrefixed(`n,,\u0001auth=Bearer ${token}\u0001${told}\u0001`) },
         response: {
           decode: (raw) => raw.toString('utf8', 4),
-          parse: (refusal) => assertAccepted(refusal, tokenFile),
+          parse: (refusal) => assertAccepted(refusal, source),
         },
       });
     },
@@ -39,24 +49,9 @@ export async function oauthBearer(tokenFile: string): Promise<SASLOptions> {
   return { mechanism: 'oauthbearer', authenticationProvider } as unknown as SASLOptions;
 }
 
-async function readToken(file: string): Promise<string> {
-  let content;
-  try {
-    content = await readFile(file, 'utf8');
-  } catch (error) {
-    throw new KafkaConfigError('UNREADABLE_FILE', `cannot read ${property}: ${(error as Error).message}`, {
-      cause: error,
-    });
-  }
-  const token = content.trim();
-  // The characters of RFC 6750; others could end the token early in the message to the broker.
-  if (!/^[\w.~+/-]+=*$/.test(token)) {
-    throw new KafkaConfigError(
-      'UNREADABLE_FILE',
-      `${property}: ${file} must hold one token and nothing else`,
-    );
-  }
-  return token;
+/** The characters of RFC 6750; others could end the token early in the message to the broker. */
+export function isToken(text: string): boolean {
+  return /^[\w.~+/-]+=*$/.test(text);
 }
 
 /** Kafka's BYTES: a length of 4 bytes, then the bytes. */
@@ -68,13 +63,13 @@ function lengthPrefixed(text: string): Buffer {
 }
 
 /** The broker answers a token that it accepts with nothing, another one with `{"status":"invalid_token"}`. */
-function assertAccepted(refusal: string, tokenFile: string): void {
+function assertAccepted(refusal: string, source: TokenSource): void {
   if (refusal !== '') {
+    source.refused();
     const [, status = 'no reason given'] = /"status"\s*:\s*"([\w -]{1,60})"/.exec(refusal) ?? [];
     throw new KafkaConfigError(
       'AUTHENTICATION_FAILED',
-      `authentication failed: the broker refused the token (${status}); check that ${tokenFile} holds one that ` +
-        'has not expired and is made for this broker',
+      `authentication failed: the broker refused the token (${status}); check that ${source.advice}`,
     );
   }
 }

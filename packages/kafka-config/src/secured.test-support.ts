@@ -56,3 +56,10 @@ export async function failure(unable: Client): Promise<{ code: string; message: 
   expect(message, String(error)).not.toContain('\n');
   return { code, message: message.replaceAll(unable.servers, 'kafka') };
 }
+
+/** A token without a signature for alice, which expires so many seconds from now. */
+export function unsignedToken(expiresIn: number): string {
+  const now = Math.floor(Date.now() / 1000);
+  const claims = { sub: 'alice', iat: now - 7200, exp: now + expiresIn };
+  return `${[{ alg: 'none' }, claims].map((part) => Buffer.from(JSON.stringify(part)).toString('base64url')).join('.')}.`;
+}

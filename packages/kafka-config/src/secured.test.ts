@@ -3,7 +3,14 @@ import { join } from 'node:path';
 import { createCertificates, startKafka } from '@image-stream/local-kafka';
 import type { Certificates, KafkaCluster } from '@image-stream/local-kafka';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { client, connect, failure, keystore, temporaryFolder } from './secured.test-support.ts';
+import {
+  client,
+  connect,
+  failure,
+  keystore,
+  temporaryFolder,
+  unsignedToken,
+} from './secured.test-support.ts';
 
 const folder = temporaryFolder();
 let certificates: Certificates;
@@ -64,6 +71,11 @@ describe.each(['PLAIN', 'SCRAM-SHA-256', 'SCRAM-SHA-512'] as const)('%s', (mecha
   });
 });
 
+test("librdkafka's names lead there as well", async () => {
+  const alice = ['sasl.mechanisms=SCRAM-SHA-512', 'sasl.username=alice', 'sasl.password=se"c ret'];
+  await connect(await secured('security.protocol=sasl_ssl', `ssl.ca.location=${certificates.ca}`, ...alice));
+});
+
 test('OAUTHBEARER takes the token that the file holds now', async () => {
   const file = join(folder(), 'token');
   const kafkasOwn = [
@@ -78,7 +90,7 @@ test('OAUTHBEARER takes the token that the file holds now', async () => {
     message: expect.stringMatching(/^cannot read sasl.oauthbearer.token.endpoint.url: ENOENT/) as string,
   });
 
-  const expired = token(-60);
+  const expired = unsignedToken(-60);
   await writeFile(file, `${expired}\n`);
   const clientOfAll = await configure();
   const { code, message } = await failure(clientOfAll);
@@ -89,7 +101,7 @@ test('OAUTHBEARER takes the token that the file holds now', async () => {
       'not expired and is made for this broker',
   });
 
-  await writeFile(file, `${token(3600)}\n`);
+  await writeFile(file, `${unsignedToken(3600)}\n`);
   await connect(clientOfAll);
 
   await writeFile(file, 'two tokens');
@@ -144,10 +156,3 @@ describe.concurrent('one line says what is wrong:', () => {
     );
   });
 });
-
-/** A token without a signature for alice, which expires so many seconds from now. */
-function token(expiresIn: number): string {
-  const now = Math.floor(Date.now() / 1000);
-  const claims = { sub: 'alice', iat: now - 7200, exp: now + expiresIn };
-  return `${[{ alg: 'none' }, claims].map((part) => Buffer.from(JSON.stringify(part)).toString('base64url')).join('.')}.`;
-}

@@ -124,9 +124,13 @@ describe('PKCS #12', () => {
     });
   });
 
-  test('without its type is refused with the type to set', async () => {
+  test('needs no type, as in Java and in librdkafka', async () => {
     const location = `ssl.keystore.location=${certificates.clientKeystore}`;
-    await expect(tls(location)).rejects.toThrow(/is PKCS12; set ssl.keystore.type=PKCS12$/);
+    const password = `ssl.keystore.password=${certificates.password}`;
+    expect(await tls(location, password)).toEqual({
+      pfx: await readFile(certificates.clientKeystore),
+      passphrase: certificates.password,
+    });
   });
 });
 
@@ -239,11 +243,38 @@ test.each(['ssl.truststore.location', 'ssl.keystore.location'])('%s that is not 
   });
 });
 
+test("librdkafka's names for keys and certificates", async () => {
+  expect(
+    await tls(
+      `ssl.ca.location=${certificates.ca}`,
+      `ssl.certificate.location=${certificates.clientCertificate}`,
+      `ssl.key.location=${certificates.clientKey}`,
+    ),
+  ).toEqual({ ca: Buffer.from(pem.ca), cert: Buffer.from(pem.cert), key: Buffer.from(pem.key) });
+  await expect(tls(`ssl.key.location=${certificates.clientKey}`)).rejects.toMatchObject({
+    code: 'CONTRADICTION',
+    message: 'ssl.key.location needs ssl.certificate.location',
+  });
+});
+
+test('the versions of TLS', async () => {
+  expect(await tls('ssl.enabled.protocols=TLSv1.3,TLSv1.2')).toEqual({
+    minVersion: 'TLSv1.2',
+    maxVersion: 'TLSv1.3',
+  });
+  expect(await tls('ssl.enabled.protocols=TLSv1.2')).toEqual({
+    minVersion: 'TLSv1.2',
+    maxVersion: 'TLSv1.2',
+  });
+});
+
 test('the host name is checked, unless the algorithm is empty', async () => {
   expect(await tls()).toEqual({});
   expect(await tls('ssl.endpoint.identification.algorithm=https')).toEqual({});
-  const { checkServerIdentity } = await tls('ssl.endpoint.identification.algorithm=');
-  expect(checkServerIdentity!('a', {} as never)).toBeUndefined();
+  for (const none of ['', 'none']) {
+    const { checkServerIdentity } = await tls(`ssl.endpoint.identification.algorithm=${none}`);
+    expect(checkServerIdentity!('a', {} as never)).toBeUndefined();
+  }
 });
 
 describe('sasl.jaas.config', () => {
@@ -272,6 +303,19 @@ describe('sasl.jaas.config', () => {
   test.each(['PLAIN', 'SCRAM-SHA-256', 'SCRAM-SHA-512'])('with %s', async (mechanism) => {
     expect(await login(mechanism, 'username="a" password="b";')).toMatchObject({
       mechanism: mechanism.toLowerCase(),
+    });
+  });
+
+  test('or sasl.username and sasl.password, as librdkafka has them', async () => {
+    const lines = ['security.protocol=sasl_plaintext', 'sasl.mechanisms=SCRAM-SHA-256', 'sasl.username=a'];
+    const { sasl } = await configure(...lines, 'sasl.password=b');
+    expect(sasl).toEqual({ mechanism: 'scram-sha-256', username: 'a', password: 'b' });
+    await expect(configure(...lines)).rejects.toMatchObject({ code: 'CONTRADICTION' });
+    const jaas = 'sasl.jaas.config=L required username="a" password="c";';
+    expect((await configure(...lines, jaas)).sasl).toMatchObject({ username: 'a', password: 'c' });
+    await expect(configure(...lines, 'sasl.password=b', jaas)).rejects.toMatchObject({
+      code: 'CONTRADICTION',
+      message: 'sasl.password and password in sasl.jaas.config differ, and mean the same; remove one of them',
     });
   });
 

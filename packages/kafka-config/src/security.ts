@@ -1,11 +1,10 @@
-import { readFile } from 'node:fs/promises';
 import { createSecureContext } from 'node:tls';
 import type { ConnectionOptions } from 'node:tls';
 import type { KafkaConfig } from 'kafkajs';
 import { KafkaConfigError } from './errors.ts';
 import type { KafkaProperties } from './known-properties.ts';
 import { saslOptions } from './sasl.ts';
-import { storeFormat, toPem, toPkcs12 } from './stores.ts';
+import { readStore, readTrustStore, storeFormat, toPkcs12 } from './stores.ts';
 
 /** What `security.protocol`, `ssl.*` and `sasl.*` say, as kafkajs takes it. */
 export async function securityConfig(
@@ -19,12 +18,23 @@ export async function securityConfig(
 }
 
 async function tlsOptions(properties: KafkaProperties): Promise<ConnectionOptions> {
-  const ca = pemLines(properties['ssl.truststore.certificates']) ?? (await readTrustStore(properties));
+  const ca =
+    pemLines(properties['ssl.truststore.certificates']) ??
+    (await optional(properties, 'ssl.truststore.location', readTrustStore));
   const keystore = await readKeyStore(properties);
-  const isPkcs12 = properties['ssl.keystore.type'] === 'PKCS12';
-  // A PEM key store holds the key and its chain in one file.
-  const cert = pemLines(properties['ssl.keystore.certificate.chain']) ?? (isPkcs12 ? undefined : keystore);
-  const key = pemLines(properties['ssl.keystore.key']) ?? (isPkcs12 ? undefined : keystore);
+  const type = properties['ssl.keystore.type'] ?? (keystore && storeFormat(keystore));
+  const isPkcs12 = type === 'PKCS12';
+  // A PEM key store holds the key and its chain in one file; librdkafka has a file for each.
+  const together = isPkcs12 ? undefined : keystore;
+  const cert =
+    pemLines(properties['ssl.keystore.certificate.chain']) ??
+    (await optional(properties, 'ssl.certificate.location', readStore)) ??
+    together;
+  const key =
+    pemLines(properties['ssl.keystore.key']) ??
+    (await optional(properties, 'ssl.key.location', readStore)) ??
+    together;
+  const versions = properties['ssl.enabled.protocols']?.toSorted();
   const passphrase = isPkcs12 ? properties['ssl.keystore.password'] : properties['ssl.key.password'];
   const options = {
     ...(ca !== undefined && { ca }),
@@ -32,6 +42,7 @@ async function tlsOptions(properties: KafkaProperties): Promise<ConnectionOption
     ...(cert !== undefined && { cert }),
     ...(key !== undefined && { key }),
     ...(passphrase !== undefined && { passphrase }),
+    ...(versions !== undefined && { minVersion: versions[0]!, maxVersion: versions.at(-1)! }),
     // As in Kafka, an empty algorithm turns the check of the host name off.
     ...(properties['ssl.endpoint.identification.algorithm'] === '' && {
       checkServerIdentity: () => undefined,
@@ -58,21 +69,19 @@ function pemLines(pem: string | undefined): string | undefined {
   );
 }
 
-async function readTrustStore(properties: KafkaProperties): Promise<Buffer | undefined> {
-  const { 'ssl.truststore.location': file } = properties;
-  const content = file === undefined ? undefined : await readStore('ssl.truststore.location', file);
-  if (content !== undefined && !content.includes('-----BEGIN CERTIFICATE-----')) {
-    throw new KafkaConfigError(
-      'UNREADABLE_FILE',
-      `ssl.truststore.location ${file} is not in PEM, which is the form that is read; ` +
-        `convert it with: ${toPem(file!, storeFormat(content))}`,
-    );
-  }
-  return content;
+/** What a file holds that a property names. */
+async function optional(
+  properties: KafkaProperties,
+  name: 'ssl.truststore.location' | 'ssl.certificate.location' | 'ssl.key.location',
+  read: typeof readStore,
+): Promise<Buffer | undefined> {
+  const file = properties[name];
+  return file === undefined ? undefined : await read(name, file);
 }
 
+/** Its type is that of the file, unless it is set, as in Kafka's own clients. */
 async function readKeyStore(properties: KafkaProperties): Promise<Buffer | undefined> {
-  const { 'ssl.keystore.location': file, 'ssl.keystore.type': type = 'PEM' } = properties;
+  const { 'ssl.keystore.location': file, 'ssl.keystore.type': type } = properties;
   if (file === undefined) {
     return undefined;
   }
@@ -85,21 +94,11 @@ async function readKeyStore(properties: KafkaProperties): Promise<Buffer | undef
         `ssl.keystore.type=PKCS12: ${toPkcs12(file, format)}`,
     );
   }
-  if ((format === 'PEM' || format === 'PKCS12') && format !== type) {
+  if ((format === 'PEM' || format === 'PKCS12') && type !== undefined && format !== type) {
     throw new KafkaConfigError(
       'INVALID_PROPERTY',
       `ssl.keystore.type is ${type}, but ssl.keystore.location ${file} is ${format}; set ssl.keystore.type=${format}`,
     );
   }
   return content;
-}
-
-async function readStore(name: string, file: string): Promise<Buffer> {
-  try {
-    return await readFile(file);
-  } catch (error) {
-    throw new KafkaConfigError('UNREADABLE_FILE', `cannot read ${name}: ${(error as Error).message}`, {
-      cause: error,
-    });
-  }
 }

@@ -1,3 +1,6 @@
+import { readFile } from 'node:fs/promises';
+import { KafkaConfigError } from './errors.ts';
+
 /** What a file with keys or certificates can be, as far as it can be told from its first bytes. */
 type StoreFormat = 'JKS' | 'JCEKS' | 'PKCS12' | 'certificate' | 'PEM' | 'unknown';
 
@@ -50,4 +53,38 @@ function sourceType(format: StoreFormat, option: string): string {
 /** A word that a shell takes as it is. */
 function quoted(word: string): string {
   return `'${word.replaceAll("'", String.raw`'\''`)}'`;
+}
+
+/**
+ * A file with keys or certificates.
+ *
+ * @param name the property that names it
+ * @throws KafkaConfigError `UNREADABLE_FILE`
+ */
+export async function readStore(name: string, file: string): Promise<Buffer> {
+  try {
+    return await readFile(file);
+  } catch (error) {
+    throw new KafkaConfigError('UNREADABLE_FILE', `cannot read ${name}: ${(error as Error).message}`, {
+      cause: error,
+    });
+  }
+}
+
+/**
+ * Certificates of authorities in PEM.
+ *
+ * @param name the property that names the file
+ * @throws KafkaConfigError `UNREADABLE_FILE` with the command that converts another format
+ */
+export async function readTrustStore(name: string, file: string): Promise<Buffer> {
+  const content = await readStore(name, file);
+  if (!content.includes('-----BEGIN CERTIFICATE-----')) {
+    throw new KafkaConfigError(
+      'UNREADABLE_FILE',
+      `${name} ${file} is not in PEM, which is the form that is read; ` +
+        `convert it with: ${toPem(file, storeFormat(content))}`,
+    );
+  }
+  return content;
 }

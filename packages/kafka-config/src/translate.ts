@@ -23,39 +23,39 @@ export function translate(
   if (!(cause instanceof Error)) {
     return error;
   }
-  const failure = (code: KafkaConfigErrorCode, message: string): KafkaConfigError =>
-    new KafkaConfigError(code, message.replaceAll(/\s+/g, ' '), { cause: error });
+  const failed = (code: KafkaConfigErrorCode, message: string): KafkaConfigError =>
+    failure(code, message, error);
 
   const refused = attempt === '' ? '' : `${attempt}: `;
   const { name, type, message } = cause as Partial<KafkaJSError> & Error & { type?: string };
   if (type === 'UNSUPPORTED_SASL_MECHANISM') {
-    return failure(
+    return failed(
       'AUTHENTICATION_FAILED',
       'authentication failed: the broker does not have this SASL mechanism; check sasl.mechanism',
     );
   }
   if (name === 'KafkaJSSASLAuthenticationError') {
-    return failure(
+    return failed(
       'AUTHENTICATION_FAILED',
       `authentication failed: ${message}; check the user name and password in sasl.jaas.config, ` +
         'and that the broker has them for sasl.mechanism',
     );
   }
   if (type === 'ILLEGAL_SASL_STATE') {
-    return failure(
+    return failed(
       'AUTHENTICATION_FAILED',
       'authentication failed: the broker does not expect SASL there; check security.protocol and the port',
     );
   }
   if (type?.endsWith('AUTHORIZATION_FAILED')) {
-    return failure('NOT_AUTHORIZED', `${refused}${message}; ${aclAdvice(type)}`);
+    return failed('NOT_AUTHORIZED', `${refused}${message}; ${aclAdvice(type)}`);
   }
   if (type !== undefined) {
     const answer = message.includes(type) ? message : `${message} (${type})`;
     const advice = adviceOn[type];
-    return failure('REFUSED', `${refused}${answer}${advice === undefined ? '' : `; ${advice}`}`);
+    return failed('REFUSED', `${refused}${answer}${advice === undefined ? '' : `; ${advice}`}`);
   }
-  return name.startsWith('KafkaJS') ? unreachable(cause, servers, failure) : error;
+  return name.startsWith('KafkaJS') ? unreachable(cause, servers) : error;
 }
 
 /** Why a request failed, in the words of `translate`, for a message about what is tried again. */
@@ -64,16 +64,26 @@ export function reasonOf(error: unknown): string {
   return translated instanceof Error ? translated.message : String(translated);
 }
 
-function unreachable(
+/** Where `kafka:up` has its broker, and the programs look for one. */
+export const localServer = 'localhost:29092';
+
+/** An error of a connection to one of the servers, or to a broker that one of them named. */
+export function unreachable(
   cause: Error & { readonly broker?: string },
   servers: readonly string[],
-  failure: (code: KafkaConfigErrorCode, message: string) => KafkaConfigError,
 ): KafkaConfigError {
   const { broker = servers.join(', ') } = cause;
   const isAdvertised = cause.broker !== undefined && !isAmong(servers, broker);
   const { code, problem, advice } = connectionProblem(cause, isAdvertised);
   const who = isAdvertised && servers.length > 0 ? `, as a broker of ${servers.join(', ')} calls itself` : '';
-  return failure(code, `cannot reach Kafka at ${broker}${who}: ${problem}; ${advice}`);
+  const isOurs = !isAdvertised && servers.length === 1 && servers[0] === localServer;
+  const start = isOurs ? `; 'corepack pnpm kafka:up' in a clone of this project starts one` : '';
+  return failure(code, `cannot reach Kafka at ${broker}${who}: ${problem}; ${advice}${start}`, cause);
+}
+
+/** In one line. */
+function failure(code: KafkaConfigErrorCode, message: string, cause: unknown): KafkaConfigError {
+  return new KafkaConfigError(code, message.replaceAll(/\s+/g, ' '), { cause });
 }
 
 /** The client writes an IPv6 address without its brackets. */

@@ -30,7 +30,7 @@ export async function run({
 }: RunContext<typeof peekOptions>): Promise<Outcome> {
   const { topic, customer, partition: partitions } = values;
   assertTopicName(topic);
-  const properties = await loadProperties(sourcesOf({ path, given }));
+  const properties = await loadProperties(sourcesOf({ path, given }), logger);
   const limits = {
     ...limitsOf(values),
     raisedBy: { ...raisedBy, maxImageBytes: "the consumer's --max-image-bytes" },

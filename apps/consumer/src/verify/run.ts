@@ -43,7 +43,7 @@ export async function run({
   const deadLetterTopic = values['dead-letter-topic'] ?? deadLetterTopicOf(topic);
   assertSelection(values);
   assertTopicName(topic);
-  const properties = await loadProperties(sourcesOf({ path, given }));
+  const properties = await loadProperties(sourcesOf({ path, given }), logger);
   const { read } = consumerConfig(properties);
   const { layout } = values;
   const output = await readOutput(locationOf(values['output-directory'], path), s3Settings(values));

@@ -29,6 +29,8 @@ export interface IncomingImage extends Work {
   readonly timestamp: string;
   /** The record that made it whole. */
   readonly origin: Origin;
+  /** As of `Delivery`. */
+  readonly isCurrent: () => boolean;
   /** @returns undefined where the record holds none that is wanted */
   load(): Promise<DecodedImage | AssembledImage | undefined>;
 }

@@ -148,6 +148,7 @@ export function createChunkCollector(options: CollectorOptions): ChunkCollector 
     return {
       ...workOf(image),
       origin,
+      isCurrent: () => image.isCurrent(),
       bytes: room(size),
       // Counted chunk by chunk.
       wireBytes: 0,

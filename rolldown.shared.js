@@ -3,7 +3,7 @@
 import { defineConfig } from 'rolldown';
 
 /** What has native code is imported from node_modules at run time. */
-export const native = /^(sharp|@napi-rs\/image|snappy|lz4-napi|@mongodb-js\/zstd|@node-rs\/.*)$/;
+const native = /^(sharp|@napi-rs\/image|snappy|lz4-napi|@mongodb-js\/zstd|@node-rs\/.*)$/;
 
 /** Our own packages, from their source. */
 export const conditionNames = ['@image-stream/source', 'node', 'import', 'default'];

@@ -1,6 +1,8 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
-import { app } from '../../rolldown.shared.js';
+import { defineConfig } from 'rolldown';
+import { dts } from 'rolldown-plugin-dts';
+import { app, conditionNames } from '../../rolldown.shared.js';
 
 const here = (path) => fileURLToPath(new URL(path, import.meta.url));
 const page = here('../gallery/dist/page');
@@ -21,4 +23,24 @@ const assets = {
   },
 };
 
-export default app({ 'file-loader-worker': '../producer/src/file-loader-worker.ts' }, 'js/', [assets]);
+const programs = app(
+  { index: 'src/index.ts', 'file-loader-worker': '../producer/src/file-loader-worker.ts' },
+  'js/',
+  [assets],
+);
+
+/** What the library's users see of it, in one file, from what the compiler says of every file that it is made of. */
+const types = defineConfig({
+  input: { index: 'src/index.ts' },
+  resolve: { conditionNames },
+  plugins: [
+    dts({
+      emitDtsOnly: true,
+      tsgo: { path: here('node_modules/.bin/tsc') },
+      tsconfig: here('../../tsconfig.types.json'),
+    }),
+  ],
+  output: { dir: 'dist/types', cleanDir: true, banner: '/// <reference types="node" />' },
+});
+
+export default [programs, types];

@@ -155,6 +155,8 @@ export async function consume(options: ConsumeOptions): Promise<void> {
       taken -= 1;
       if (outcome === 'none') {
         await incoming.done(true);
+      } else if (outcome === 'no turn') {
+        await incoming.handBack();
       }
       return;
     }
@@ -206,6 +208,7 @@ export async function consume(options: ConsumeOptions): Promise<void> {
         return decoded.kind === 'image' && isWanted(decoded.image) ? decoded.image : undefined;
       },
       done: whenDone(delivery),
+      handBack: async () => {},
     };
   }
 

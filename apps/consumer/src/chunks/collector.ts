@@ -154,6 +154,10 @@ export function createChunkCollector(options: CollectorOptions): ChunkCollector 
       wireBytes: 0,
       timestamp: String(newestTimestamp),
       load: () => image.image(),
+      async handBack() {
+        assembler.settle(image, false);
+        await image.remove();
+      },
     };
   }
 }

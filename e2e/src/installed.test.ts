@@ -1,11 +1,13 @@
 import { execFileSync, spawnSync } from 'node:child_process';
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { delimiter, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { checkPackage, createPackageFromTarballData } from '@arethetypeswrong/core';
 import type { Finding } from '@image-stream/program';
+import { publint } from 'publint';
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
 import { filesIn, temporaryFolder } from './files.test-support.ts';
 import { createTopic, uniqueName } from './kafka.test-support.ts';
@@ -16,11 +18,11 @@ import type { Running } from './programs.test-support.ts';
 const root = fileURLToPath(new URL('../../', import.meta.url));
 const prefix = mkdtempSync(join(tmpdir(), 'image-stream-installed-'));
 const bin = join(prefix, 'bin');
+const tarball = join(prefix, 'cli.tgz');
 const installed = join(prefix, 'lib/node_modules/@image-stream/cli');
 
 /** Packs as a release does, and installs as a user does: what has native code comes from the registry. */
 beforeAll(() => {
-  const tarball = join(prefix, 'cli.tgz');
   const pnpm = join(root, 'node_modules/.bin/pnpm');
   execFileSync(pnpm, ['pack', '--out', tarball], { cwd: join(root, 'apps/image-stream') });
   const options = ['--prefer-offline', '--no-audit', '--no-fund', '--silent'];
@@ -51,6 +53,65 @@ test('it has the version of its package, and only what needs a compiler beside i
   expect(dependencies).toEqual({ ...ofConsumer, sharp: catalog });
   expect(filesIn(installed)).toEqual(
     expect.arrayContaining(['LICENSE', 'README.md', 'dist/pom.xml', 'dist/js/page/index.html']),
+  );
+});
+
+test('publint and the types say that it is well-formed', async () => {
+  const packed = readFileSync(tarball);
+  const { messages } = await publint({ pack: { tarball: new Uint8Array(packed).buffer }, strict: true });
+  expect(messages).toEqual([]);
+  const analysis = await checkPackage(createPackageFromTarballData(packed));
+  expect(analysis.types).toMatchObject({ kind: 'included' });
+  // Node's `require` loads ES modules, and TypeScript before 4.7 did not know `exports`.
+  const problems = 'problems' in analysis ? analysis.problems : [];
+  const ours = problems.filter(
+    (problem) =>
+      problem.kind !== 'CJSResolvesToESM' &&
+      !('resolutionKind' in problem && problem.resolutionKind === 'node10'),
+  );
+  expect(ours).toEqual([]);
+});
+
+test('a strict project compiles against its library, and runs', () => {
+  const project = temporaryFolder();
+  const modules = join(project, 'node_modules');
+  mkdirSync(join(modules, '@image-stream'), { recursive: true });
+  mkdirSync(join(modules, '@types'));
+  symlinkSync(installed, join(modules, '@image-stream/cli'));
+  symlinkSync(join(root, 'e2e/node_modules/@types/node'), join(modules, '@types/node'));
+  mkdirSync(join(project, 'src'));
+  writeFileSync(join(project, 'package.json'), '{ "type": "module" }');
+  writeFileSync(
+    join(project, 'src/main.ts'),
+    `import { isPixelArray, receive, send } from '@image-stream/cli';
+     import type { ImageToSend } from '@image-stream/cli';
+     async function* again(): AsyncGenerator<ImageToSend> {
+       for await (const { id, content, customerId } of receive({ topic: 'one', logger: console })) {
+         const size: number = isPixelArray(content) ? content.data.byteLength : content.size;
+         yield { id: \`\${id}-\${size}\`, customerId, content };
+       }
+     }
+     export const copy = async (): Promise<number> => (await send(again(), { topic: 'two' })).images;
+     // @ts-expect-error: not an option
+     send([], { topics: 'two' });
+     console.log(typeof copy);
+     process.exit(0);`,
+  );
+  const compilerOptions = {
+    ...{
+      module: 'nodenext',
+      target: 'es2023',
+      lib: ['es2023'],
+      strict: true,
+      exactOptionalPropertyTypes: true,
+    },
+    ...{ skipLibCheck: false, types: [], rootDir: 'src', outDir: 'dist' },
+  };
+  writeFileSync(join(project, 'tsconfig.json'), JSON.stringify({ compilerOptions, include: ['src'] }));
+  const tsc = join(root, 'node_modules/.bin/tsc');
+  expect(spawnSync(tsc, ['-p', project], { encoding: 'utf8' }).stdout).toBe('');
+  expect(execFileSync(process.execPath, ['dist/main.js'], { cwd: project, encoding: 'utf8' })).toBe(
+    'function\n',
   );
 });
 

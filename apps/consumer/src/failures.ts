@@ -69,7 +69,7 @@ export function classifyFor(sink: Pick<Sink, 'classify'>): (error: unknown) => A
 export function createFailures(options: FailuresOptions): Failures {
   const { deadLetters, maxBadRecords, retry, classify, hasGoodRecord, stop, logger, monitor } = options;
   const count = { failed: 0, deadLettered: 0 };
-  let failure: Error | undefined;
+  let ended: Error | undefined;
 
   async function reject(work: Work, error: Error): Promise<void> {
     if (classify(error) !== 'record' || deadLetters === undefined) {
@@ -120,7 +120,7 @@ export function createFailures(options: FailuresOptions): Failures {
 
   function end(reason: string, cause: Error): void {
     count.failed += 1;
-    failure ??= new Error(reason, { cause });
+    ended ??= new Error(reason, { cause });
     monitor.failed();
     stop();
     retry.end();
@@ -129,7 +129,7 @@ export function createFailures(options: FailuresOptions): Failures {
 
   return {
     count,
-    failure: () => failure,
+    failure: () => ended,
     async attempt(work, run) {
       try {
         return await retry.run(run);

@@ -1,6 +1,7 @@
 import { resolve } from 'node:path';
+import { inspect } from 'node:util';
 import type { ByteSource, Compression, Image, ImageAttributes, PixelArray } from '@image-stream/codec';
-import { inspectImage } from '@image-stream/image-io';
+import { ImageIoError, inspectImage } from '@image-stream/image-io';
 import type { Encoding } from '@image-stream/image-io';
 import { loadProperties, unlessAborted } from '@image-stream/kafka-config';
 import {
@@ -186,6 +187,11 @@ async function contentOf(
   { content, ...wanted }: ImageToSend,
   context: ReturnType<typeof limitsOf> & { readonly files: ReturnType<typeof createFileLoader> },
 ): Promise<Loading> {
+  if (!isContent(content)) {
+    const wants = 'the path of a file, the bytes of one, pixels, or what can be read';
+    const error = new ImageIoError('INVALID_IMAGE', `its content is not ${wants}, but ${shown(content)}`);
+    return { name: `image ${wanted.id ?? 'without an id'}`, bytes: 0, load: () => Promise.reject(error) };
+  }
   if ('path' in content) {
     const path = resolve(content.path);
     const size = await context.files.size(path);
@@ -210,9 +216,30 @@ async function contentOf(
       return { mediaType, source: content };
     });
   }
-  const { bytes } = content as { readonly bytes: Uint8Array };
+  const { bytes } = content;
   const buffer = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   return of(buffer.length, () => inspectBytes(buffer, context));
+}
+
+/** Whether it is what its type says, for those who have no compiler to tell them. */
+function isContent(content: unknown): content is ImageToSend['content'] {
+  if (typeof content !== 'object' || content === null) {
+    return false;
+  }
+  const { path, bytes, shape, dtype, data, size, read } = content as Record<string, unknown>;
+  if (shape !== undefined) {
+    const width = dtype === 'uint8' ? 1 : dtype === 'uint16' ? 2 : 0;
+    return Array.isArray(shape) && (data as Uint8Array | undefined)?.BYTES_PER_ELEMENT === width;
+  }
+  return (
+    typeof path === 'string' ||
+    (typeof read === 'function' && Number.isSafeInteger(size)) ||
+    bytes instanceof Uint8Array
+  );
+}
+
+function shown(content: unknown): string {
+  return inspect(content, { depth: 0, maxArrayLength: 3, maxStringLength: 100, breakLength: Infinity });
 }
 
 /** What an image in chunks takes of the memory. */

@@ -1,4 +1,5 @@
 import { resolve } from 'node:path';
+import { inspect } from 'node:util';
 import type { GivenValues, Logger as ProgramLogger } from '@image-stream/program';
 import { ImageStreamError } from './errors.ts';
 import type { KafkaOptions, Logger } from './options.ts';
@@ -51,7 +52,7 @@ export function assertNumbers(options: object, names: readonly string[], least =
     if (value !== undefined && !(Number.isSafeInteger(value) && (value as number) >= least)) {
       throw new ImageStreamError(
         'INVALID_OPTION',
-        `${name} must be a whole number of at least ${least}, not ${String(value)}`,
+        `${name} must be a whole number of at least ${least}, not ${inspect(value)}`,
       );
     }
   }

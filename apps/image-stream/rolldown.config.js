@@ -3,6 +3,7 @@ import { fileURLToPath } from 'node:url';
 import { defineConfig } from 'rolldown';
 import { dts } from 'rolldown-plugin-dts';
 import { app, conditionNames } from '../../rolldown.shared.js';
+import { licenses } from './licenses.js';
 
 const here = (path) => fileURLToPath(new URL(path, import.meta.url));
 const page = here('../gallery/dist/page');
@@ -26,7 +27,7 @@ const assets = {
 const programs = app(
   { index: 'src/index.ts', 'file-loader-worker': '../producer/src/file-loader-worker.ts' },
   'js/',
-  [assets],
+  [assets, licenses('THIRD-PARTY-LICENSES.txt')],
 );
 
 /** What the library's users see of it, in one file, from what the compiler says of every file that it is made of. */

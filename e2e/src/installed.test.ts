@@ -56,6 +56,17 @@ test('it has the version of its package, and only what needs a compiler beside i
   );
 });
 
+test('it passes on the licenses of what is bundled', () => {
+  const licenses = readFileSync(join(installed, 'dist/THIRD-PARTY-LICENSES.txt'), 'utf8');
+  for (const text of [
+    /^kafkajs 2[^]*Túlio Ornelas/m,
+    /^pino \d/m,
+    /^@aws-sdk\/client-s3 [^]*Apache License/m,
+  ]) {
+    expect(licenses).toMatch(text);
+  }
+});
+
 test('publint and the types say that it is well-formed', async () => {
   const packed = readFileSync(tarball);
   const { messages } = await publint({ pack: { tarball: new Uint8Array(packed).buffer }, strict: true });

@@ -3,7 +3,7 @@ import { fileURLToPath } from 'node:url';
 import { defineConfig } from 'rolldown';
 import { dts } from 'rolldown-plugin-dts';
 import { app, conditionNames } from '../../rolldown.shared.js';
-import { licenses } from './licenses.js';
+import { licenses } from './third-party.js';
 
 const here = (path) => fileURLToPath(new URL(path, import.meta.url));
 const page = here('../gallery/dist/page');
@@ -24,10 +24,13 @@ const assets = {
   },
 };
 
+// Under another name than this, pnpm would take it for the license of the package itself.
+const notices = licenses('third-party-notices.txt');
+
 const programs = app(
   { index: 'src/index.ts', 'file-loader-worker': '../producer/src/file-loader-worker.ts' },
   'js/',
-  [assets, licenses('THIRD-PARTY-LICENSES.txt')],
+  [assets, notices],
 );
 
 /** What the library's users see of it, in one file, from what the compiler says of every file that it is made of. */

@@ -96,11 +96,11 @@ export async function* receive(options: ReceiveOptions = {}): AsyncGenerator<Rec
     handOver.close();
   };
   const { signal, scratchDirectory = tmpdir() } = options;
+  const workspace = await openScratchWorkspace(resolve(scratchDirectory), 'receive');
   signal?.addEventListener('abort', stop, { once: true });
   if (signal?.aborted === true) {
     stop();
   }
-  const workspace = await openScratchWorkspace(resolve(scratchDirectory), 'receive');
   const running = run(options, keeperFor(handOver, workspace, options), stopping.signal)
     .finally(() => workspace.close())
     .finally(() => signal?.removeEventListener('abort', stop));

@@ -24,7 +24,7 @@ const assets = {
   },
 };
 
-// Under another name than this, pnpm would take it for the license of the package itself.
+// Not called LICENSES: pnpm would take that for the license of the package itself, and leave the real one out.
 const notices = licenses('third-party-notices.txt');
 
 const programs = app(

@@ -5,13 +5,29 @@ import { defineConfig } from 'rolldown';
 /** What has native code is imported from node_modules at run time. */
 const native = /^(sharp|@napi-rs\/image|snappy|lz4-napi|@mongodb-js\/zstd|@node-rs\/.*)$/;
 
-/** @param threads modules that run on threads of their own, by the name of the file that `new Worker` is given, without `.js` */
-export function app(threads = {}) {
+/** Our own packages, from their source. */
+export const conditionNames = ['@image-stream/source', 'node', 'import', 'default'];
+
+/**
+ * @param entries what else is loaded by its name: modules that run on threads of their own, by the name of the file that `new Worker` is
+ *   given, without `.js`
+ * @param folder of `dist`, with a slash behind it, where the code goes. Default: `dist` itself
+ */
+export function app(entries = {}, folder = '', plugins = []) {
   return defineConfig({
-    input: { main: 'src/main.ts', ...threads },
+    input: { main: 'src/main.ts', ...entries },
     platform: 'node',
     external: native,
-    resolve: { conditionNames: ['@image-stream/source', 'node', 'import', 'default'] },
-    output: { dir: 'dist', format: 'esm', cleanDir: true, sourcemap: true, banner: '#!/usr/bin/env node' },
+    resolve: { conditionNames },
+    plugins,
+    output: {
+      dir: 'dist',
+      entryFileNames: `${folder}[name].js`,
+      chunkFileNames: `${folder}[name]-[hash].js`,
+      format: 'esm',
+      cleanDir: true,
+      sourcemap: true,
+      banner: '#!/usr/bin/env node',
+    },
   });
 }

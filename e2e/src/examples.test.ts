@@ -57,6 +57,23 @@ test('consumer.js prints the images that come, and leaves at Ctrl-C', async () =
   expect(await consumer.ended).toMatchObject({ exitCode: 0, stderr: '' });
 });
 
+test('producer.js sends pixels that the consumer saves', async () => {
+  const topic = await createTopic();
+  const { exitCode, stdout, stderr } = await run(process.execPath, [
+    join(examples, 'producer.js'),
+    topic,
+    '3',
+  ]).ended;
+  expect({ exitCode, stderr }).toEqual({ exitCode: 0, stderr: '' });
+  expect(stdout).toMatch(/^(sent \S+\n){3}3 images\n$/);
+
+  const { output, files } = await save(topic);
+  expect(files).toHaveLength(3);
+  const { shape, data } = await pixelsOf(join(output, files[0]!));
+  expect(shape.slice(0, 2)).toEqual([480, 640]);
+  expect([data[0], data.at(-1)]).toEqual([255, 0]);
+});
+
 describe.skipIf(!hasPython)('in Python', () => {
   beforeAll(preparePython, 300_000);
 

@@ -126,9 +126,9 @@ export async function consume(options: ConsumeOptions): Promise<void> {
   }
 
   async function handle(incoming: IncomingImage): Promise<void> {
-    const { origin } = incoming;
+    const { origin, isCurrent } = incoming;
     const before = decided.get(origin.partition);
-    const deciding = decide(incoming, { origin, turn: () => inTurn(before) });
+    const deciding = decide(incoming, { origin, isCurrent, turn: () => inTurn(before) });
     const isDecided = deciding.then(
       () => failures.count.failed === 0,
       () => false,
@@ -155,6 +155,8 @@ export async function consume(options: ConsumeOptions): Promise<void> {
       taken -= 1;
       if (outcome === 'none') {
         await incoming.done(true);
+      } else if (outcome === 'no turn') {
+        await incoming.handBack();
       }
       return;
     }
@@ -189,6 +191,7 @@ export async function consume(options: ConsumeOptions): Promise<void> {
     const { record } = delivery;
     return {
       origin: originOf(delivery),
+      isCurrent: delivery.isCurrent,
       first: record,
       newest: record,
       bytes: room(record.value?.length ?? 0, record.value),
@@ -205,6 +208,7 @@ export async function consume(options: ConsumeOptions): Promise<void> {
         return decoded.kind === 'image' && isWanted(decoded.image) ? decoded.image : undefined;
       },
       done: whenDone(delivery),
+      handBack: async () => {},
     };
   }
 
@@ -219,8 +223,8 @@ interface Waiting extends Pick<IncomingImage, 'wireBytes' | 'timestamp' | 'done'
   readonly bytes: number;
 }
 
-/** An image before this one is not saved, and will come again: so must this one. */
-class NoTurnError extends Error {}
+/** What keeps images does not take this one, such as after one that is not saved: it will come again. */
+export class NoTurnError extends Error {}
 
 async function inTurn(before: Promise<boolean> | undefined): Promise<void> {
   if ((await before) === false) {

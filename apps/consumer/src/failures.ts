@@ -30,6 +30,8 @@ export interface FailuresOptions {
 export interface Failures {
   /** How many pieces of work failed and stay uncommitted, and how many were put aside. */
   readonly count: { readonly failed: number; readonly deadLettered: number };
+  /** What ended the run first: the line that was logged, and the error behind it; undefined while nothing has. */
+  failure(): Error | undefined;
   /** What `run` gives; undefined where the records were bad and have been put aside, or where it failed. */
   attempt<T>(work: Work, run: () => Promise<T>): Promise<T | undefined>;
   /**
@@ -67,6 +69,7 @@ export function classifyFor(sink: Pick<Sink, 'classify'>): (error: unknown) => A
 export function createFailures(options: FailuresOptions): Failures {
   const { deadLetters, maxBadRecords, retry, classify, hasGoodRecord, stop, logger, monitor } = options;
   const count = { failed: 0, deadLettered: 0 };
+  let ended: Error | undefined;
 
   async function reject(work: Work, error: Error): Promise<void> {
     if (classify(error) !== 'record' || deadLetters === undefined) {
@@ -90,6 +93,7 @@ export function createFailures(options: FailuresOptions): Failures {
       end(
         `the first ${maxBadRecords === 1 ? 'record is' : `${maxBadRecords} records are all`} bad, so something else must be wrong: is this a topic of images? ` +
           'The reasons are above. --max-bad-records sets this limit',
+        bad,
       );
     }
   }
@@ -100,6 +104,7 @@ export function createFailures(options: FailuresOptions): Failures {
       const advice = answer === 'permanent' ? 'Put that right and start again. ' : '';
       end(
         `record ${shown(first)} is not saved: ${oneLine(error.message)}. ${advice}It stays uncommitted and comes again`,
+        error,
       );
       return;
     }
@@ -109,11 +114,13 @@ export function createFailures(options: FailuresOptions): Failures {
         'It stays uncommitted. Mend the cause and run again; or, to go on without it: ' +
         'kafka-consumer-groups.sh --reset-offsets --execute --bootstrap-server HOST:PORT --group GROUP ' +
         `--topic ${topic}:${partition} --to-offset ${BigInt(offset) + 1n}`,
+      error,
     );
   }
 
-  function end(reason: string): void {
+  function end(reason: string, cause: Error): void {
     count.failed += 1;
+    ended ??= new Error(reason, { cause });
     monitor.failed();
     stop();
     retry.end();
@@ -122,6 +129,7 @@ export function createFailures(options: FailuresOptions): Failures {
 
   return {
     count,
+    failure: () => ended,
     async attempt(work, run) {
       try {
         return await retry.run(run);
@@ -140,7 +148,7 @@ export function createFailures(options: FailuresOptions): Failures {
       }
     },
     reject,
-    fail: (error) => end(error.stack ?? error.message),
+    fail: (error) => end(error.stack ?? error.message, error),
   };
 }
 

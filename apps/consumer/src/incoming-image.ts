@@ -29,6 +29,10 @@ export interface IncomingImage extends Work {
   readonly timestamp: string;
   /** The record that made it whole. */
   readonly origin: Origin;
+  /** As of `Delivery`. */
+  readonly isCurrent: () => boolean;
+  /** Lets go of it, and its records come again. */
+  handBack(): Promise<void>;
   /** @returns undefined where the record holds none that is wanted */
   load(): Promise<DecodedImage | AssembledImage | undefined>;
 }

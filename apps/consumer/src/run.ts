@@ -1,5 +1,5 @@
 import { deadLetterTopicOf, decodeRecord } from '@image-stream/codec';
-import type { ImageAttributes, ReceivedRecord } from '@image-stream/codec';
+import type { ImageAttributes, Limits, ReceivedRecord } from '@image-stream/codec';
 import {
   consumerConfig,
   ensureTopic,
@@ -8,23 +8,31 @@ import {
   producerConfig,
   translate,
 } from '@image-stream/kafka-config';
+import type { KafkaProperties } from '@image-stream/kafka-config';
 import { createBudget, timing, UsageError } from '@image-stream/program';
-import type { RunContext, Summary } from '@image-stream/program';
+import type { ByteBudget, Logger, Progress, RunContext, Summary } from '@image-stream/program';
 import { inLayout, isS3Url, locationOf, openOutput, s3Settings } from '@image-stream/storage';
+import type { Sink, Workspace } from '@image-stream/storage';
 import kafkajs from 'kafkajs';
 import { createAssembler } from './chunks/assembler.ts';
+import type { AssemblerOptions } from './chunks/assembler.ts';
 import { createChunkCollector } from './chunks/collector.ts';
 import { consume } from './consume.ts';
+import type { ConsumeOptions } from './consume.ts';
 import { assertDeadLetterTopic } from './dead-letter-topic.ts';
 import { assertDeadLetters, createDeadLetters, stayingDeadLetters } from './dead-letters.ts';
+import type { DeadLetters } from './dead-letters.ts';
 import { classifyFor, createFailures } from './failures.ts';
 import { startMonitor } from './monitor/monitor.ts';
+import type { Monitor } from './monitor/monitor.ts';
 import type { ConsumerOptions, options } from './options.ts';
 import { openReceiver } from './receive/open-receiver.ts';
+import type { ReadOptions } from './receive/open-receiver.ts';
 import { assertSelection, isSelection } from './receive/select.ts';
 import { createRemarks } from './remarks.ts';
 import { createRetry } from './retry.ts';
 import { roomOf } from './room.ts';
+import type { Room } from './room.ts';
 import { isSaved, saveImage } from './save.ts';
 import {
   defaultConcurrency,
@@ -52,11 +60,9 @@ export async function run(
   { values, logger, progress, signal, path, given }: RunContext<typeof options>,
   openSink: typeof openOutput = openOutput,
 ): Promise<Summary> {
-  const { topic } = values;
   const limits = limitsOf(values);
   assertConsistent(values);
   const properties = await loadProperties(sourcesOf({ path, given }), logger);
-  const config = consumerConfig(properties);
   const location = values['output-directory'];
   const scratch = values['scratch-directory'];
   const opened = await openSink(locationOf(location, path), {
@@ -83,43 +89,6 @@ export async function run(
       logger,
     });
     closing.push(async () => monitor.close());
-    const { kafka, admin } = await openKafka(kafkajs, properties, logger);
-    closing.push(() => admin.disconnect());
-
-    if (await ensureTopic(admin, topic, { maxMessageBytes }, (message) => logger.warn(message))) {
-      logger.info(`created topic ${topic} with max.message.bytes=${maxMessageBytes}`);
-    }
-    const deadLetterTopic = values['dead-letter-topic'] ?? deadLetterTopicOf(topic);
-    // A selection only looks.
-    const staysThere = deadLetterTopic === topic || isSelection(values);
-    if (!staysThere && values['on-error'] !== 'stop') {
-      await assertDeadLetterTopic({ kafka, admin }, topic, deadLetterTopic, logger);
-    }
-    const { receiver, selection, ends, jumps } = await openReceiver({
-      values,
-      config,
-      kafka,
-      admin,
-      flush: () => sink.flush(),
-      signal,
-      logger,
-      monitor,
-    });
-    const deadLetters = staysThere
-      ? stayingDeadLetters
-      : createDeadLetters({
-          topic: deadLetterTopic,
-          source: { topic, maxMessageBytes },
-          kafka,
-          admin,
-          connect: (createPartitioner) =>
-            kafka.producer({ ...producerConfig(properties).producer, createPartitioner }),
-          partitioner: kafkajs.Partitioners.DefaultPartitioner,
-          signal,
-          logger,
-        });
-    closing.push(() => deadLetters.close());
-
     const saveOptions = {
       sink,
       workspace,
@@ -129,13 +98,122 @@ export async function run(
       overwrite: values.overwrite === true,
       ...limits,
     };
+    const keeper: Keeper = {
+      workspace,
+      hasShards: values.layout !== 'files',
+      save: (image, arrival) => saveImage(image, saveOptions, arrival),
+      isSaved: (chunk, origin) => isSaved(chunk, saveOptions, origin),
+      flush: () => sink.flush(),
+      classify: (error) => sink.classify(error),
+    };
+    const receiving = { values, properties, limits, keeper, budget, room, monitor, logger, progress, signal };
+    return (await receiveImages(receiving)).summary;
+  } finally {
+    await closeAll(closing, logger);
+  }
+}
+
+/** What takes images. */
+export interface Keeper extends Pick<Sink, 'classify' | 'flush'>, Pick<ConsumeOptions, 'save'> {
+  /** Space for chunks. */
+  readonly workspace: Workspace;
+  /** As of `StatisticsOptions`. */
+  readonly hasShards: boolean;
+  /** As of `AssemblerOptions`. */
+  readonly isSaved: AssemblerOptions['isSaved'];
+}
+
+/** What `receiveImages` needs. */
+export interface Receiving {
+  readonly values: ReadOptions &
+    Pick<ConsumerOptions, 'on-error'> &
+    Partial<
+      Pick<
+        ConsumerOptions,
+        'num-messages' | 'dead-letter-topic' | 'max-bad-records' | 'max-incomplete-bytes' | 'chunk-timeout'
+      >
+    >;
+  readonly properties: KafkaProperties;
+  readonly limits: Limits;
+  readonly keeper: Keeper;
+  /** Where bad records go instead of a topic. */
+  readonly deadLetters?: DeadLetters | undefined;
+  readonly budget: ByteBudget;
+  readonly room: Room;
+  readonly monitor: Monitor;
+  readonly logger: Logger;
+  readonly progress: Pick<Progress, 'start'>;
+  readonly signal: AbortSignal;
+}
+
+/**
+ * Connects, and gives the images of a topic to whoever keeps them, until there are no more, `signal` says so, or something went wrong.
+ *
+ * @returns also what went wrong, which the log has told already
+ */
+export async function receiveImages({
+  values,
+  properties,
+  limits,
+  keeper,
+  deadLetters: otherPlace,
+  budget,
+  room,
+  monitor,
+  logger,
+  progress,
+  signal,
+}: Receiving): Promise<{ readonly summary: Summary; readonly failure: Error | undefined }> {
+  const { topic } = values;
+  const config = consumerConfig(properties);
+  const closing: (() => Promise<unknown>)[] = [];
+  try {
+    const { kafka, admin } = await openKafka(kafkajs, properties, logger);
+    closing.push(() => admin.disconnect());
+
+    if (await ensureTopic(admin, topic, { maxMessageBytes }, (message) => logger.warn(message))) {
+      logger.info(`created topic ${topic} with max.message.bytes=${maxMessageBytes}`);
+    }
+    const deadLetterTopic = values['dead-letter-topic'] ?? deadLetterTopicOf(topic);
+    // A selection only looks.
+    const staysThere = deadLetterTopic === topic || isSelection(values);
+    if (!staysThere && otherPlace === undefined && values['on-error'] !== 'stop') {
+      await assertDeadLetterTopic({ kafka, admin }, topic, deadLetterTopic, logger);
+    }
+    const { receiver, selection, ends, jumps } = await openReceiver({
+      values,
+      config,
+      kafka,
+      admin,
+      flush: () => keeper.flush(),
+      signal,
+      logger,
+      monitor,
+    });
+    const deadLetters =
+      otherPlace ??
+      (staysThere
+        ? stayingDeadLetters
+        : createDeadLetters({
+            topic: deadLetterTopic,
+            source: { topic, maxMessageBytes },
+            kafka,
+            admin,
+            connect: (createPartitioner) =>
+              kafka.producer({ ...producerConfig(properties).producer, createPartitioner }),
+            partitioner: kafkajs.Partitioners.DefaultPartitioner,
+            signal,
+            logger,
+          }));
+    closing.push(() => deadLetters.close());
+
     const remark = createRemarks(logger);
     const decode = monitor.timed('decode', async (record: ReceivedRecord) => {
       const decoded = await decodeRecord(record, limits);
       remark(record, decoded);
       return decoded;
     });
-    const classify = classifyFor(sink);
+    const classify = classifyFor(keeper);
     const retry = createRetry({
       isTransient: (error) => classify(error) === 'transient',
       signal,
@@ -145,7 +223,7 @@ export async function run(
     const limit = values['num-messages'];
     const statistics = createStatistics({
       limit,
-      hasShards: values.layout !== 'files',
+      hasShards: keeper.hasShards,
       records: ends?.records,
       logger,
       progress,
@@ -162,10 +240,10 @@ export async function run(
       monitor,
     });
     const assembler = createAssembler({
-      workspace,
+      workspace: keeper.workspace,
       // While the disk is full, no image is to blame for chunks that are held up.
       now: () => performance.now() - retry.pausedMs(),
-      isSaved: (chunk, origin) => isSaved(chunk, saveOptions, origin),
+      isSaved: keeper.isSaved,
       maxBytes: values['max-incomplete-bytes'] ?? defaultMaxIncompleteBytes,
       // The edges of a selection may cut an image off; that is no fault of the topic.
       timeoutMs: selection ? Number.POSITIVE_INFINITY : (values['chunk-timeout'] ?? defaultChunkTimeoutMs),
@@ -181,8 +259,8 @@ export async function run(
         selection,
         decode,
         chunks,
-        save: monitor.timed('save', (image, arrival) => saveImage(image, saveOptions, arrival)),
-        flush: () => sink.flush(),
+        save: monitor.timed('save', keeper.save),
+        flush: () => keeper.flush(),
         failures,
         statistics,
         budget,
@@ -194,12 +272,13 @@ export async function run(
       lastCommit = await receiver.close();
     }
     const { count, started = 0 } = statistics;
-    return {
+    const summary = {
       ...count,
       ...failures.count,
       removed: jumps.removed,
       ...timing(count.images, lastCommit === undefined ? 0 : lastCommit - started),
     };
+    return { summary, failure: failures.failure() };
   } catch (error) {
     throw translate(
       error,
@@ -207,9 +286,16 @@ export async function run(
       `group '${config.group.groupId}' cannot read topic '${topic}'`,
     );
   } finally {
-    for (const close of closing.toReversed()) {
-      await close().catch((error: unknown) => logger.debug({ error }, 'cannot be closed'));
-    }
+    await closeAll(closing, logger);
+  }
+}
+
+async function closeAll(
+  closing: readonly (() => Promise<unknown>)[],
+  logger: Pick<Logger, 'debug'>,
+): Promise<void> {
+  for (const close of closing.toReversed()) {
+    await close().catch((error: unknown) => logger.debug({ error }, 'cannot be closed'));
   }
 }
 

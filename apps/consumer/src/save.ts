@@ -66,7 +66,10 @@ export interface SavedImage {
 }
 
 /** Where an image comes from, and when it is its turn. */
-export type Arrival = Pick<About, 'origin' | 'turn'>;
+export interface Arrival extends Pick<About, 'origin' | 'turn'> {
+  /** As of `Delivery`. */
+  readonly isCurrent?: () => boolean;
+}
 
 /** Whether what is kept holds the same image. */
 type SameContent = (existing: Found) => boolean | Promise<boolean>;
@@ -123,26 +126,13 @@ async function saveAssembled(
   options: SaveOptions,
   arrival: Arrival,
 ): Promise<SavedImage> {
-  const { id, customerId, createdAt, contentEncoding, size } = image;
-  const source = await fileSource(image.file);
-  await assertUnchanged(image, source);
-  const head = await source.read(0, Math.min(size, npyHeadBytes));
-  const mediaType = sniffMediaType(head);
-  if (contentEncoding !== undefined || mediaType === npyMediaType || mediaType === undefined) {
-    if (contentEncoding === undefined && mediaType === undefined) {
-      throw new CodecError('UNSUPPORTED', `payload of ${counted(size, 'byte')} is ${notAnImage(head, size)}`);
-    }
-    if (size > maxDecodedBytes) {
-      throw new CodecError(
-        'LIMIT_EXCEEDED',
-        `payload of ${size} bytes exceeds the limit of ${maxDecodedBytes} for pixels and for what is compressed, which no option raises`,
-      );
-    }
-    const content = await decodePayload(await source.read(0, size), contentEncoding, resolveLimits(options));
+  const { id, customerId, createdAt } = image;
+  const content = await openAssembled(image, options);
+  if (!('source' in content)) {
     return saveDecoded({ id, customerId, createdAt, content }, options, arrival);
   }
+  const { mediaType, source } = content;
   const imageSize = await inspectImage(source, options);
-  const content = { mediaType, source };
   const key = imageKey(image, mediaType, options);
   const encoding = await encodingToSave(content, options);
   if (encoding === undefined) {
@@ -164,6 +154,35 @@ async function saveAssembled(
   } finally {
     await rm(path, { force: true }).catch(() => {});
   }
+}
+
+/**
+ * What an image in chunks holds: a file where it lies; what is compressed, and pixels, in memory.
+ *
+ * @throws CodecError where it is no image, or larger than allowed; StorageError `GONE` where the file holds something else by now
+ */
+export async function openAssembled(
+  image: AssembledImage,
+  limits: Limits,
+): Promise<EncodedImage | PixelArray | StoredImage> {
+  const { contentEncoding, size } = image;
+  const source = await fileSource(image.file);
+  await assertUnchanged(image, source);
+  const head = await source.read(0, Math.min(size, npyHeadBytes));
+  const mediaType = sniffMediaType(head);
+  if (contentEncoding === undefined && mediaType === undefined) {
+    throw new CodecError('UNSUPPORTED', `payload of ${counted(size, 'byte')} is ${notAnImage(head, size)}`);
+  }
+  if (contentEncoding === undefined && mediaType !== undefined && mediaType !== npyMediaType) {
+    return { mediaType, source, sha256: image.sha256 };
+  }
+  if (size > maxDecodedBytes) {
+    throw new CodecError(
+      'LIMIT_EXCEEDED',
+      `payload of ${size} bytes exceeds the limit of ${maxDecodedBytes} for pixels and for what is compressed, which no option raises`,
+    );
+  }
+  return decodePayload(await source.read(0, size), contentEncoding, resolveLimits(limits));
 }
 
 /** More is in memory neither as it came nor as pixels; a header of NumPy comes on top of those. */

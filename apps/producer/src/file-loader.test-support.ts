@@ -4,5 +4,9 @@ import type { LoadOptions } from './load-file.ts';
 
 /** What the threads do, on this one: a thread takes only a program that is built. */
 export function filesHere(options: LoadOptions = {}): FileLoader {
-  return { size: async (path) => sizeOfFile(path), load: (path) => loadFile(path, options) };
+  return {
+    size: async (path) => sizeOfFile(path),
+    load: (path) => loadFile(path, options),
+    close: async () => {},
+  };
 }

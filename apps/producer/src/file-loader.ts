@@ -11,6 +11,8 @@ export interface FileLoader {
   size(path: string): Promise<number>;
   /** As `loadFile`. @param bytes how many the file has, as far as is known */
   load(path: string, bytes: number): Promise<LoadedFile>;
+  /** Ends the threads, where the process goes on without them; nothing may be asked any more. */
+  close(): Promise<void>;
 }
 
 /** What a thread is asked to do. */
@@ -140,6 +142,9 @@ export function createFileLoader(options: LoadOptions): FileLoader {
       }
       const { mtime, image } = loaded!;
       return { mtime, ...(image && { image: { ...image, bytes: asBuffer(image.bytes) } }) };
+    },
+    async close() {
+      await Promise.all(threads.map(({ worker }) => worker.terminate()));
     },
   };
 }

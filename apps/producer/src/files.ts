@@ -76,10 +76,14 @@ async function kindOf(path: string, context: SourceContext): Promise<keyof typeo
 }
 
 async function* oneFile(input: string, context: SourceContext): AsyncGenerator<Found> {
-  const path = context.path(input);
-  const below = relative(context.path('.'), path);
+  yield { kind: 'file', ...inputFile(context.path(input), context.path('.')) };
+}
+
+/** A file that is named by its absolute path: below a folder, it is known by its path from there. */
+export function inputFile(path: string, folder: string): InputFile {
+  const below = relative(folder, path);
   const isOutside = below === '..' || below.startsWith(`..${sep}`) || isAbsolute(below);
-  yield { kind: 'file', path, relativePath: slashes(isOutside ? path : below) };
+  return { path, relativePath: slashes(isOutside ? path : below) };
 }
 
 async function* filesOfFolder(

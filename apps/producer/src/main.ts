@@ -1,41 +1,4 @@
-import { ImageIoError } from '@image-stream/image-io';
-import { KafkaConfigError } from '@image-stream/kafka-config';
 import { runProgram } from '@image-stream/program';
-import type { Command } from '@image-stream/program';
-import packageJson from '../package.json' with { type: 'json' };
-import { doctorOptions } from './doctor/options.ts';
-import { options } from './options.ts';
+import { producer } from './program.ts';
 
-const doctor: Command<typeof doctorOptions> = {
-  summary: 'Looks at what the producer needs, says what is wrong and what to do, and changes nothing.',
-  options: doctorOptions,
-  examples: [
-    ['$0', 'this machine, the broker on localhost:29092 and data-stream'],
-    ['$0 -F client.properties -t scans', 'another cluster, with its login and permissions'],
-  ],
-  run: async (context) => (await import('./doctor/run.ts')).run(context),
-};
-
-await runProgram({
-  name: 'producer',
-  version: packageJson.version,
-  summary: 'Sends images through Apache Kafka: files as they are, or generated ones.',
-  inputs: {
-    name: 'inputs',
-    describe: 'files, folders, globs, tar and ZIP archives, or - for images in a row on standard input',
-  },
-  options,
-  examples: [
-    ['$0 photos --recursive', 'a folder of pictures, byte for byte'],
-    ['$0 shards/*.tar', 'the images of WebDataset shards, or of any tar or ZIP archive'],
-    ['$0 -n 10', 'ten images of noise to localhost:29092'],
-    ['$0 -n 100 --pattern mandelbrot --acks all', 'a hundred, acknowledged by every in-sync replica'],
-    ['$0 -n 10 --format python-json', 'as the Python application sends them'],
-    ['$0 -n 3600 --rate 1 -cid lab-7 -bs kafka-1:9092', 'one a second for an hour, for customer lab-7'],
-  ],
-  verb: 'sent',
-  commands: { doctor },
-  knownErrors: [KafkaConfigError, ImageIoError],
-  // The client is loaded when it is needed, so that --help and wrong usage answer at once.
-  run: async (context) => (await import('./run.ts')).run(context),
-});
+await runProgram(producer);

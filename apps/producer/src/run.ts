@@ -9,6 +9,7 @@ import {
   topicLimit,
   translate,
 } from '@image-stream/kafka-config';
+import type { KafkaProperties } from '@image-stream/kafka-config';
 import {
   bytesInWork,
   createBudget,
@@ -17,7 +18,7 @@ import {
   processors,
   UsageError,
 } from '@image-stream/program';
-import type { Logger, Outcome, RunContext, Summary } from '@image-stream/program';
+import type { Logger, Outcome, Progress, RunContext, Summary } from '@image-stream/program';
 import { s3Settings } from '@image-stream/storage';
 import kafkajs from 'kafkajs';
 import type { Admin, Kafka } from 'kafkajs';
@@ -35,7 +36,7 @@ import { learnLimit } from './record-limit.ts';
 import { openSentFiles } from './sent-files.ts';
 import type { Destination } from './sent-files.ts';
 import { sourcesOf } from './settings.ts';
-import type { SourceContext } from './source.ts';
+import type { Pending, SourceContext } from './source.ts';
 
 /** Bytes of images between generation and acknowledgement. */
 const maxInFlightBytes = 128 * 1024 ** 2;
@@ -88,6 +89,50 @@ export async function run({
     });
   }
 
+  const undelivered = new Set<string>();
+  process.once('exit', () => nameUndelivered(undelivered, logger));
+  const summary = await sendImages({
+    values: { ...values, encoding },
+    properties,
+    imagesTo,
+    total: inputs.length > 0 ? undefined : values['num-messages'],
+    incomplete,
+    undelivered,
+    logger,
+    progress,
+  });
+  if (properties.acks !== -1) {
+    logger.info('with --acks all, an image counts as sent only when every in-sync replica has it');
+  }
+  return summary;
+}
+
+/** What `sendImages` needs. */
+export interface Sending {
+  readonly values: Pick<
+    ProducerOptions,
+    'topic' | 'format' | 'compression' | 'quality' | 'resize' | 'max-image-pixels'
+  > &
+    Partial<Pick<ProducerOptions, 'partitions' | 'replication-factor'>> & {
+      readonly encoding: NonNullable<ProducerOptions['encoding']>;
+    };
+  readonly properties: KafkaProperties;
+  /** What is to be sent, once it is known where to. */
+  readonly imagesTo: (destination: Destination) => AsyncIterable<Pending>;
+  /** Bytes of images in flight. Default: as much as pays. */
+  readonly maxInFlightBytes?: number | undefined;
+  /** As of `ProduceOptions`. */
+  readonly total?: number | undefined;
+  /** Files that wait to become whole, and what they lack. */
+  readonly incomplete: ReadonlyMap<string, string>;
+  readonly undelivered: Set<string>;
+  readonly logger: Logger;
+  readonly progress: Pick<Progress, 'start'>;
+}
+
+/** Connects, makes sure that the topic exists, and sends images until there are no more. */
+export async function sendImages(sending: Sending): Promise<Summary> {
+  const { values, properties, imagesTo, total, incomplete, undelivered, logger, progress } = sending;
   const { kafka, admin } = await openKafka(kafkajs, properties, logger);
   const inUsersTerms = (error: unknown): never => {
     throw translate(error, properties['bootstrap.servers']!, `topic '${values.topic}' cannot be used`);
@@ -107,30 +152,25 @@ export async function run({
     deliveryTimeoutMs: properties['delivery.timeout.ms']!,
     outage: createOutageLog(logger, 'records are acknowledged again'),
   }).catch(inUsersTerms);
-  const undelivered = new Set<string>();
-  process.once('exit', () => nameUndelivered(undelivered, logger));
-  const isAsItIs = encoding === 'original' && values.format !== 'python-json' && values.resize === undefined;
+  const isAsItIs =
+    values.encoding === 'original' && values.format !== 'python-json' && values.resize === undefined;
 
   try {
-    const summary = await produce({
+    return await produce({
       images: imagesTo(destination),
-      total: inputs.length > 0 ? undefined : values['num-messages'],
+      total,
       incomplete: () => incomplete.size,
-      encode: createEncoder({ ...values, encoding, limit, logger }),
+      encode: createEncoder({ ...values, limit, logger }),
       send: (record, partition) => sender.send(record, partition),
       limit,
       // Twice the processors: while one image is on the network, another is encoded.
       budget: isAsItIs
-        ? createBudget(bytesInWork(maxInFlightFileBytes), maxInFlightFiles)
-        : createBudget(bytesInWork(maxInFlightBytes), 2 * processors()),
+        ? createBudget(sending.maxInFlightBytes ?? bytesInWork(maxInFlightFileBytes), maxInFlightFiles)
+        : createBudget(sending.maxInFlightBytes ?? bytesInWork(maxInFlightBytes), 2 * processors()),
       undelivered,
       logger,
       progress,
     });
-    if (properties.acks !== -1) {
-      logger.info('with --acks all, an image counts as sent only when every in-sync replica has it');
-    }
-    return summary;
   } finally {
     await sender.close();
   }
@@ -239,8 +279,8 @@ async function assertWatchable(
 async function prepareTopic(
   admin: Admin,
   maxRequestSize: number,
-  values: ProducerOptions,
-  logger: RunContext<typeof options>['logger'],
+  values: Sending['values'],
+  logger: Pick<Logger, 'info' | 'warn'>,
 ): Promise<Destination> {
   const { topic, partitions, 'replication-factor': replicationFactor } = values;
   try {

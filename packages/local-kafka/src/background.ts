@@ -12,8 +12,8 @@ const POLL_MS = 100;
 export interface BackgroundServer {
   /** For messages: `Kafka`, say. */
   readonly name: string;
-  /** What the scripts of package.json that control it begin with: `kafka`, say. */
-  readonly script: string;
+  /** What is typed to control it. @param action `up`, `status`, or `down` with its options */
+  readonly command: (action: string) => string;
   /** The clients' port on 127.0.0.1. */
   readonly port: number;
   /** Where its data is. It stands in the command line of its process. */
@@ -26,10 +26,10 @@ export interface BackgroundServer {
 
 /** Starts it unless one listens already; resolves to what to tell the user. */
 export async function up(server: BackgroundServer, report: (message: string) => void): Promise<string> {
-  const { name, script, port } = server;
+  const { name, command, port } = server;
   const running = await findProcess(server);
   if (running !== undefined) {
-    return `${name} already runs on localhost:${port} (process ${running}). Stop it with: pnpm ${script}:down`;
+    return `${name} already runs on localhost:${port} (process ${running}). Stop it with: ${command('down')}`;
   }
   if (await server.answers()) {
     return `Another ${name} already answers on localhost:${port}, so there is nothing to start.`;
@@ -39,12 +39,12 @@ export async function up(server: BackgroundServer, report: (message: string) => 
     jvm.unref();
     await writeFile(pidFile(server), String(jvm.pid));
   });
-  return `${name} runs on localhost:${port} (process ${pid}). Stop it with: pnpm ${script}:down`;
+  return `${name} runs on localhost:${port} (process ${pid}). Stop it with: ${command('down')}`;
 }
 
 /** Shuts it down; its data is kept for the next start unless it is to be removed. */
 export async function down(server: BackgroundServer, removeData: boolean): Promise<string> {
-  const { name, script, directory } = server;
+  const { name, command, directory } = server;
   const pid = await findProcess(server);
   if (pid !== undefined) {
     await endProcess(server, pid);
@@ -55,19 +55,17 @@ export async function down(server: BackgroundServer, removeData: boolean): Promi
     await rm(directory, { recursive: true, force: true });
     return `${state}; its data is removed.`;
   }
-  return pid === undefined
-    ? `${state}.`
-    : `${state}; remove its data too with: pnpm ${script}:down --volumes`;
+  return pid === undefined ? `${state}.` : `${state}; remove its data too with: ${command('down --volumes')}`;
 }
 
 export async function status(server: BackgroundServer): Promise<{ running: boolean; message: string }> {
-  const { name, script, port } = server;
+  const { name, command, port } = server;
   const pid = await findProcess(server);
   const running = await server.answers();
   if (pid === undefined) {
     const message = running
       ? `Another ${name} answers on localhost:${port}.`
-      : `${name} is not running. Start it with: pnpm ${script}:up`;
+      : `${name} is not running. Start it with: ${command('up')}`;
     return { running, message };
   }
   const does = running ? 'runs' : 'does not answer';
@@ -100,8 +98,8 @@ async function execute(server: BackgroundServer, command: string): Promise<numbe
       return running ? 0 : 1;
     }
     default: {
-      const { script } = server;
-      console.error(`Usage: pnpm ${script}:up, pnpm ${script}:down [--volumes] or pnpm ${script}:status`);
+      const [start, end, ask] = ['up', 'down [--volumes]', 'status'].map((action) => server.command(action));
+      console.error(`Usage: ${start}, ${end} or ${ask}`);
       return 2;
     }
   }

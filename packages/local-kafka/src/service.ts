@@ -10,10 +10,13 @@ import { fetchBrokerIds } from './metadata.ts';
 import { prepareNode, startNode } from './node.ts';
 import type { KafkaNode } from './node.ts';
 import { findFreePorts } from './ports.ts';
+import { kafka } from './product.ts';
 import { waitUntilReady } from './readiness.ts';
 import { withStartCache } from './start-cache.ts';
 
 const ANSWER_TIMEOUT_MS = 5_000;
+
+const ofThisProject = (action: string): string => `pnpm kafka:${action}`;
 
 /** Where the one broker is that outlives the command which started it. */
 export interface Service {
@@ -21,18 +24,22 @@ export interface Service {
   readonly port: number;
   /** Where its data and process id are kept. */
   readonly stateDirectory: string;
+  /** Where what makes its starts faster is kept. Default: beside this package. */
+  readonly cacheDirectory?: string;
+  /** As of `BackgroundServer`. Default: the scripts of this project. */
+  readonly command?: BackgroundServer['command'];
 }
 
 /** The broker as `background.ts` starts and ends it. */
 export function backgroundBroker(service: Service): BackgroundServer {
-  const { port, stateDirectory } = service;
+  const { port, stateDirectory, cacheDirectory, command = ofThisProject } = service;
   const directory = join(stateDirectory, 'broker-1');
   return {
     name: 'Kafka',
-    script: 'kafka',
+    command,
     port,
     directory,
-    start: (report, started) => startBroker(port, directory, report, started),
+    start: (report, started) => startBroker({ port, directory, cacheDirectory }, report, started),
     answers: () =>
       fetchBrokerIds(port, ANSWER_TIMEOUT_MS).then(
         () => true,
@@ -56,12 +63,19 @@ export function status(service: Service): Promise<{ running: boolean; message: s
 }
 
 async function startBroker(
-  port: number,
-  directory: string,
+  {
+    port,
+    directory,
+    cacheDirectory,
+  }: { readonly port: number; readonly directory: string; readonly cacheDirectory: string | undefined },
   report: (message: string) => void,
   started: (jvm: Jvm) => Promise<void>,
 ): Promise<Jvm> {
-  const installation = await withStartCache(await findInstallation(report), report);
+  const installation = await withStartCache(
+    await findInstallation(report, kafka, cacheDirectory),
+    report,
+    cacheDirectory,
+  );
   const startJvm = jvmStarter(installation);
   const [internal, controller] = await findFreePorts(2);
   const node: KafkaNode = {

@@ -11,7 +11,7 @@ export function backgroundS3(port: number, stateDirectory: string): BackgroundSe
   const directory = join(stateDirectory, 'server-1');
   return {
     name: 'S3',
-    script: 's3',
+    command: (action) => `pnpm s3:${action}`,
     port,
     directory,
     async start(report, started) {

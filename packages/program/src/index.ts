@@ -1,6 +1,7 @@
 // A program from its parts.
 export { outputOptions, runProgram, usesColor } from './program.ts';
 export type { Command, Outcome, Program, RunContext } from './program.ts';
+export { splitCommand } from './commands.ts';
 export type { CommandLine, OptionDefinitions, OptionValues } from './command-line.ts';
 export type { GivenValue, GivenValues } from './sources.ts';
 export { StoppedError, UsageError } from './errors.ts';

@@ -101,10 +101,15 @@ export interface Program<O extends OptionDefinitions> extends CommandLine<O> {
 /**
  * Runs a program to its end: parses, logs, reports, and sets the exit code: 0 all done, 1 something
  * was not, 2 wrong usage.
+ *
+ * @param given its arguments. Default: those of this process
  */
-export async function runProgram<O extends OptionDefinitions>(program: Program<O>): Promise<void> {
+export async function runProgram<O extends OptionDefinitions>(
+  program: Program<O>,
+  given: readonly string[] = process.argv.slice(2),
+): Promise<void> {
   collectLessOften();
-  const { commandLine, args, run } = chosenBy(passedOn(process.argv.slice(2), process.env), program);
+  const { commandLine, args, run } = chosenBy(passedOn(given, process.env), program);
   let finish = (): void => {};
   let jsonLogger: Logger | undefined;
   try {

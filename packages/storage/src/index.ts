@@ -20,7 +20,7 @@ export type { S3Settings } from './s3-url.ts';
 
 // Space for what is not finished.
 export { probeScratch, probeShards } from './probe-directory.ts';
-export { openWorkspace } from './workspace.ts';
+export { openScratchWorkspace, openWorkspace } from './workspace.ts';
 export type { Workspace } from './workspace.ts';
 
 // What can go wrong.

@@ -1,12 +1,9 @@
 import { createHash } from 'node:crypto';
-import { lstat, mkdir } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { ListObjectsV2Command } from '@aws-sdk/client-s3';
 import { sha256Of } from '@image-stream/image-io';
 import { classOfStorageError, StorageError } from './errors.ts';
-import { makeParents } from './folders.ts';
 import { openStore } from './s3-client.ts';
 import type { Store } from './s3-client.ts';
 import { findObject, headersOf } from './s3-object.ts';
@@ -16,7 +13,7 @@ import { partBytes, putInParts, putWhole } from './s3-upload.ts';
 import type { Outcome, Upload } from './s3-upload.ts';
 import type { S3Place, S3Settings } from './s3-url.ts';
 import type { Opened, OutputSettings, Sink, SinkReader } from './sink.ts';
-import { openWorkspace } from './workspace.ts';
+import { openScratchWorkspace } from './workspace.ts';
 import type { Workspace } from './workspace.ts';
 
 /** How often those try who have nobody else to try again. */
@@ -96,24 +93,9 @@ export async function openS3(place: S3Place, settings: OutputSettings): Promise<
  * whoever opens it next removes it.
  */
 async function openScratch(store: Store, parent: string): Promise<Workspace> {
-  const user = process.getuid?.();
   const place = createHash('sha256').update(store.location).digest('hex').slice(0, 16);
-  const folder = join(parent, `image-stream-${user ?? 'scratch'}-${place}`);
   try {
-    await makeParents(parent);
-    // Others may write into the system's temporary folder, but not into this one.
-    await mkdir(folder, { mode: 0o700 }).catch((error: NodeJS.ErrnoException) => {
-      if (error.code !== 'EEXIST') {
-        throw error;
-      }
-    });
-    if (user !== undefined && (await lstat(folder)).uid !== user) {
-      throw new StorageError(
-        'UNSAFE_PATH',
-        `${folder} is somebody else's; choose another --scratch-directory`,
-      );
-    }
-    return await openWorkspace(folder, (abandoned) => settleNotes(store, abandoned));
+    return await openScratchWorkspace(parent, place, (abandoned) => settleNotes(store, abandoned));
   } catch (error) {
     if (error instanceof StorageError) {
       throw error;

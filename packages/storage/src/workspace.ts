@@ -6,6 +6,7 @@ import { createConnection, createServer } from 'node:net';
 import type { Server } from 'node:net';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
+import { StorageError } from './errors.ts';
 import { assertPlainFolder, codeOf, makeParents } from './folders.ts';
 
 /** Space on the local disk for what is not finished: chunks that are put together, images that are transcoded. */
@@ -92,6 +93,30 @@ export async function openWorkspace(
       }
     },
   };
+}
+
+/**
+ * As `openWorkspace`, in a folder of this user's own below one that others may write into, such as the system's temporary folder.
+ *
+ * @param place what the folder is for: those who share it remove what the others have left
+ */
+export async function openScratchWorkspace(
+  parent: string,
+  place: string,
+  settle?: (folder: string) => Promise<boolean>,
+): Promise<Workspace> {
+  const user = process.getuid?.();
+  const folder = join(parent, `image-stream-${user ?? 'scratch'}-${place}`);
+  await makeParents(parent);
+  await mkdir(folder, { mode: 0o700 }).catch((error: unknown) => {
+    if (codeOf(error) !== 'EEXIST') {
+      throw error;
+    }
+  });
+  if (user !== undefined && (await lstat(folder)).uid !== user) {
+    throw new StorageError('UNSAFE_PATH', `${folder} is somebody else's; choose another --scratch-directory`);
+  }
+  return openWorkspace(folder, settle);
 }
 
 /** Makes a folder, and listens in it where that is possible. */

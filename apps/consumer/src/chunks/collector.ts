@@ -148,11 +148,16 @@ export function createChunkCollector(options: CollectorOptions): ChunkCollector 
     return {
       ...workOf(image),
       origin,
+      isCurrent: () => image.isCurrent(),
       bytes: room(size),
       // Counted chunk by chunk.
       wireBytes: 0,
       timestamp: String(newestTimestamp),
       load: () => image.image(),
+      async handBack() {
+        assembler.settle(image, false);
+        await image.remove();
+      },
     };
   }
 }

@@ -13,11 +13,16 @@ import { createPartReceiver } from './part-receiver.ts';
 import { createReceiver } from './receiver.ts';
 import type { Receiver } from './receiver.ts';
 import { isSelection, selectPart } from './select.ts';
-import type { SelectedPart } from './select.ts';
+import type { SelectedPart, TopicPart } from './select.ts';
 import { untilLed } from './until-led.ts';
 
+/** What is read, and until when. */
+export type ReadOptions = Pick<ConsumerOptions, 'topic'> &
+  TopicPart &
+  Partial<Pick<ConsumerOptions, 'exit-at-end' | 'from-beginning'>>;
+
 export interface OpenReceiverOptions {
-  readonly values: ConsumerOptions;
+  readonly values: ReadOptions;
   readonly config: ReturnType<typeof consumerConfig>;
   readonly kafka: Kafka;
   readonly admin: Admin;

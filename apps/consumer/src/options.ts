@@ -16,7 +16,7 @@ import {
 import type { OptionDefinitions, OptionValues } from '@image-stream/program';
 import { layouts, outputLocation, s3Options } from '@image-stream/storage';
 
-const text = { type: 'string', requiresArg: true } as const;
+const text = { type: 'string' } as const;
 
 /** Everything that can be said to the consumer. */
 export const options = {

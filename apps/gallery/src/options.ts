@@ -4,8 +4,8 @@ import { healthOptions, integer, nonEmpty, outputOptions, timeZone, UsageError }
 import type { GivenValue, OptionDefinitions } from '@image-stream/program';
 import { layouts, outputLocation, s3Options } from '@image-stream/storage';
 
-const text = { type: 'string', requiresArg: true } as const;
-const list = { type: 'array', string: true, requiresArg: true, nargs: 1 } as const;
+const text = { type: 'string' } as const;
+const list = { type: 'array' } as const;
 
 /** Everything that can be said to the gallery. */
 export const options = {

@@ -5,7 +5,7 @@ import { bytes, integer, nonEmpty, outputOptions, pixelSize, positiveNumber } fr
 import { s3Options } from '@image-stream/storage';
 import type { OptionDefinitions, OptionValues } from '@image-stream/program';
 
-const text = { type: 'string', requiresArg: true } as const;
+const text = { type: 'string' } as const;
 
 /** Everything that can be said to the producer. */
 export const options = {

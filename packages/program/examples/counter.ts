@@ -3,9 +3,7 @@ import type { OptionDefinitions } from '@image-stream/program';
 
 const options = {
   'num-images': {
-    type: 'string', // stays text until it is checked
     alias: 'n',
-    requiresArg: true,
     demandOption: true,
     coerce: integer('--num-images', 1),
     describe: 'How far to count',

@@ -2,7 +2,7 @@ import { resolve } from 'node:path';
 import { inspect } from 'node:util';
 import { parseArguments } from './arguments.ts';
 import type { CommandLine, OptionDefinitions, OptionValues } from './command-line.ts';
-import { splitCommand } from './commands.ts';
+import { completionRequest } from './completion.ts';
 import { StoppedError, UsageError } from './errors.ts';
 import { collectLessOften } from './garbage.ts';
 import { createLogger, logFormats, logLevels } from './log.ts';
@@ -19,7 +19,6 @@ import type { Summary } from './summary.ts';
 export const outputOptions = {
   config: {
     type: 'string',
-    requiresArg: true,
     describe:
       'A file in YAML or JSON with options, such as topic: scans; what is typed or in the environment is stronger',
     group: 'Settings:',
@@ -167,12 +166,14 @@ function chosenBy<O extends OptionDefinitions>(
   readonly args: readonly string[];
   readonly run: (context: RunContext<OptionDefinitions>) => Promise<Outcome>;
 } {
-  const { name, version, verb, commands } = program;
-  const { word, rest } = splitCommand(args, commands);
-  if (word === undefined) {
+  const { name, version, verb, commands = {} } = program;
+  // The last word of a line that a shell completes is not finished.
+  const place = args[0] === completionRequest ? 1 : 0;
+  const word = args.slice(place, -place || undefined)[0] ?? '';
+  if (!Object.hasOwn(commands, word)) {
     return {
       commandLine: program,
-      args: rest,
+      args,
       run: async (context) => {
         const result = await program.run(context as RunContext<O>);
         if ('isDone' in result) {
@@ -183,7 +184,7 @@ function chosenBy<O extends OptionDefinitions>(
       },
     };
   }
-  const command = commands![word]!;
+  const command = commands[word]!;
   const commandLine = {
     ...command,
     name: `${name} ${word}`,
@@ -191,7 +192,7 @@ function chosenBy<O extends OptionDefinitions>(
     isCommand: true,
     otherOptions: program.options,
   };
-  return { commandLine, args: rest, run: (context) => command.run(context) };
+  return { commandLine, args: args.toSpliced(place, 1), run: (context) => command.run(context) };
 }
 
 function outputText(

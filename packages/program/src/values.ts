@@ -1,8 +1,8 @@
 import { UsageError } from './errors.ts';
 
 /*
- * What option values may be. Each gives a yargs `coerce` that takes the text and the option's
- * name and either returns the value or throws a UsageError with the actual and the allowed value.
+ * What option values may be. Each takes the option's name and gives a `coerce`, which returns the text's
+ * value or throws a UsageError with the actual and the allowed value.
  */
 
 /** A whole number from `minimum` to `maximum`. */

@@ -22,7 +22,6 @@ export const verifyOptions = {
   ...connectionOptions({ requestTimeoutMs: '30000' }),
   'dead-letter-topic': {
     type: 'string',
-    requiresArg: true,
     describe: 'Where records are that the consumer could not save',
     defaultDescription: '<topic>.dead-letter',
     group: 'Kafka:',

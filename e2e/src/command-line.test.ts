@@ -319,7 +319,10 @@ describe('where a value was given is known, also where another place holds the s
     writeFileSync(config, 'X: [acks=1]\n');
     const withConfig = args.map((word) => (word === 'CONFIG' ? config : word));
     const { exitCode, stderr } = await start('producer', ['-n', '1', ...withConfig], environment).ended;
-    expect({ exitCode, stderr }).toEqual({ exitCode: 2, stderr: `producer: ${message}\n` });
+    expect({ exitCode, stderr }).toEqual({
+      exitCode: 2,
+      stderr: `producer: ${message} (see producer --help)\n`,
+    });
   });
 });
 

@@ -1,4 +1,4 @@
-import { encodings } from '@image-stream/image-io';
+import { encodings, encodingSynonyms } from '@image-stream/image-io';
 import { connectionOptions } from '@image-stream/kafka-config';
 import {
   bytes,
@@ -65,6 +65,7 @@ export const options = {
   },
   'save-as': {
     choices: ['original', ...encodings] as const,
+    synonyms: encodingSynonyms,
     default: 'original',
     describe: 'Encoding of the files; original: as received, pixels as png',
     group: 'Files:',

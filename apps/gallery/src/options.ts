@@ -1,4 +1,4 @@
-import { encodings } from '@image-stream/image-io';
+import { encodings, encodingSynonyms } from '@image-stream/image-io';
 import { connectionOptions } from '@image-stream/kafka-config';
 import { healthOptions, integer, nonEmpty, outputOptions, timeZone, UsageError } from '@image-stream/program';
 import type { GivenValue, OptionDefinitions } from '@image-stream/program';
@@ -80,6 +80,7 @@ export const options = {
   },
   'save-as': {
     choices: ['original', ...encodings] as const,
+    synonyms: encodingSynonyms,
     default: 'original',
     describe: 'Encoding that the consumer was given',
     group: 'Files:',

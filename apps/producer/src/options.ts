@@ -1,5 +1,5 @@
 import { compressions, formats } from '@image-stream/codec';
-import { encodings, patterns } from '@image-stream/image-io';
+import { encodings, encodingSynonyms, patterns } from '@image-stream/image-io';
 import { connectionOptions } from '@image-stream/kafka-config';
 import { bytes, integer, nonEmpty, outputOptions, pixelSize, positiveNumber } from '@image-stream/program';
 import { s3Options } from '@image-stream/storage';
@@ -98,6 +98,7 @@ export const options = {
   format: { choices: formats, default: 'cloudevents', describe: 'Format of the records', group: 'Format:' },
   encoding: {
     choices: ['original', ...encodings] as const,
+    synonyms: encodingSynonyms,
     describe: 'How images are encoded; original: as they are',
     defaultDescription: 'original; png for generated ones',
     group: 'Format:',

@@ -106,6 +106,12 @@ describe('outputs', () => {
     ]);
   });
 
+  test.each(['usage', 'known-usage'])('a usage error (%s) is text there, too', async (ending) => {
+    const { code, stderr } = await start(['--ending', ending], { IMAGE_STREAM_LOG_FORMAT: '' }).ended;
+    expect(code).toBe(2);
+    expect(stderr.trimEnd().split('\n').at(-1)).toMatch(/^tester: .+ \(see tester --help\)$/);
+  });
+
   test('--version', async () => {
     expect(await start(['--version']).ended).toEqual({ code: 0, stdout: '1.2.3\n', stderr: '' });
   });
@@ -131,7 +137,12 @@ describe('exit codes', () => {
       2,
       'tester: --some-option is wrong (see tester --help)\n',
     ],
-    ['a known error about usage', ['--ending', 'known-usage'], 2, 'tester: no such property\n'],
+    [
+      'a known error about usage',
+      ['--ending', 'known-usage'],
+      2,
+      'tester: no such property (see tester --help)\n',
+    ],
     ['a known error', ['--ending', 'known'], 1, 'tester: the disk is full\n'],
   ])('%s: one line', async (_name, args, code, stderr) => {
     const ended = await start([...args, '--log-level', 'silent']).ended;

@@ -214,22 +214,21 @@ function report(
   error: unknown,
   jsonLogger: Logger | undefined,
 ): number {
-  // Whoever reads the log as JSON gets the reason for the end in the same form.
-  const write = (text: string): void => {
-    if (jsonLogger === undefined) {
-      process.stderr.write(`${name}: ${text}\n`);
-    } else {
-      jsonLogger.fatal(text);
-    }
-  };
-  if (error instanceof UsageError) {
-    write(`${error.message} (see ${name} --help)`);
+  const known = [UsageError, StoppedError, ...knownErrors].some((errorClass) => error instanceof errorClass);
+  if (known && (error as { isUsage?: boolean }).isUsage === true) {
+    // For whoever typed it, however logs are written.
+    process.stderr.write(`${name}: ${(error as Error).message} (see ${name} --help)\n`);
     return 2;
   }
-  const known = [StoppedError, ...knownErrors].some((errorClass) => error instanceof errorClass);
-  // With its stack, and what caused it.
-  write(known ? (error as Error).message : inspect(error, { depth: 10 }));
-  return known && (error as { isUsage?: boolean }).isUsage === true ? 2 : 1;
+  // An unknown one with its stack, and what caused it.
+  const text = known ? (error as Error).message : inspect(error, { depth: 10 });
+  // Whoever reads the log as JSON gets the reason for the end in the same form.
+  if (jsonLogger === undefined) {
+    process.stderr.write(`${name}: ${text}\n`);
+  } else {
+    jsonLogger.fatal(text);
+  }
+  return 1;
 }
 
 function logsJson(format: LogFormat): boolean {

@@ -70,6 +70,14 @@ describe("the Python application's command lines work", () => {
     expect(await committed(topic, topic)).toEqual([2]);
   });
 
+  test('encodings as files are named', async () => {
+    const topic = uniqueName();
+    const output = temporaryFolder();
+    await succeed('producer', ['-n1', '-t', topic, '--encoding', 'jpg', ...small]);
+    await succeed('consumer', ['-n1', '-t', topic, '-gid', topic, '-o', output, '--save-as=tif']);
+    expect(filesIn(output)).toEqual([expect.stringMatching(/\.tif$/)]);
+  });
+
   test.each(['0', '1', 'all', '-1'])('with --acks %s', async (acks) => {
     const topic = uniqueName();
     expect(await succeed('producer', ['-n', '1', '-a', acks, '-t', topic, ...small])).toMatchObject({
@@ -149,7 +157,7 @@ describe('a mistake is one line on standard error', () => {
             'session.timeout.ms=1800001',
             'session.timeout.ms=1800001 is refused by the broker; it must be from',
           ];
-    const args = ['-t', uniqueName(), '-o', temporaryFolder(), option, value];
+    const args = ['-t', await createTopic(), '-o', temporaryFolder(), option, value];
     const { exitCode, stderr } = await start('consumer', [...args, '--quiet']).ended;
     expect(stderr).toContain(`consumer: ${problem}`);
     expect(stderr.trimEnd().split('\n')).toHaveLength(1);
@@ -175,6 +183,73 @@ describe('a mistake is one line on standard error', () => {
     expect(stderr.trimEnd().split('\n')).toHaveLength(1);
     expect(stderr).toContain(`cannot reach Kafka at ${servers}`);
   });
+});
+
+describe('a consumer whose topic does not exist', () => {
+  test('waits for it, and reads it from its beginning once a producer has created it', async () => {
+    const topic = uniqueName();
+    const output = temporaryFolder();
+    const consumer = start('consumer', ['-t', topic, '-gid', topic, '-o', output, '-n', '2']);
+    const waiting = `WARN: topic ${topic} does not exist yet: waiting for it`;
+    await expect.poll(consumer.log, { timeout: 30_000 }).toContain(waiting);
+    expect(await withAdmin((admin) => admin.listTopics())).not.toContain(topic);
+
+    await succeed('producer', ['-n', '2', '-t', topic, ...small]);
+    const { exitCode, stderr } = await consumer.ended;
+    expect(exitCode).toBe(0);
+    expect(stderr.split(waiting)).toHaveLength(2);
+    expect(stderr).toContain(`INFO: reading ${topic} on ${bootstrapServers} as group ${topic}\n`);
+    expect(stderr).toContain(`INFO: saving to ${output}\n`);
+    expect(filesIn(output)).toHaveLength(2);
+  });
+
+  test('ends at the first signal, with a summary of nothing', async () => {
+    const consumer = start('consumer', ['-t', uniqueName(), '-o', temporaryFolder()]);
+    await expect.poll(consumer.log, { timeout: 30_000 }).toContain('waiting for it');
+    consumer.process.kill('SIGTERM');
+    expect(await consumer.ended).toMatchObject({ exitCode: 0, stdout: 'saved 0 images\n' });
+  });
+
+  test.each(['--exit-at-end', '--until=1h'])(
+    'with %s says so, and which topic may be meant',
+    async (option) => {
+      const topic = await createTopic();
+      const args = ['-t', `${topic}x`, '-o', temporaryFolder(), option];
+      const { exitCode, stdout, stderr } = await start('consumer', args).ended;
+      expect(stderr).toBe(`consumer: there is no topic '${topic}x'; did you mean ${topic}?\n`);
+      expect({ exitCode, stdout }).toEqual({ exitCode: 1, stdout: '' });
+      expect(await withAdmin((admin) => admin.listTopics())).not.toContain(`${topic}x`);
+    },
+  );
+});
+
+test('what is sent where is said first, and what is left when it was stopped', async () => {
+  const topic = await createTopic();
+  const producer = start('producer', ['-n', '100000', '--rate', '20', '-t', topic, ...small]);
+  await receive(topic, 2);
+  producer.process.kill('SIGTERM');
+  const { exitCode, stdout, stderr } = await producer.ended;
+  expect(exitCode).toBe(0);
+  const sent = Number(/^sent (\d+) images: /.exec(stdout)![1]);
+  expect(stderr).toContain(
+    `INFO: sending 100000 generated images (noise) to ${topic} on ${bootstrapServers}\n`,
+  );
+  expect(stderr).toContain(`INFO: stopped with ${100_000 - sent} of 100000 images left\n`);
+  expect(stderr).toContain('INFO: acks=1: each image was acknowledged by only the leader of its partition\n');
+});
+
+test('the help and the summary fit a terminal of 80 columns', async () => {
+  for (const args of [
+    ['producer'],
+    ['consumer'],
+    ['gallery'],
+    ['consumer', 'verify'],
+    ['consumer', 'peek'],
+  ]) {
+    const [program, ...command] = args as ['producer'];
+    const { stdout } = await start(program, [...command, '-h']).ended;
+    expect(stdout.split('\n').filter((line) => line.length > 80)).toEqual([]);
+  }
 });
 
 test('a topic is created with a limit that fits, partitions and replicas as asked', async () => {

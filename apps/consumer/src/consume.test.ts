@@ -468,7 +468,7 @@ const classify = classifyFor({ classify: () => undefined });
 async function run({ save, keep, flush = async () => {}, assembler, ...options }: TestOptions) {
   const { decode, logger } = options;
   const room = (bytes: number): number => bytes;
-  const statistics = createStatistics({ ...options, hasShards: false });
+  const statistics = createStatistics({ ...options, hasShards: false, isIdle: () => false });
   const failures = createFailures({
     ...options,
     classify,

@@ -2,13 +2,12 @@ import { deadLetterTopicOf, decodeRecord } from '@image-stream/codec';
 import type { ImageAttributes, ReceivedRecord } from '@image-stream/codec';
 import {
   consumerConfig,
-  ensureTopic,
   loadProperties,
   openKafka,
   producerConfig,
   translate,
 } from '@image-stream/kafka-config';
-import { createBudget, timing, UsageError } from '@image-stream/program';
+import { createBudget, emptySummary, timing, UsageError } from '@image-stream/program';
 import type { RunContext, Summary } from '@image-stream/program';
 import { inLayout, isS3Url, locationOf, openOutput, s3Settings } from '@image-stream/storage';
 import kafkajs from 'kafkajs';
@@ -20,6 +19,7 @@ import { assertDeadLetters, createDeadLetters, stayingDeadLetters } from './dead
 import { classifyFor, createFailures } from './failures.ts';
 import { startMonitor } from './monitor/monitor.ts';
 import type { ConsumerOptions, options } from './options.ts';
+import { awaitTopic } from './receive/await-topic.ts';
 import { openReceiver } from './receive/open-receiver.ts';
 import { assertSelection, isSelection } from './receive/select.ts';
 import { createRemarks } from './remarks.ts';
@@ -36,7 +36,7 @@ import {
 } from './settings.ts';
 import { createStatistics } from './statistics.ts';
 
-/** `max.message.bytes` of a topic that does not exist yet: what the producer creates by default. */
+/** `max.message.bytes` of the topic where this user may not see it: what the producer sets by default. */
 const maxMessageBytes = 13_772_512;
 
 const defaultMaxIncompleteBytes = 16 * 1024 ** 3;
@@ -56,6 +56,7 @@ export async function run(
   const limits = limitsOf(values);
   assertConsistent(values);
   const properties = await loadProperties(sourcesOf({ path, given }));
+  const servers = properties['bootstrap.servers']!;
   const config = consumerConfig(properties);
   const location = values['output-directory'];
   const scratch = values['scratch-directory'];
@@ -86,8 +87,9 @@ export async function run(
     const { kafka, admin } = await openKafka(kafkajs, properties, logger);
     closing.push(() => admin.disconnect());
 
-    if (await ensureTopic(admin, topic, { maxMessageBytes }, (message) => logger.warn(message))) {
-      logger.info(`created topic ${topic} with max.message.bytes=${maxMessageBytes}`);
+    const isBounded = values['exit-at-end'] === true || values.until !== undefined;
+    if (!(await awaitTopic(topic, { kafka, admin, isBounded, signal, logger, monitor }))) {
+      return emptySummary;
     }
     const deadLetterTopic = values['dead-letter-topic'] ?? deadLetterTopicOf(topic);
     // A selection only looks.
@@ -100,11 +102,15 @@ export async function run(
       config,
       kafka,
       admin,
+      isBounded,
       flush: () => sink.flush(),
       signal,
       logger,
       monitor,
     });
+    const reader = selection === undefined ? `as group ${config.group.groupId}` : 'without a group';
+    logger.info(`reading ${topic} on ${servers.join(', ')} ${reader}`);
+    logger.info(`saving to ${locationOf(location, path)}`);
     const deadLetters = staysThere
       ? stayingDeadLetters
       : createDeadLetters({
@@ -147,6 +153,7 @@ export async function run(
       limit,
       hasShards: values.layout !== 'files',
       records: ends?.records,
+      isIdle: () => budget.inUse().slots === 0,
       logger,
       progress,
       monitor,
@@ -193,6 +200,9 @@ export async function run(
     } finally {
       lastCommit = await receiver.close();
     }
+    if (signal.aborted) {
+      statistics.sayWhatIsLeft();
+    }
     const { count, started = 0 } = statistics;
     return {
       ...count,
@@ -201,11 +211,7 @@ export async function run(
       ...timing(count.images, lastCommit === undefined ? 0 : lastCommit - started),
     };
   } catch (error) {
-    throw translate(
-      error,
-      properties['bootstrap.servers']!,
-      `group '${config.group.groupId}' cannot read topic '${topic}'`,
-    );
+    throw translate(error, servers, `group '${config.group.groupId}' cannot read topic '${topic}'`);
   } finally {
     for (const close of closing.toReversed()) {
       await close().catch((error: unknown) => logger.debug({ error }, 'cannot be closed'));

@@ -10,7 +10,7 @@ import {
   topicLimit,
   translate,
 } from '@image-stream/kafka-config';
-import { createBudget, createOutageLog, oneLine, UsageError } from '@image-stream/program';
+import { counted, createBudget, createOutageLog, oneLine, UsageError } from '@image-stream/program';
 import type { Logger, Outcome, RunContext, Summary } from '@image-stream/program';
 import { s3Settings } from '@image-stream/storage';
 import kafkajs from 'kafkajs';
@@ -55,6 +55,7 @@ export async function run({
   assertConsistent(values, inputs);
   await assertWatchable(values, inputs, path);
   const properties = await loadProperties(sourcesOf({ path, given }));
+  const total = inputs.length > 0 ? undefined : values['num-messages'];
   const encoding = values.encoding ?? (inputs.length > 0 ? 'original' : 'png');
   const incomplete = new Map<string, string>();
   const imagesTo = (destination: Destination) =>
@@ -101,6 +102,8 @@ export async function run({
     deliveryTimeoutMs: properties['delivery.timeout.ms']!,
     outage: createOutageLog(logger, 'records are acknowledged again'),
   }).catch(inUsersTerms);
+  const servers = properties['bootstrap.servers']!.join(', ');
+  logger.info(`sending ${described(values, inputs)} to ${values.topic} on ${servers}`);
   const undelivered = new Set<string>();
   process.once('exit', () => nameUndelivered(undelivered, logger));
   const isAsItIs = encoding === 'original' && values.format !== 'python-json' && values.resize === undefined;
@@ -108,7 +111,8 @@ export async function run({
   try {
     const summary = await produce({
       images: imagesTo(destination),
-      total: inputs.length > 0 ? undefined : values['num-messages'],
+      total,
+      isEndless: values.watch === true || inputs.includes('-'),
       incomplete: () => incomplete.size,
       encode: createEncoder({ ...values, encoding, limit, logger }),
       send: (record, partition) => sender.send(record, partition),
@@ -121,13 +125,34 @@ export async function run({
       logger,
       progress,
     });
-    if (properties.acks !== -1) {
-      logger.info('with --acks all, an image counts as sent only when every in-sync replica has it');
+    sayWhatIsLeft(summary);
+    if (properties.acks !== -1 && summary.images > 0) {
+      const who = properties.acks === 0 ? 'no broker' : 'only the leader of its partition';
+      logger.info(`acks=${properties.acks}: each image was acknowledged by ${who}`);
     }
     return summary;
   } finally {
     await sender.close();
   }
+
+  function sayWhatIsLeft({ images, failed }: Summary): void {
+    if (signal.aborted && total !== undefined && images + failed < total) {
+      logger.info(`stopped with ${total - images - failed} of ${counted(total, 'image')} left`);
+    }
+  }
+}
+
+/** Where the images come from, for people. */
+function described(
+  { pattern, 'num-messages': count, watch }: ProducerOptions,
+  inputs: readonly string[],
+): string {
+  if (inputs.length === 0) {
+    return `${counted(count!, 'generated image')} (${pattern})`;
+  }
+  const named = inputs.length > 3 ? [inputs[0]!, `${inputs.length - 1} other inputs`] : inputs;
+  const what = named.map((input) => (input === '-' ? 'standard input' : oneLine(input))).join(', ');
+  return watch === true ? `what is and appears in ${what}` : what;
 }
 
 /** What the options say to the sources of inputs. */

@@ -1,6 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import { UsageError } from './errors.ts';
-import { meant, namesOf, question } from './spelling.ts';
+import { meant, namesOf, didYouMean } from './spelling.ts';
 import type { OptionDefinitions } from './command-line.ts';
 
 /** A file of options, as `--config` names it. */
@@ -35,7 +35,7 @@ export async function readConfigFile(
     const definition = all[option];
     if (definition === undefined || option === 'config') {
       const suggestions = meant(option, Object.keys(all));
-      throw new UsageError(`${name}: unknown option '${key}'${question(suggestions)}`);
+      throw new UsageError(`${name}: unknown option '${key}'${didYouMean(suggestions)}`);
     }
     values.set(option, textsOf(name, key, value, definition.type === 'array'));
   }

@@ -45,7 +45,7 @@ export function meant(typed: string, names: readonly string[]): readonly string[
 }
 
 /** `; did you mean --topic?`, or nothing. */
-export function question(suggestions: readonly string[]): string {
+export function didYouMean(suggestions: readonly string[]): string {
   return suggestions.length === 0 ? '' : `; did you mean ${suggestions.join(' or ')}?`;
 }
 

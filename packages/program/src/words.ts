@@ -2,7 +2,7 @@ import { existsSync } from 'node:fs';
 import { parseArgs } from 'node:util';
 import type { CommandLine, OptionDefinitions } from './command-line.ts';
 import { UsageError } from './errors.ts';
-import { byName, meant, ownOptions, question, spelled } from './spelling.ts';
+import { byName, meant, ownOptions, didYouMean, spelled } from './spelling.ts';
 
 /** What was typed: the values of each option as text, in their order, and the arguments that are no options. */
 export interface Typed {
@@ -79,14 +79,14 @@ export function assertInputs(
   for (const input of inputs) {
     const suggestions = meant(input, Object.keys(commands)).map((command) => `${name} ${command}`);
     if (taken === undefined) {
-      const advice = suggestions.length > 0 ? question(suggestions) : '; only options are taken';
+      const advice = suggestions.length > 0 ? didYouMean(suggestions) : '; only options are taken';
       throw new UsageError(`unexpected argument '${input}'${advice}`);
     }
     if (suggestions.length > 0 && !existsSync(path(input))) {
       throw new UsageError(
         Object.hasOwn(commands, input)
           ? `the name of a command stands first: ${name} ${input} ...`
-          : `there is no file '${input}'${question(suggestions)}`,
+          : `there is no file '${input}'${didYouMean(suggestions)}`,
       );
     }
   }
@@ -124,12 +124,12 @@ function unknownOption(word: string, options: OptionDefinitions): string {
   const typed = option.replace(/^--?/, '').replaceAll('_', '-');
   const negated = typed.replace(/^no-/, '');
   if (negated !== typed && options[negated]?.type === 'boolean') {
-    return `unknown option ${option}${question([`--${negated}=false`])}`;
+    return `unknown option ${option}${didYouMean([`--${negated}=false`])}`;
   }
   const suggestions = meant(typed, Object.keys(options)).map(spelled);
   const attached = /^-([a-z])(.+)$/i.exec(word);
   if (suggestions.length === 0 && attached !== null && byName(options).has(attached[1]!)) {
-    return `unknown option ${option}${question([`-${attached[1]} ${attached[2]}`])}`;
+    return `unknown option ${option}${didYouMean([`-${attached[1]} ${attached[2]}`])}`;
   }
-  return `unknown option ${option}${question(suggestions)}`;
+  return `unknown option ${option}${didYouMean(suggestions)}`;
 }

@@ -81,9 +81,8 @@ function topicCheck(topic: string): Check {
           warning(
             'topic',
             `${topic} does not exist, or this user may not see it`,
-            'the consumer will create it; check the name of --topic',
+            'check the name of --topic; the consumer waits until a producer creates it',
           ),
-          await mayCreate(topic, probe),
         ];
       }
       const [findings, mayRead] = await Promise.all([
@@ -104,12 +103,4 @@ function deadLetterCheck(topic: string, deadLetterTopic: string): Check {
     name: 'dead letters',
     run: (reached) => checkDeadLetterTopic(reached, topic, deadLetterTopic),
   };
-}
-
-async function mayCreate(topic: string, probe: { mayCreate(topic: string): Promise<boolean | undefined> }) {
-  return checkPermission(
-    `create topic ${topic}`,
-    `--operation Create --topic ${topic}`,
-    await probe.mayCreate(topic),
-  );
 }

@@ -124,7 +124,7 @@ describe('a mistake is one line on standard error', () => {
     ['producer', ['-n', 'x'], 2, /--num-messages must be a whole number, 1 or more, not 'x'/],
     ['producer', ['-n', '1', '--unknown', '1'], 2, /unknown/],
     ['producer', ['doctr'], 2, /there is no file 'doctr'; did you mean producer doctor\?/],
-    ['producer', ['-t', 'x', 'doctor'], 2, /the name of a command stands first: producer doctor \.\.\./],
+    ['producer', ['-t', 'x', 'doctor'], 2, /a command comes first: producer doctor \.\.\./],
     ['producer', ['-n', '1', '-t', 'a b'], 2, /topic 'a b' must have 1 to 249 characters of/],
     ['producer', ['-n', '1', '-a', '2'], 2, /acks must be one of 0, 1, all, -1, not '2'/],
     ['producer', ['-n', '1', '-X', 'linger=1'], 2, /property 'linger' .* is not known/],

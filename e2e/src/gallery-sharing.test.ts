@@ -110,7 +110,7 @@ describe('where the gallery listens', () => {
       ['--login-file', '/dev/null'],
       /^gallery: --login-file \/dev\/null is empty; write user:password or a token/,
     ],
-  ])('%j is wrong usage', async (args, message) => {
+  ])('%j is a usage error', async (args, message) => {
     const { exitCode, stderr } = await start('gallery', args).ended;
     expect([exitCode, stderr]).toEqual([2, expect.stringMatching(message)]);
   });

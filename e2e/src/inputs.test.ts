@@ -131,7 +131,7 @@ test('globs, single files and customers from paths', async () => {
   ]);
 });
 
-test('an input of a scheme that no source opens is wrong usage, and nothing is sent', async () => {
+test('an input of a scheme that no source opens is a usage error, and nothing is sent', async () => {
   const { folder } = await pictures();
   const topic = await createTopic();
   const ended = await start('producer', [folder, 'gs://bucket/a.png', '-t', topic]).ended;

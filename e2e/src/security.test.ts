@@ -105,9 +105,7 @@ test('a dead-letter topic whose ACL is taken away pauses the consumer until it h
   for (const round of [1, 2]) {
     await admin.deleteAcls({ filters: acl });
     await send(kafkajs.CompressionTypes.None, 'not an image', image);
-    await expect
-      .poll(() => log().split('paused, nothing is skipped or committed').length - 1, patience)
-      .toBe(round);
+    await expect.poll(() => log().split('paused: ').length - 1, patience).toBe(round);
     const reason = new RegExp(
       `stalled since .*${deadLetterTopic} cannot be written: .*needs an ACL for the topic`,
     );

@@ -188,7 +188,7 @@ export async function run(context: RunContext<typeof options>): Promise<Outcome>
     logger.info(`others open ${elsewhere.join(' or ')}`);
     if (front.login === undefined) {
       logger.warn(
-        'anyone who reaches this machine can look: set a login with --login-file or IMAGE_STREAM_LOGIN, or listen on 127.0.0.1 only',
+        'anyone who can reach this machine can see the images: set a login with --login-file or IMAGE_STREAM_LOGIN, or listen on 127.0.0.1 only',
       );
     }
   }

@@ -34,7 +34,7 @@ test('files that are unfinished or backups by their names are left out, and told
   ];
   const { list, warnings } = await files(...names);
   expect(await list(['.'])).toEqual(['a.jpg']);
-  expect(warnings).toEqual(['.: 6 files left out, whose names are those of unfinished files or backups']);
+  expect(warnings).toEqual(['.: 6 files skipped, named like unfinished files or backups']);
   expect(await list(['*', 'a.*'])).toEqual(['a.jpg', 'a.jpg']);
   expect(await list(['*.part', 'a.jpg~'])).toEqual(['a.jpg.part', 'a.jpg~']);
 });
@@ -42,10 +42,10 @@ test('files that are unfinished or backups by their names are left out, and told
 test('a folder that has nothing but folders, or nothing at all, says so', async () => {
   const { list, warnings } = await files('sub/a.png', 'other/.hidden.png');
   expect(await list(['.'])).toEqual([
-    '. was refused: there is no file in it, but 2 folders, which --recursive enters',
+    '. was refused: it contains no files, only 2 folders; --recursive includes them',
   ]);
   expect(await list(['other'])).toEqual([]);
-  expect(warnings).toEqual(['other: there is no file to send']);
+  expect(warnings).toEqual(['other: no files to send']);
 });
 
 test.each([

@@ -103,17 +103,15 @@ async function* filesOfFolder(
     yield found;
   }
   if (seen.unfinished > 0) {
-    warn(
-      `${input}: ${counted(seen.unfinished, 'file')} left out, whose names are those of unfinished files or backups`,
-    );
+    warn(`${input}: ${counted(seen.unfinished, 'file')} skipped, named like unfinished files or backups`);
   }
   if (seen.files === 0 && seen.folders > 0 && !recursive) {
     throw new Error(
-      `there is no file in it, but ${counted(seen.folders, 'folder')}, which --recursive enters`,
+      `it contains no files, only ${counted(seen.folders, 'folder')}; --recursive includes them`,
     );
   }
   if (seen.files === 0) {
-    warn(`${input}: there is no file to send`);
+    warn(`${input}: no files to send`);
   }
 }
 

@@ -196,7 +196,7 @@ function nameUndelivered(undelivered: ReadonlySet<string>, logger: Pick<Logger, 
   }
 }
 
-/** Options that exclude one another. */
+/** Options that cannot be combined. */
 function assertConsistent(
   { format, encoding, compression, quality, ...values }: ProducerOptions,
   inputs: readonly string[],
@@ -206,7 +206,7 @@ function assertConsistent(
     throw new UsageError('--num-messages (-n) is required, or inputs: files, folders or globs');
   }
   if (values['customer-from-path'] !== undefined && values['customer-id'] !== undefined) {
-    throw new UsageError('--customer-from-path and --customer-id exclude one another');
+    throw new UsageError('--customer-from-path and --customer-id cannot be combined');
   }
   if (values['customer-from-path'] !== undefined) {
     customerFromPath(values['customer-from-path']);
@@ -224,11 +224,11 @@ function assertConsistent(
   }
   if (compression !== undefined && encoding !== 'npy') {
     throw new UsageError(
-      `--compression ${compression} is for --encoding npy; other encodings compress by themselves`,
+      `--compression ${compression} requires --encoding npy; other encodings are compressed already`,
     );
   }
   if (quality !== undefined && !['jpeg', 'webp', 'avif'].includes(encoding ?? '')) {
-    throw new UsageError('--quality is for --encoding jpeg, webp or avif');
+    throw new UsageError('--quality requires --encoding jpeg, webp or avif');
   }
 }
 
@@ -239,11 +239,11 @@ async function assertWatchable(
   path: (path: string) => string,
 ): Promise<void> {
   if (watch === true && values['dry-run'] === true) {
-    throw new UsageError('--dry-run and --watch exclude one another');
+    throw new UsageError('--dry-run and --watch cannot be combined');
   }
   if (watch !== true) {
     if (stateFile !== undefined) {
-      throw new UsageError('--state-file is for --watch');
+      throw new UsageError('--state-file requires --watch');
     }
     return;
   }

@@ -10,7 +10,7 @@ export function connectionOptions(defaults: { readonly requestTimeoutMs: string 
     'bootstrap-servers': {
       alias: 'bs',
       type: 'string',
-      describe: 'Kafka brokers to ask first, host:port, separated by commas; or KAFKA_BOOTSTRAP_SERVERS',
+      describe: 'Kafka brokers to connect to first, host:port, comma-separated; or KAFKA_BOOTSTRAP_SERVERS',
       defaultDescription: 'localhost:29092',
       group: 'Kafka:',
     },
@@ -24,19 +24,19 @@ export function connectionOptions(defaults: { readonly requestTimeoutMs: string 
     'request-timeout-ms': {
       alias: 'rt',
       type: 'string',
-      describe: 'How long a request to Kafka may take',
+      describe: 'Timeout of a request to Kafka, in milliseconds',
       defaultDescription: defaults.requestTimeoutMs,
       group: 'Kafka:',
     },
     'command-config': {
       alias: 'F',
       type: 'string',
-      describe: 'A Kafka client properties file: security.protocol, ssl.*, sasl.*, ...',
+      describe: 'Kafka client properties file: security.protocol, ssl.*, sasl.*, ...',
       group: 'Kafka:',
     },
     X: {
       type: 'array',
-      describe: 'One such property, as name=value; may be repeated; not for secrets',
+      describe: 'A Kafka client property, name=value; may be repeated; not for secrets',
       group: 'Kafka:',
     },
   } as const;

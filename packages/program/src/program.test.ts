@@ -178,13 +178,13 @@ describe('a command', () => {
       ['something'],
       2,
       '',
-      "tester: unexpected argument 'something'; only options are taken (see tester --help)\n",
+      "tester: unexpected argument 'something'; only options are accepted (see tester --help)\n",
     ],
     [
       ['check', 'completion'],
       2,
       '',
-      "tester check: unexpected argument 'completion'; only options are taken (see tester check --help)\n",
+      "tester check: unexpected argument 'completion'; only options are accepted (see tester check --help)\n",
     ],
     [['check', '--version'], 0, '1.2.3\n', ''],
   ])('%j', async (args, code, stdout, stderr) => {
@@ -229,7 +229,7 @@ describe('signals', () => {
     child.kill(name);
     const { code, stdout, stderr } = await ended;
     expect({ code, stdout }).toEqual({ code: 0, stdout: summaryLine });
-    expect(stderr).toContain(`INFO: ${name}: finishing what has begun; once more to leave at once\n`);
+    expect(stderr).toContain(`INFO: ${name}: finishing work in progress; repeat to exit at once\n`);
     expect(stderr).toContain('INFO: drained\n');
   });
 

@@ -20,24 +20,24 @@ export const outputOptions = {
   config: {
     type: 'string',
     describe:
-      'A file in YAML or JSON with options, such as topic: scans; what is typed or in the environment is stronger',
+      'YAML or JSON file of options, such as topic: scans; the command line and the environment take precedence',
     group: 'Settings:',
   },
   'log-level': {
     choices: logLevels,
-    describe: 'How much to log',
+    describe: 'Log level',
     defaultDescription: 'info',
     group: 'Output:',
   },
   'log-format': {
     choices: logFormats,
-    describe: 'Logs as text, or as a JSON object a line; auto: text on a terminal',
+    describe: 'Log format; auto: text on a terminal, else JSON',
     defaultDescription: 'auto',
     group: 'Output:',
   },
   quiet: {
     type: 'boolean',
-    describe: 'No progress and no summary; errors and warnings only',
+    describe: 'Only warnings and errors: no progress, no summary',
     group: 'Output:',
   },
   json: {
@@ -99,7 +99,7 @@ export interface Program<O extends OptionDefinitions> extends CommandLine<O> {
 
 /**
  * Runs a program to its end: parses, logs, reports, and sets the exit code: 0 all done, 1 something
- * was not, 2 wrong usage.
+ * was not, 2 usage error.
  */
 export async function runProgram<O extends OptionDefinitions>(program: Program<O>): Promise<void> {
   collectLessOften();
@@ -127,7 +127,7 @@ export async function runProgram<O extends OptionDefinitions>(program: Program<O
     });
     jsonLogger = isJson && level !== 'silent' ? logger : undefined;
     const signal = abortOnSignals((name) =>
-      logger.info(`${name}: finishing what has begun; once more to leave at once`),
+      logger.info(`${name}: finishing work in progress; repeat to exit at once`),
     );
 
     const outcome = await run({

@@ -9,7 +9,7 @@ export const healthOptions = {
   'metrics-port': {
     type: 'string',
     coerce: integer('--metrics-port', 0, 65_535),
-    describe: 'Serve /healthz, /readyz and /metrics on this port; 0: any that is free',
+    describe: 'Serve /healthz, /readyz and /metrics on this port; 0: any free port',
     defaultDescription: 'off',
     group: 'Output:',
   },

@@ -79,13 +79,13 @@ export function assertInputs(
   for (const input of inputs) {
     const suggestions = meant(input, Object.keys(commands)).map((command) => `${name} ${command}`);
     if (taken === undefined) {
-      const advice = suggestions.length > 0 ? didYouMean(suggestions) : '; only options are taken';
+      const advice = suggestions.length > 0 ? didYouMean(suggestions) : '; only options are accepted';
       throw new UsageError(`unexpected argument '${input}'${advice}`);
     }
     if (suggestions.length > 0 && !existsSync(path(input))) {
       throw new UsageError(
         Object.hasOwn(commands, input)
-          ? `the name of a command stands first: ${name} ${input} ...`
+          ? `a command comes first: ${name} ${input} ...`
           : `there is no file '${input}'${didYouMean(suggestions)}`,
       );
     }

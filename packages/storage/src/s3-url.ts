@@ -91,7 +91,7 @@ export const s3Options = {
   's3-region': {
     type: 'string',
     coerce: nonEmpty('--s3-region'),
-    describe: 'Region of the bucket; or AWS_REGION, or that of the profile',
+    describe: 'Region of the bucket; or AWS_REGION, or from the AWS profile',
     group: 'Files:',
   },
 } as const satisfies OptionDefinitions;

@@ -38,7 +38,7 @@ export async function run({
 }: RunContext<typeof doctorOptions>): Promise<Outcome> {
   const { topic, 'dead-letter-topic': deadLetterTopic = deadLetterTopicOf(topic) } = values;
   assertDeadLetters(values);
-  progress.start(() => `looking at this machine, the brokers and topic ${topic}`, logger);
+  progress.start(() => `checking this machine, the brokers and topic ${topic}`, logger);
   const checks = [
     topicCheck(topic),
     groupCheck(topic),

@@ -1,6 +1,7 @@
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import sharp from 'sharp';
 import { describe, expect, test } from 'vitest';
 import { closedPort, filesIn, temporaryFolder } from './files.test-support.ts';
 import { committed, createTopic, ends, receive, uniqueName, withAdmin } from './kafka.test-support.ts';
@@ -236,6 +237,26 @@ test('what is sent where is said first, and what is left when it was stopped', a
   );
   expect(stderr).toContain(`INFO: stopped with ${100_000 - sent} of 100000 images left\n`);
   expect(stderr).toContain('INFO: acks=1: each image was acknowledged by only the leader of its partition\n');
+});
+
+test('of the files of a folder, those that were not sent are counted', async () => {
+  const topic = await createTopic();
+  const folder = temporaryFolder();
+  const raw = { width: 8, height: 8, channels: 3 } as const;
+  const file = await sharp(Buffer.alloc(8 * 8 * 3), { raw })
+    .png()
+    .toBuffer();
+  for (let index = 0; index < 300; index++) {
+    writeFileSync(join(folder, `${index}.png`), file);
+  }
+  const producer = start('producer', [folder, '--rate', '20', '-t', topic]);
+  await receive(topic, 2);
+  producer.process.kill('SIGTERM');
+  const { exitCode, stdout, stderr } = await producer.ended;
+  expect(exitCode).toBe(0);
+  const sent = Number(/^sent (\d+) images: /.exec(stdout)![1]);
+  expect(stderr).toContain(`INFO: sending ${folder} to ${topic} on ${bootstrapServers}\n`);
+  expect(stderr).toContain(`INFO: stopped with ${300 - sent} of 300 images left\n`);
 });
 
 test('the help and the summary fit a terminal of 80 columns', async () => {

@@ -14,6 +14,7 @@ beforeAll(async () => {
     config: { 'offsets.topic.replication.factor': '3' },
     listeners: { CONTAINER: 'kafka.invalid:9092' },
   });
+  await succeed('producer', [...shared(), '-n', '1', '--width', '16', '--height', '16']);
 });
 afterAll(() => kafka.stop());
 
@@ -83,7 +84,7 @@ test('without a coordinator, what needs no group works', async () => {
   expect(
     await succeed('consumer', [...shared(), '-o', output, '--since', '1h', '--exit-at-end']),
   ).toMatchObject({
-    images: 2,
+    images: 3,
   });
   expect(await succeed('consumer', ['verify', ...shared(), '-o', output])).toMatchObject({ differences: 0 });
 });

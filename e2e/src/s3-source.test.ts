@@ -44,7 +44,12 @@ test('what is below a prefix is sent as a folder is: what is hidden or unfinishe
   expect(flat).toMatchObject({ exitCode: 0, summary: { images: 2 } });
   expect(flat.stderr).toContain('1 object skipped');
 
-  const deep = await produce(topic, [folder.url, '--recursive', '--customer-from-path', '{customer}/**']);
+  const deep = await produce(topic, [
+    folder.url,
+    '--recursive',
+    '--customer-from-path',
+    '(?<customer>[^/]+)/',
+  ]);
   expect(deep).toMatchObject({ exitCode: 1, summary: { images: 2, failed: 2 } });
   expect(deep.stderr).toContain('a.png');
 

@@ -1,9 +1,10 @@
-import { compressions, formats } from '@image-stream/codec';
+import { formats } from '@image-stream/codec';
 import { encodings, encodingSynonyms, patterns } from '@image-stream/image-io';
 import { connectionOptions } from '@image-stream/kafka-config';
 import { bytes, integer, nonEmpty, outputOptions, pixelSize, positiveNumber } from '@image-stream/program';
 import { s3Options } from '@image-stream/storage';
 import type { OptionDefinitions, OptionValues } from '@image-stream/program';
+import { customerPattern } from './customer-from-path.ts';
 
 const text = { type: 'string' } as const;
 
@@ -26,8 +27,9 @@ export const options = {
   },
   'customer-from-path': {
     ...text,
-    coerce: nonEmpty('--customer-from-path'),
-    describe: "Whose images they are, from their paths: '{customer}/**' takes the first folder",
+    coerce: customerPattern,
+    describe:
+      "Take the customer from the path, by a regular expression: '(?<customer>[^/]+)/' takes the first folder",
     group: 'Inputs:',
   },
   recursive: {
@@ -104,7 +106,7 @@ export const options = {
     group: 'Format:',
   },
   compression: {
-    choices: compressions,
+    choices: ['auto', 'none', 'deflate'] as const,
     describe: 'Compression of npy; auto: whatever pays off on a sample',
     defaultDescription: 'auto',
     group: 'Format:',

@@ -213,7 +213,7 @@ test('where images may be long in coming, that none come is said', async () => {
       shown.push(describeNow());
     }
   }
-  const progress = { start: (describe: () => string) => void (describeNow = describe) };
+  const progress = { start: (shownBy: () => string) => void (describeNow = shownBy) };
   await produce({ ...options, images: slowly(), total: undefined, isEndless: true, progress });
   expect(shown).toEqual([
     'waiting for images',

@@ -20,7 +20,7 @@ import { dryRun } from './dry-run.ts';
 import { createEncoder, pixelsProblem, raisedBy } from './encode.ts';
 import { createFileLoader } from './file-loader.ts';
 import { generatedImages } from './generated-images.ts';
-import { plainPath } from './files.ts';
+import { countFiles, localFiles, plainPath } from './files.ts';
 import { assertInputs, inputImages, sourceOf } from './inputs.ts';
 import type { options, ProducerOptions } from './options.ts';
 import { paced } from './pace.ts';
@@ -125,7 +125,9 @@ export async function run({
       logger,
       progress,
     });
-    sayWhatIsLeft(summary);
+    if (signal.aborted) {
+      await sayWhatIsLeft(summary);
+    }
     if (properties.acks !== -1 && summary.images > 0) {
       const who = properties.acks === 0 ? 'no broker' : 'only the leader of its partition';
       logger.info(`acks=${properties.acks}: each image was acknowledged by ${who}`);
@@ -135,9 +137,15 @@ export async function run({
     await sender.close();
   }
 
-  function sayWhatIsLeft({ images, failed }: Summary): void {
-    if (signal.aborted && total !== undefined && images + failed < total) {
-      logger.info(`stopped with ${total - images - failed} of ${counted(total, 'image')} left`);
+  /** Where it is known: of generated images, and of files. */
+  async function sayWhatIsLeft({ images, failed }: Summary): Promise<void> {
+    const areFiles = values.watch !== true && inputs.every((input) => sourceOf(input) === localFiles);
+    const found = areFiles
+      ? await countFiles(inputs, { path, recursive: values.recursive === true })
+      : undefined;
+    const all = total ?? (found && Math.min(found, values['num-messages'] ?? found));
+    if (all !== undefined && images + failed < all) {
+      logger.info(`stopped with ${all - images - failed} of ${counted(all, 'image')} left`);
     }
   }
 }
@@ -207,9 +215,6 @@ function assertConsistent(
   }
   if (values['customer-from-path'] !== undefined && values['customer-id'] !== undefined) {
     throw new UsageError('--customer-from-path and --customer-id cannot be combined');
-  }
-  if (values['customer-from-path'] !== undefined) {
-    customerFromPath(values['customer-from-path']);
   }
   const { width = 1080, height = 1920 } = values;
   const problem =

@@ -4,7 +4,6 @@ import { parseArguments } from './arguments.ts';
 import type { CommandLine, OptionDefinitions, OptionValues } from './command-line.ts';
 import { completionRequest } from './completion.ts';
 import { StoppedError, UsageError } from './errors.ts';
-import { collectLessOften } from './garbage.ts';
 import { createLogger, logFormats, logLevels } from './log.ts';
 import type { LogFormat, LogLevel, Logger } from './log.ts';
 import { createProgress } from './progress.ts';
@@ -102,7 +101,6 @@ export interface Program<O extends OptionDefinitions> extends CommandLine<O> {
  * was not, 2 usage error.
  */
 export async function runProgram<O extends OptionDefinitions>(program: Program<O>): Promise<void> {
-  collectLessOften();
   const { commandLine, args, run } = chosenBy(passedOn(process.argv.slice(2), process.env), program);
   let finish = (): void => {};
   let jsonLogger: Logger | undefined;

@@ -515,9 +515,7 @@ test('names with backslashes, leading slashes, dots, and those that are hidden, 
   expect(given.refused).toEqual([
     'a.tar: caf\ufffd.png: its name is not UTF-8, so that it cannot be part of an id; rename it',
   ]);
-  expect(given.warnings).toEqual([
-    expect.stringContaining('1 file skipped, named like unfinished files'),
-  ]);
+  expect(given.warnings).toEqual([expect.stringContaining('1 file skipped, named like unfinished files')]);
 });
 
 test('a name before a header counts for all of it, also where the header has a folder of its own', async () => {

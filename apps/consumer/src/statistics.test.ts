@@ -21,7 +21,7 @@ function show(options: Pick<StatisticsOptions, 'limit' | 'records'>) {
   const save = (): void => {
     statistics.came();
     statistics.accepted();
-    statistics.saved('new', 5, { wireBytes: 5, timestamp: '0' });
+    statistics.saved('written', 5, { wireBytes: 5, timestamp: '0' });
   };
   return { statistics, save, logged, shown: () => describeNow(), work: (now: boolean) => (isIdle = !now) };
 }

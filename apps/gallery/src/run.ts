@@ -64,6 +64,7 @@ export async function run(context: RunContext<typeof options>): Promise<Outcome>
       defaults: { 'request.timeout.ms': '30000', 'group.id': 'image-consumer' },
     }),
   );
+  const servers = properties['bootstrap.servers']!;
   const { read } = consumerConfig(properties);
   const output = await readOutput(locationOf(values['output-directory'], path), s3Settings(values));
   const saved = readLayout(values.layout, output);
@@ -134,7 +135,7 @@ export async function run(context: RunContext<typeof options>): Promise<Outcome>
     const summary = { ...counts, ...timing(counts.images, performance.now() - started) };
     return { summary, text: textOf(summary), isDone: true };
   } catch (error) {
-    throw translate(error, properties['bootstrap.servers']!, `topics ${names.join(', ')} cannot be read`);
+    throw translate(error, servers, `topics ${names.join(', ')} cannot be read`);
   }
 
   /** A topic may begin to exist later; what else keeps it from being read is said at once. */
@@ -181,11 +182,14 @@ export async function run(context: RunContext<typeof options>): Promise<Outcome>
 
   function sayWhere(url: string): void {
     const { here, elsewhere } = addressesOf(url, front.basePath);
-    logger.info(`the pictures of ${names.join(', ')} are on ${here} until Ctrl-C`);
+    logger.info(`the images of ${names.join(', ')} from ${servers.join(', ')} are on ${here} until Ctrl-C`);
+    logger.info(
+      `with links to files in ${locationOf(values['output-directory'], path)} and the lag of group ${properties['group.id']}`,
+    );
     if (elsewhere.length === 0) {
       return;
     }
-    logger.info(`others open ${elsewhere.join(' or ')}`);
+    logger.info(`from other machines: ${elsewhere.join(' or ')}`);
     if (front.login === undefined) {
       logger.warn(
         'anyone who can reach this machine can see the images: set a login with --login-file or IMAGE_STREAM_LOGIN, or listen on 127.0.0.1 only',

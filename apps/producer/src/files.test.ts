@@ -4,6 +4,7 @@ import { dirname, join, resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { expect, onTestFinished, test } from 'vitest';
 import { filesHere } from './file-loader.test-support.ts';
+import { countFiles } from './files.ts';
 import { inputImages, sourceOf } from './inputs.ts';
 import type { SourceContext } from './source.ts';
 
@@ -19,6 +20,18 @@ test('a folder gives the files in it, and with --recursive those in its folders;
   expect(await list(['.'])).toEqual(['a.png', 'b.png', 'link.png']);
   expect(await list(['.'], { recursive: true })).toEqual(['a.png', 'b.png', 'link.png', 'sub/deep/c.png']);
   expect(await list([pathToFileURL(folder).href])).toEqual(['a.png', 'b.png', 'link.png']);
+});
+
+test('files are counted as they would be sent, unless there are archives among them', async () => {
+  const { folder } = await files('b.png', 'a.png', 'c.png~', '.d.png', 'sub/e.png', 'shards/f.tar');
+  const count = async (inputs: string[], recursive = false) =>
+    countFiles(inputs, { path: (path) => resolve(folder, path), recursive });
+  expect(await count(['.'])).toBe(2);
+  expect(await count(['.', 'sub', 'a.png', '*.png'])).toBe(6);
+  // What cannot be read is an image that failed.
+  expect(await count(['a.png', 'nowhere.png'])).toBe(2);
+  expect(await count(['.'], true)).toBeUndefined();
+  expect(await count(['shards/f.tar'])).toBeUndefined();
 });
 
 test('files that are unfinished or backups by their names are left out, and told, unless they are named', async () => {

@@ -45,10 +45,9 @@ export function helpOf(commandLine: CommandLine<OptionDefinitions>, columns: num
 function rowOf([name, option]: readonly [string, OptionDefinition]): Row {
   const short = aliasesOf(option).find((alias) => alias.length <= 3);
   const { describe = '', choices, default: value, defaultDescription = value } = option;
+  const indent = name.length === 1 ? '' : '    ';
   return [
-    short === undefined && name.length > 1
-      ? `    ${spelled(name)}`
-      : `${short === undefined ? '' : `-${short}, `}${spelled(name)}`,
+    `${short === undefined ? indent : `-${short}, `}${spelled(name)}`,
     [
       describe,
       ...(choices === undefined ? [] : [`[choices: ${choices.join(', ')}]`]),

@@ -165,9 +165,9 @@ function chosenBy<O extends OptionDefinitions>(
   readonly run: (context: RunContext<OptionDefinitions>) => Promise<Outcome>;
 } {
   const { name, version, verb, commands = {} } = program;
+  const isCompletion = args[0] === completionRequest;
   // The last word of a line that a shell completes is not finished.
-  const place = args[0] === completionRequest ? 1 : 0;
-  const word = args.slice(place, -place || undefined)[0] ?? '';
+  const [word = ''] = isCompletion ? args.slice(1, -1) : args;
   if (!Object.hasOwn(commands, word)) {
     return {
       commandLine: program,
@@ -190,7 +190,11 @@ function chosenBy<O extends OptionDefinitions>(
     isCommand: true,
     otherOptions: program.options,
   };
-  return { commandLine, args: args.toSpliced(place, 1), run: (context) => command.run(context) };
+  return {
+    commandLine,
+    args: args.toSpliced(isCompletion ? 1 : 0, 1),
+    run: (context) => command.run(context),
+  };
 }
 
 function outputText(

@@ -2,7 +2,7 @@ import { existsSync } from 'node:fs';
 import { parseArgs } from 'node:util';
 import type { CommandLine, OptionDefinitions } from './command-line.ts';
 import { UsageError } from './errors.ts';
-import { byName, meant, ownOptions, didYouMean, spelled } from './spelling.ts';
+import { byName, didYouMean, meant, ownOptions, spelled } from './spelling.ts';
 
 /** What was typed: the values of each option as text, in their order, and the arguments that are no options. */
 export interface Typed {
@@ -34,9 +34,8 @@ export function readWords(
     allowPositionals: true,
     tokens: true,
   });
-  const names = new Set(tokens.map((token) => (token.kind === 'option' ? token.name : undefined)));
   for (const name of ['help', 'version'] as const) {
-    if (names.has(name)) {
+    if (tokens.some((token) => token.kind === 'option' && token.name === name)) {
       return name;
     }
   }

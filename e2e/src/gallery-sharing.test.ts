@@ -42,7 +42,7 @@ describe('where the gallery listens', () => {
     const topic = await createTopic();
     const { url, gallery } = await startGallery('-t', topic, '--port', '0', '--host', '0.0.0.0');
     const { port } = new URL(url);
-    await until(async () => gallery.log().includes('anyone who reaches this machine can look'));
+    await until(async () => gallery.log().includes('anyone who can reach this machine can see the images'));
     const own = Object.values(networkInterfaces())
       .flatMap((found) => found ?? [])
       .filter(({ internal, family }) => !internal && family === 'IPv4');

@@ -39,7 +39,7 @@ export function completionScript(
 /** What could follow the words, the last of which is not finished. Short forms are for fingers, not for lists. */
 export function completionsOf(
   words: readonly string[],
-  { options: own, inputs, commands, isCommand = false }: CommandLine<OptionDefinitions>,
+  { options: own, inputs, commands = {}, isCommand = false }: CommandLine<OptionDefinitions>,
 ): string[] {
   const options: OptionDefinitions = { ...own, ...ownOptions };
   const [before = '', last = ''] = words.slice(-2).length === 2 ? words.slice(-2) : ['', words[0]];
@@ -48,9 +48,9 @@ export function completionsOf(
   if (option !== undefined && option.type !== 'boolean') {
     return [...(option.choices ?? [])];
   }
-  const isFirst = words.length <= 1 && !isCommand;
+  const isCommandPossible = words.length <= 1 && !last.startsWith('-');
   return [
-    ...(isFirst && !last.startsWith('-') ? [...Object.keys(commands ?? {}), 'completion'] : []),
+    ...(isCommandPossible ? [...Object.keys(commands), ...(isCommand ? [] : ['completion'])] : []),
     ...(inputs === undefined || last.startsWith('-') ? Object.keys(options).map(spelled) : []),
   ];
 }

@@ -2,7 +2,7 @@ import { resolve } from 'node:path';
 import { inspect } from 'node:util';
 import { parseArguments } from './arguments.ts';
 import type { CommandLine, OptionDefinitions, OptionValues } from './command-line.ts';
-import { completionRequest } from './completion.ts';
+import { splitCommand } from './commands.ts';
 import { StoppedError, UsageError } from './errors.ts';
 import { createLogger, logFormats, logLevels } from './log.ts';
 import type { LogFormat, LogLevel, Logger } from './log.ts';
@@ -164,14 +164,12 @@ function chosenBy<O extends OptionDefinitions>(
   readonly args: readonly string[];
   readonly run: (context: RunContext<OptionDefinitions>) => Promise<Outcome>;
 } {
-  const { name, version, verb, commands = {} } = program;
-  const isCompletion = args[0] === completionRequest;
-  // The last word of a line that a shell completes is not finished.
-  const [word = ''] = isCompletion ? args.slice(1, -1) : args;
-  if (!Object.hasOwn(commands, word)) {
+  const { name, version, verb, commands } = program;
+  const { word, rest } = splitCommand(args, commands);
+  if (word === undefined) {
     return {
       commandLine: program,
-      args,
+      args: rest,
       run: async (context) => {
         const result = await program.run(context as RunContext<O>);
         if ('isDone' in result) {
@@ -182,7 +180,7 @@ function chosenBy<O extends OptionDefinitions>(
       },
     };
   }
-  const command = commands[word]!;
+  const command = commands![word]!;
   const commandLine = {
     ...command,
     name: `${name} ${word}`,
@@ -190,11 +188,7 @@ function chosenBy<O extends OptionDefinitions>(
     isCommand: true,
     otherOptions: program.options,
   };
-  return {
-    commandLine,
-    args: args.toSpliced(isCompletion ? 1 : 0, 1),
-    run: (context) => command.run(context),
-  };
+  return { commandLine, args: rest, run: (context) => command.run(context) };
 }
 
 function outputText(

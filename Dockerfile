@@ -26,6 +26,8 @@ COPY --from=build /deploy/producer/dist ./dist
 USER node
 
 FROM runtime AS consumer
+# V8 counts images against the size of its small heap; so it collects garbage less often.
+ENTRYPOINT ["node", "--heap-growing-percent=500", "/app/dist/main.js"]
 # A new volume that is mounted here takes over the owner.
 RUN install --directory --owner=node --group=node /app/output
 COPY --from=build /deploy/consumer/package.json ./

@@ -6,4 +6,4 @@
 #
 # Kafka and topic are those of KAFKA_BOOTSTRAP_SERVERS and IMAGE_STREAM_TOPIC.
 exec node "$(dirname "$0")/../apps/producer/dist/main.js" "${1:?which folder?}" \
-  --watch --recursive --customer-from-path '{customer}/**' --acks all
+  --watch --recursive --customer-from-path '(?<customer>[^/]+)/' --acks all

@@ -12,6 +12,7 @@ const port = 29092;
 const topic = 'image-stream-demo';
 const directory = process.env.INIT_CWD ?? process.cwd();
 const output = join(directory, 'output');
+const began = Date.now();
 
 let kafka;
 try {
@@ -25,7 +26,8 @@ try {
     run('producer', ['-n', '2', '--pattern', pattern, '-cid', pattern]);
   }
   run('consumer', ['--exit-at-end', '-gid', topic, '-o', output]);
-  showTree(output);
+  showPictures();
+  sayWhatNext();
 } catch (error) {
   console.error(`demo: ${error.message}`);
   process.exitCode = 1;
@@ -53,13 +55,25 @@ function run(program, args) {
   }
 }
 
-function showTree(root) {
-  console.log(`\n${root}`);
-  const pictures = readdirSync(root, { recursive: true, encoding: 'utf8' }).filter((name) =>
-    name.endsWith('.png'),
-  );
-  for (const name of pictures) {
-    console.log(`  ${name}  ${statSync(join(root, name)).size} bytes`);
+/** The pictures of this run; the folder may hold others. */
+function showPictures() {
+  const pictures = readdirSync(output, { recursive: true, encoding: 'utf8' })
+    .filter((name) => name.endsWith('.png'))
+    .map((name) => ({ name, file: statSync(join(output, name)) }))
+    .filter(({ file }) => file.mtimeMs >= began);
+  console.log(`\n${output}`);
+  for (const { name, file } of pictures) {
+    console.log(`  ${name}  ${file.size} bytes`);
   }
   console.log(`${pictures.length} pictures`);
+}
+
+function sayWhatNext() {
+  console.log(`
+What next:
+  corepack pnpm kafka:up                                  a Kafka that stays, on localhost:${port}
+  corepack pnpm producer path/to/photos --recursive       send pictures of your own
+  corepack pnpm consumer --exit-at-end                    save them in output/
+  corepack pnpm gallery                                   look at them in a browser
+  corepack pnpm kafka:down --volumes                      remove that Kafka and what it holds`);
 }

@@ -71,7 +71,14 @@ test('what went into shards comes back as the same images: ids, customers, dates
     await createTopic(2, '500000'),
     await createTopic(),
   ];
-  await succeed('producer', [folder, '--recursive', '-t', topic, '--customer-from-path', '{customer}/*']);
+  await succeed('producer', [
+    folder,
+    '--recursive',
+    '-t',
+    topic,
+    '--customer-from-path',
+    '(?<customer>[^/]+)/',
+  ]);
   await succeed('producer', ['-n', '2', '-t', topic, '--width', '20', '--height', '10', '--encoding', 'npy']);
   const files = await saved(topic);
 
@@ -105,7 +112,7 @@ test('archives behave as folders do: twice is once, customers come from paths, w
   expect(dry.stderr).toContain('bad.tar: lab/empty.png cannot be sent: file is empty');
 
   for (let time = 0; time < 2; time++) {
-    const args = [inputs, '-t', topic, '--customer-from-path', '*/{customer}/*', '--json'];
+    const args = [inputs, '-t', topic, '--customer-from-path', '[^/]+/(?<customer>[^/]+)/', '--json'];
     const { exitCode, stdout, stderr } = await start('producer', args).ended;
     expect(exitCode).toBe(1);
     expect(summaryOf(stdout)).toMatchObject({ images: 9, failed: 1 });

@@ -1,6 +1,7 @@
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import sharp from 'sharp';
 import { describe, expect, test } from 'vitest';
 import { closedPort, filesIn, temporaryFolder } from './files.test-support.ts';
 import { committed, createTopic, ends, receive, uniqueName, withAdmin } from './kafka.test-support.ts';
@@ -70,6 +71,14 @@ describe("the Python application's command lines work", () => {
     expect(await committed(topic, topic)).toEqual([2]);
   });
 
+  test('encodings as files are named', async () => {
+    const topic = uniqueName();
+    const output = temporaryFolder();
+    await succeed('producer', ['-n1', '-t', topic, '--encoding', 'jpg', ...small]);
+    await succeed('consumer', ['-n1', '-t', topic, '-gid', topic, '-o', output, '--save-as=tif']);
+    expect(filesIn(output)).toEqual([expect.stringMatching(/\.tif$/)]);
+  });
+
   test.each(['0', '1', 'all', '-1'])('with --acks %s', async (acks) => {
     const topic = uniqueName();
     expect(await succeed('producer', ['-n', '1', '-a', acks, '-t', topic, ...small])).toMatchObject({
@@ -116,7 +125,7 @@ describe('a mistake is one line on standard error', () => {
     ['producer', ['-n', 'x'], 2, /--num-messages must be a whole number, 1 or more, not 'x'/],
     ['producer', ['-n', '1', '--unknown', '1'], 2, /unknown/],
     ['producer', ['doctr'], 2, /there is no file 'doctr'; did you mean producer doctor\?/],
-    ['producer', ['-t', 'x', 'doctor'], 2, /the name of a command stands first: producer doctor \.\.\./],
+    ['producer', ['-t', 'x', 'doctor'], 2, /a command comes first: producer doctor \.\.\./],
     ['producer', ['-n', '1', '-t', 'a b'], 2, /topic 'a b' must have 1 to 249 characters of/],
     ['producer', ['-n', '1', '-a', '2'], 2, /acks must be one of 0, 1, all, -1, not '2'/],
     ['producer', ['-n', '1', '-X', 'linger=1'], 2, /property 'linger' .* is not known/],
@@ -149,7 +158,7 @@ describe('a mistake is one line on standard error', () => {
             'session.timeout.ms=1800001',
             'session.timeout.ms=1800001 is refused by the broker; it must be from',
           ];
-    const args = ['-t', uniqueName(), '-o', temporaryFolder(), option, value];
+    const args = ['-t', await createTopic(), '-o', temporaryFolder(), option, value];
     const { exitCode, stderr } = await start('consumer', [...args, '--quiet']).ended;
     expect(stderr).toContain(`consumer: ${problem}`);
     expect(stderr.trimEnd().split('\n')).toHaveLength(1);
@@ -175,6 +184,93 @@ describe('a mistake is one line on standard error', () => {
     expect(stderr.trimEnd().split('\n')).toHaveLength(1);
     expect(stderr).toContain(`cannot reach Kafka at ${servers}`);
   });
+});
+
+describe('a consumer whose topic does not exist', () => {
+  test('waits for it, and reads it from its beginning once a producer has created it', async () => {
+    const topic = uniqueName();
+    const output = temporaryFolder();
+    const consumer = start('consumer', ['-t', topic, '-gid', topic, '-o', output, '-n', '2']);
+    const waiting = `WARN: topic ${topic} does not exist yet: waiting for it`;
+    await expect.poll(consumer.log, { timeout: 30_000 }).toContain(waiting);
+    expect(await withAdmin((admin) => admin.listTopics())).not.toContain(topic);
+
+    await succeed('producer', ['-n', '2', '-t', topic, ...small]);
+    const { exitCode, stderr } = await consumer.ended;
+    expect(exitCode).toBe(0);
+    expect(stderr.split(waiting)).toHaveLength(2);
+    expect(stderr).toContain(`INFO: reading ${topic} on ${bootstrapServers} as group ${topic}\n`);
+    expect(stderr).toContain(`INFO: saving to ${output}\n`);
+    expect(filesIn(output)).toHaveLength(2);
+  });
+
+  test('ends at the first signal, with a summary of nothing', async () => {
+    const consumer = start('consumer', ['-t', uniqueName(), '-o', temporaryFolder()]);
+    await expect.poll(consumer.log, { timeout: 30_000 }).toContain('waiting for it');
+    consumer.process.kill('SIGTERM');
+    expect(await consumer.ended).toMatchObject({ exitCode: 0, stdout: 'saved 0 images\n' });
+  });
+
+  test.each(['--exit-at-end', '--until=1h'])(
+    'with %s says so, and which topic may be meant',
+    async (option) => {
+      const topic = await createTopic();
+      const args = ['-t', `${topic}x`, '-o', temporaryFolder(), option];
+      const { exitCode, stdout, stderr } = await start('consumer', args).ended;
+      expect(stderr).toBe(`consumer: there is no topic '${topic}x'; did you mean ${topic}?\n`);
+      expect({ exitCode, stdout }).toEqual({ exitCode: 1, stdout: '' });
+      expect(await withAdmin((admin) => admin.listTopics())).not.toContain(`${topic}x`);
+    },
+  );
+});
+
+test('what is sent where is said first, and what is left when it was stopped', async () => {
+  const topic = await createTopic();
+  const producer = start('producer', ['-n', '100000', '--rate', '20', '-t', topic, ...small]);
+  await receive(topic, 2);
+  producer.process.kill('SIGTERM');
+  const { exitCode, stdout, stderr } = await producer.ended;
+  expect(exitCode).toBe(0);
+  const sent = Number(/^sent (\d+) images: /.exec(stdout)![1]);
+  expect(stderr).toContain(
+    `INFO: sending 100000 generated images (noise) to ${topic} on ${bootstrapServers}\n`,
+  );
+  expect(stderr).toContain(`INFO: stopped with ${100_000 - sent} of 100000 images left\n`);
+  expect(stderr).toContain('INFO: acks=1: each image was acknowledged by only the leader of its partition\n');
+});
+
+test('of the files of a folder, those that were not sent are counted', async () => {
+  const topic = await createTopic();
+  const folder = temporaryFolder();
+  const raw = { width: 8, height: 8, channels: 3 } as const;
+  const file = await sharp(Buffer.alloc(8 * 8 * 3), { raw })
+    .png()
+    .toBuffer();
+  for (let index = 0; index < 300; index++) {
+    writeFileSync(join(folder, `${index}.png`), file);
+  }
+  const producer = start('producer', [folder, '--rate', '20', '-t', topic]);
+  await receive(topic, 2);
+  producer.process.kill('SIGTERM');
+  const { exitCode, stdout, stderr } = await producer.ended;
+  expect(exitCode).toBe(0);
+  const sent = Number(/^sent (\d+) images: /.exec(stdout)![1]);
+  expect(stderr).toContain(`INFO: sending ${folder} to ${topic} on ${bootstrapServers}\n`);
+  expect(stderr).toContain(`INFO: stopped with ${300 - sent} of 300 images left\n`);
+});
+
+test('the help and the summary fit a terminal of 80 columns', async () => {
+  for (const args of [
+    ['producer'],
+    ['consumer'],
+    ['gallery'],
+    ['consumer', 'verify'],
+    ['consumer', 'peek'],
+  ]) {
+    const [program, ...command] = args as ['producer'];
+    const { stdout } = await start(program, [...command, '-h']).ended;
+    expect(stdout.split('\n').filter((line) => line.length > 80)).toEqual([]);
+  }
 });
 
 test('a topic is created with a limit that fits, partitions and replicas as asked', async () => {
@@ -319,7 +415,10 @@ describe('where a value was given is known, also where another place holds the s
     writeFileSync(config, 'X: [acks=1]\n');
     const withConfig = args.map((word) => (word === 'CONFIG' ? config : word));
     const { exitCode, stderr } = await start('producer', ['-n', '1', ...withConfig], environment).ended;
-    expect({ exitCode, stderr }).toEqual({ exitCode: 2, stderr: `producer: ${message}\n` });
+    expect({ exitCode, stderr }).toEqual({
+      exitCode: 2,
+      stderr: `producer: ${message} (see producer --help)\n`,
+    });
   });
 });
 

@@ -8,7 +8,7 @@ import { commandOf } from './programs.test-support.ts';
 const has = (shell: string): boolean => spawnSync(shell, ['-c', 'true']).status === 0;
 
 /** Runs a script in a shell that finds the producer under its name. @returns what it prints */
-function inShell(shell: 'bash' | 'zsh', script: (folder: string) => string): string {
+function inShell(shell: 'bash' | 'zsh' | 'fish', script: (folder: string) => string): string {
   const folder = temporaryFolder();
   const [node, main] = commandOf('producer', []);
   writeFileSync(join(folder, 'producer'), `#!/bin/sh\nexec "${node}" "${main}" "$@"\n`);
@@ -34,7 +34,7 @@ describe.skipIf(!has('bash'))('bash completes', () => {
     const words = ['producer', ...typed.split(' ')];
     const script = `source <(producer completion)
 COMP_WORDS=(${words.join(' ')}); COMP_CWORD=${words.length - 1}
-_producer_yargs_completions
+_producer
 echo "\${COMPREPLY[@]}"`;
     expect(inShell('bash', () => script)).toBe(`${completed}\n`);
   });
@@ -53,5 +53,13 @@ zpty -w -n shell $'producer ${typed}\\t'
 zpty -r -m shell shown '*${completed}*' && print found
 zpty -d shell`;
     expect(inShell('zsh', script)).toBe('found\n');
+  });
+});
+
+// Debian: apt install fish
+describe.skipIf(!has('fish'))('fish completes', () => {
+  test.each(lines)('%s', (typed, completed) => {
+    const script = `source (producer completion | psub); complete -C 'producer ${typed}'`;
+    expect(inShell('fish', () => script).split('\n')).toContain(completed);
   });
 });

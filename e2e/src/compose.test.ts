@@ -125,7 +125,8 @@ describe.each(apps)('the image of the %s', (name, service) => {
   });
 
   test('starts node without a shell in between, so that signals reach the program', () => {
-    expect(JSON.parse(lastOf('ENTRYPOINT') ?? '')).toEqual(['node', '/app/dist/main.js']);
+    const flags = name === 'consumer' ? ['--heap-growing-percent=500'] : [];
+    expect(JSON.parse(lastOf('ENTRYPOINT') ?? '')).toEqual(['node', ...flags, '/app/dist/main.js']);
     expect(lastOf('CMD')).toBeUndefined();
     expect(lastOf('WORKDIR')).toBe('/app');
   });

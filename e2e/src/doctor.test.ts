@@ -41,7 +41,7 @@ test.each<Program>(['producer', 'consumer'])('who stops the %s doctor gets no di
   await asked;
   child.kill('SIGINT');
   const { exitCode, stdout, stderr } = await ended;
-  expect(stderr).toMatch(new RegExp(`\\n${program} doctor: stopped before everything was looked at\\n$`));
+  expect(stderr).toMatch(new RegExp(`\\n${program} doctor: stopped before everything was checked\\n$`));
   expect({ exitCode, stdout }).toEqual({ exitCode: 1, stdout: '' });
 });
 

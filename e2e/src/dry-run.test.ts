@@ -59,6 +59,6 @@ test('creates no topic, and does not go with --watch', async () => {
   const { exitCode, stderr } = await start('producer', [temporaryFolder(), '--dry-run', '--watch']).ended;
   expect({ exitCode, stderr }).toEqual({
     exitCode: 2,
-    stderr: 'producer: --dry-run and --watch exclude one another (see producer --help)\n',
+    stderr: 'producer: --dry-run and --watch cannot be combined (see producer --help)\n',
   });
 });

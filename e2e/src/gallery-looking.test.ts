@@ -328,7 +328,7 @@ withBrowser(`the viewer ${noBrowser ?? ''}`, () => {
     const after = await get(address);
     expect([after.status, after.body]).toEqual([
       410,
-      `{"error":"topic ${topic} was deleted and created anew, and its record at 0@0 is another one"}\n`,
+      `{"error":"topic ${topic} was deleted and recreated, and its record at 0@0 is another one"}\n`,
     ]);
     await page.locator('#grid button', { hasText: 'another' }).click();
     await until(() => widthOf(page, '#viewer-image', 90));

@@ -42,7 +42,7 @@ try {
   const first = await open(browser, url, { colorScheme: 'light' });
   for (const folder of ['parts', 'whole']) {
     const path = join(home, 'photos', folder);
-    run('producer', [path, '--recursive', '--customer-from-path', '{customer}/**', '--rate', '1.2']);
+    run('producer', [path, '--recursive', '--customer-from-path', '(?<customer>[^/]+)/', '--rate', '1.2']);
   }
   await screenshot(first, 'gallery-light');
   const phone = {

@@ -42,7 +42,7 @@ describe('where the gallery listens', () => {
     const topic = await createTopic();
     const { url, gallery } = await startGallery('-t', topic, '--port', '0', '--host', '0.0.0.0');
     const { port } = new URL(url);
-    await until(async () => gallery.log().includes('anyone who reaches this machine can look'));
+    await until(async () => gallery.log().includes('anyone who can reach this machine can see the images'));
     const own = Object.values(networkInterfaces())
       .flatMap((found) => found ?? [])
       .filter(({ internal, family }) => !internal && family === 'IPv4');
@@ -62,7 +62,7 @@ describe('where the gallery listens', () => {
       expect((await ask(url)).status).toBe(gallery === here.gallery ? 200 : 401);
       expect(gallery.log()).not.toContain('anyone');
     }
-    expect(here.gallery.log()).not.toContain('others open');
+    expect(here.gallery.log()).not.toContain('from other machines');
   });
 
   test('it answers under the names that it was told, and no others', async () => {
@@ -110,7 +110,7 @@ describe('where the gallery listens', () => {
       ['--login-file', '/dev/null'],
       /^gallery: --login-file \/dev\/null is empty; write user:password or a token/,
     ],
-  ])('%j is wrong usage', async (args, message) => {
+  ])('%j is a usage error', async (args, message) => {
     const { exitCode, stderr } = await start('gallery', args).ended;
     expect([exitCode, stderr]).toEqual([2, expect.stringMatching(message)]);
   });

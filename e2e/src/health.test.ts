@@ -111,6 +111,8 @@ test(
       'heartbeat.interval.ms=300',
     ]);
     const readiness = async (): Promise<string> => (await fetch(`${consumer.url}/readyz`)).text();
+    await vi.waitUntil(async () => /topic data-stream does not exist yet/.test(await readiness()), patience);
+    await succeed('producer', ['-bs', kafka.bootstrapServers, '-n', '1', ...small]);
     await vi.waitUntil(async () => (await consumer.lag()) === 0, patience);
 
     await kafka.brokers[0]!.kill();

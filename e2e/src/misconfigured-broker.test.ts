@@ -3,6 +3,7 @@ import { startKafka } from '@image-stream/local-kafka';
 import type { KafkaCluster } from '@image-stream/local-kafka';
 import { afterAll, beforeAll, describe, expect, onTestFinished, test, vi } from 'vitest';
 import { temporaryFolder } from './files.test-support.ts';
+import { createTopics, withAdmin } from './kafka.test-support.ts';
 import { start, succeed } from './programs.test-support.ts';
 
 /* A single broker, with the offsets of groups on three. One of its listeners calls it by a name that only containers know. */
@@ -14,6 +15,7 @@ beforeAll(async () => {
     config: { 'offsets.topic.replication.factor': '3' },
     listeners: { CONTAINER: 'kafka.invalid:9092' },
   });
+  await withAdmin((admin) => createTopics(admin, { topic }), kafka.bootstrapServers);
 });
 afterAll(() => kafka.stop());
 

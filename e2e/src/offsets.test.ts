@@ -72,7 +72,7 @@ test.each([
   consumer.process.kill('SIGTERM');
   const { exitCode, stderr } = await consumer.ended;
   expect(savedIn(output).filter((name) => name.startsWith('new'))).toEqual(names(0, count, 'new'));
-  expect(stderr).toContain(`topic ${topic} was deleted and created anew`);
+  expect(stderr).toContain(`topic ${topic} was deleted and recreated`);
   expect(exitCode).toBe(0);
 });
 

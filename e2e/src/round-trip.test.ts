@@ -17,8 +17,7 @@ describe('generated images arrive with the same pixels', () => {
     ['bars', ['--encoding', 'npy']],
     ['noise', ['--encoding', 'npy', '--compression', 'none']],
     ['gradient', ['--encoding', 'npy', '--compression', 'deflate']],
-    ['rings', ['--encoding', 'npy', '--compression', 'gzip']],
-    ['checkerboard', ['--encoding', 'npy', '--compression', 'br']],
+    ['checkerboard', ['--encoding', 'npy', '--compression', 'auto']],
     ['noise', ['--format', 'python-json']],
     ['rings', ['--format', 'python-json']],
   ] satisfies [Pattern, string[]][])('%s with %j', async (pattern, args) => {

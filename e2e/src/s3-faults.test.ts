@@ -122,11 +122,11 @@ test('a store that says no, is gone, stands still or loses answers is waited for
 
   await expect
     .poll(() => consumer.log(), patience)
-    .toMatch(/paused, nothing is skipped .* answers PutObject with SlowDown \(HTTP 503\)/);
+    .toMatch(/paused: .* answers PutObject with SlowDown \(HTTP 503\)/);
   expect(await output.keys()).toEqual([]);
   fate = 'pass';
   await expect.poll(() => output.keys(), patience).toHaveLength(5);
-  await expect.poll(() => consumer.log(), patience).toContain('goes on after a pause');
+  await expect.poll(() => consumer.log(), patience).toContain('resumed after a pause');
 
   const more = async (count: number): Promise<void> => {
     await paintFiles(sent.folder, count);
@@ -168,7 +168,7 @@ test('a store that cannot be reached at the start is told, and waited for', asyn
   await expect
     .poll(() => consumer.log(), patience)
     .toMatch(/cannot be reached: connect ECONNREFUSED.*asked again before the first image/);
-  await expect.poll(() => consumer.log(), patience).toContain('paused, nothing is skipped');
+  await expect.poll(() => consumer.log(), patience).toContain('paused: ');
   await s3.restart();
   expect((await consumer.ended).exitCode).toBe(0);
   await expectStored(sent, output, { ...s3.environment });

@@ -206,7 +206,7 @@ describe('what does not go away is told in one line within seconds', () => {
     [['--s3-region', 'eu-west-1'], /--s3-region has no effect without -o s3:\/\//],
     [['-o', 's3://images', '--s3-endpoint', 'http://key:secret@host'], /must not hold a login/],
     [['-o', 's3://images', '--s3-endpoint', 'localhost:29000'], /must be a URL such as/],
-  ])('%j is wrong usage', async (args, message) => {
+  ])('%j is a usage error', async (args, message) => {
     const { exitCode, stderr } = await start('consumer', args).ended;
     expect(exitCode).toBe(2);
     expect(stderr).toMatch(message);

@@ -52,7 +52,7 @@ test.each([
   [['--partition', '7', '--exit-at-end'], 1, 'has 2 partitions, and no 7'],
   [['--since', 'yesterday'], 2, '--since must be a time such as 2026-11-24T08:00:00Z'],
   [['--since', '1h', '--until', '2h'], 2, 'must be before --until'],
-  [['--customer', 'a', '-gid', 'g'], 2, '--group-id does not go with --customer'],
+  [['--customer', 'a', '-gid', 'g'], 2, '--group-id cannot be combined with --customer'],
 ])('%j is refused', async (args, code, message) => {
   const topic = await createTopic(2);
   const { exitCode, stderr } = await start('consumer', ['-t', topic, '-o', temporaryFolder(), ...args]).ended;

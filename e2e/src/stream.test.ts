@@ -89,7 +89,7 @@ test.each([
   expect(stderr).toContain('standard input cannot be sent: it ended without an image');
 });
 
-test('standard input twice is wrong usage, and nothing is sent', async () => {
+test('standard input twice is a usage error, and nothing is sent', async () => {
   const topic = await createTopic();
   const ended = await produce(await frame(1), ['-', '-t', topic, '-']);
   expect(ended).toMatchObject({ exitCode: 2, stdout: '' });

@@ -70,7 +70,7 @@ export function assertDeadLetters({
     assertTopicName(wanted);
     if (onError === 'stop') {
       throw new UsageError(
-        '--dead-letter-topic does not go with --on-error stop: nothing would be sent there',
+        '--dead-letter-topic cannot be combined with --on-error stop: nothing would be sent there',
       );
     }
   }

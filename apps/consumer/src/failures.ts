@@ -91,7 +91,7 @@ export function createFailures(options: FailuresOptions): Failures {
     logger.warn(`record ${shown(work.first)} is bad, ${where}: ${oneLine(bad.message)}`);
     if (count.deadLettered === maxBadRecords && !hasGoodRecord()) {
       end(
-        `the first ${maxBadRecords === 1 ? 'record is' : `${maxBadRecords} records are all`} bad, so something else must be wrong: is this a topic of images? ` +
+        `the first ${maxBadRecords === 1 ? 'record is' : `${maxBadRecords} records are all`} bad, so something else must be wrong: does this topic hold images? ` +
           'The reasons are above. --max-bad-records sets this limit',
         bad,
       );
@@ -101,9 +101,9 @@ export function createFailures(options: FailuresOptions): Failures {
   function failAt({ first, newest }: Pick<Work, 'first' | 'newest'>, error: Error): void {
     const answer = classify(error);
     if (answer === 'transient' || answer === 'permanent') {
-      const advice = answer === 'permanent' ? 'Put that right and start again. ' : '';
+      const advice = answer === 'permanent' ? 'Fix that and start again. ' : '';
       end(
-        `record ${shown(first)} is not saved: ${oneLine(error.message)}. ${advice}It stays uncommitted and comes again`,
+        `record ${shown(first)} was not saved: ${oneLine(error.message)}. ${advice}It stays uncommitted and will be read again`,
         error,
       );
       return;
@@ -111,7 +111,7 @@ export function createFailures(options: FailuresOptions): Failures {
     const { topic, partition, offset } = newest;
     end(
       `record ${shown(first)} cannot be saved: ${answer === 'record' ? oneLine(error.message) : error.stack}. ` +
-        'It stays uncommitted. Mend the cause and run again; or, to go on without it: ' +
+        'It stays uncommitted. Fix the cause and run again; or, to continue without it: ' +
         'kafka-consumer-groups.sh --reset-offsets --execute --bootstrap-server HOST:PORT --group GROUP ' +
         `--topic ${topic}:${partition} --to-offset ${BigInt(offset) + 1n}`,
       error,

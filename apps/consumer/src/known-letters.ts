@@ -23,7 +23,7 @@ type Starts = ReadonlyMap<number, bigint>;
  * Reads dead letters when they are asked for. None is older than its record, so the brokers' index of timestamps gives
  * where to begin: for records that are new, near the end. The rest is read once an older record comes.
  *
- * A place is not enough to know a record by: a topic that was deleted and created anew gives it out again.
+ * A place is not enough to know a record by: a topic that was deleted and recreated gives it out again.
  *
  * @param openReader undefined for a topic that has just been created
  */

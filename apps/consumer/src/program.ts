@@ -10,7 +10,7 @@ import { verifyOptions } from './verify/options.ts';
 import { VerifyError } from './verify/verify-error.ts';
 
 const verify: Command<typeof verifyOptions> = {
-  summary: 'Proves that a topic and the files on disk agree, or says where they do not.',
+  summary: 'Checks that a topic and the saved files match, and reports each difference.',
   options: verifyOptions,
   examples: [
     ['$0 -o /data/images', 'compare all of data-stream with all files'],
@@ -20,7 +20,7 @@ const verify: Command<typeof verifyOptions> = {
 };
 
 const peek: Command<typeof peekOptions> = {
-  summary: 'Shows the newest images of a topic in the terminal. It only looks: nothing is committed.',
+  summary: 'Shows the newest images of a topic in the terminal. Read-only: nothing is committed.',
   options: peekOptions,
   examples: [
     ['$0', 'the newest ten of data-stream'],
@@ -31,7 +31,7 @@ const peek: Command<typeof peekOptions> = {
 };
 
 const doctor: Command<typeof doctorOptions> = {
-  summary: 'Looks at what the consumer needs, says what is wrong and what to do, and changes nothing.',
+  summary: 'Checks what the consumer needs, says what is wrong and how to fix it, changes nothing.',
   options: doctorOptions,
   examples: [
     ['$0 -o /data/images', 'this machine, that directory, the broker on localhost:29092 and data-stream'],
@@ -44,7 +44,7 @@ const doctor: Command<typeof doctorOptions> = {
 export const consumer = {
   name: 'consumer',
   version: packageJson.version,
-  summary: 'Receives images from Apache Kafka and saves them, each once and whole.',
+  summary: 'Receives images from Apache Kafka and saves each of them once, complete.',
   options,
   examples: [
     ['$0', 'save the images of data-stream in output/ until interrupted'],
@@ -55,6 +55,6 @@ export const consumer = {
   verb: 'saved',
   commands: { verify, peek, doctor },
   knownErrors: [KafkaConfigError, StorageError, ListenError, VerifyError],
-  // The client is loaded when it is needed, so that --help and wrong usage answer at once.
+  // The client is loaded when it is needed, so that --help and usage errors answer at once.
   run: async (context) => (await import('./run.ts')).run(context),
 } satisfies Program<typeof options>;

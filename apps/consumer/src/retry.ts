@@ -46,7 +46,7 @@ export function createRetry({ isTransient, signal: stopping, logger, monitor }: 
     if (now - toldAt > repeatMs) {
       toldAt = now;
       logger.error(
-        `paused, nothing is skipped or committed meanwhile: ${error.message}. It goes on by itself once that is mended`,
+        `paused: ${error.message}. Retrying until it clears; nothing is skipped or committed meanwhile`,
       );
     }
   }
@@ -79,7 +79,7 @@ export function createRetry({ isTransient, signal: stopping, logger, monitor }: 
         if (!signal.aborted) {
           monitor.resumed();
           toldAt = Number.NEGATIVE_INFINITY;
-          logger.info(`goes on after a pause of ${Math.round(pauseMs / 1000)} s`);
+          logger.info(`resumed after a pause of ${Math.round(pauseMs / 1000)} s`);
         }
       }
     }

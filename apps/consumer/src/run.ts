@@ -2,14 +2,13 @@ import { deadLetterTopicOf, decodeRecord } from '@image-stream/codec';
 import type { ImageAttributes, Limits, ReceivedRecord } from '@image-stream/codec';
 import {
   consumerConfig,
-  ensureTopic,
   loadProperties,
   openKafka,
   producerConfig,
   translate,
 } from '@image-stream/kafka-config';
 import type { KafkaProperties } from '@image-stream/kafka-config';
-import { createBudget, timing, UsageError } from '@image-stream/program';
+import { createBudget, emptySummary, timing, UsageError } from '@image-stream/program';
 import type { ByteBudget, Logger, Progress, RunContext, Summary } from '@image-stream/program';
 import { inLayout, isS3Url, locationOf, openOutput, s3Settings } from '@image-stream/storage';
 import type { Sink, Workspace } from '@image-stream/storage';
@@ -26,6 +25,7 @@ import { classifyFor, createFailures } from './failures.ts';
 import { startMonitor } from './monitor/monitor.ts';
 import type { Monitor } from './monitor/monitor.ts';
 import type { ConsumerOptions, options } from './options.ts';
+import { awaitTopic } from './receive/await-topic.ts';
 import { openReceiver } from './receive/open-receiver.ts';
 import type { ReadOptions } from './receive/open-receiver.ts';
 import { assertSelection, isSelection } from './receive/select.ts';
@@ -44,7 +44,7 @@ import {
 } from './settings.ts';
 import { createStatistics } from './statistics.ts';
 
-/** `max.message.bytes` of a topic that does not exist yet: what the producer creates by default. */
+/** `max.message.bytes` of the topic where this user may not see it: what the producer sets by default. */
 const maxMessageBytes = 13_772_512;
 
 const defaultMaxIncompleteBytes = 16 * 1024 ** 3;
@@ -106,6 +106,7 @@ export async function run(
       flush: () => sink.flush(),
       classify: (error) => sink.classify(error),
     };
+    logger.info(`saving to ${locationOf(location, path)}`);
     const receiving = { values, properties, limits, keeper, budget, room, monitor, logger, progress, signal };
     return (await receiveImages(receiving)).summary;
   } finally {
@@ -165,14 +166,16 @@ export async function receiveImages({
   signal,
 }: Receiving): Promise<{ readonly summary: Summary; readonly failure: Error | undefined }> {
   const { topic } = values;
+  const servers = properties['bootstrap.servers']!;
   const config = consumerConfig(properties);
   const closing: (() => Promise<unknown>)[] = [];
   try {
     const { kafka, admin } = await openKafka(kafkajs, properties, logger);
     closing.push(() => admin.disconnect());
 
-    if (await ensureTopic(admin, topic, { maxMessageBytes }, (message) => logger.warn(message))) {
-      logger.info(`created topic ${topic} with max.message.bytes=${maxMessageBytes}`);
+    const isBounded = values['exit-at-end'] === true || values.until !== undefined;
+    if (!(await awaitTopic(topic, { kafka, admin, isBounded, signal, logger, monitor }))) {
+      return { summary: emptySummary, failure: undefined };
     }
     const deadLetterTopic = values['dead-letter-topic'] ?? deadLetterTopicOf(topic);
     // A selection only looks.
@@ -185,11 +188,14 @@ export async function receiveImages({
       config,
       kafka,
       admin,
+      isBounded,
       flush: () => keeper.flush(),
       signal,
       logger,
       monitor,
     });
+    const reader = selection === undefined ? `as group ${config.group.groupId}` : 'without a group';
+    logger.info(`reading ${topic} on ${servers.join(', ')} ${reader}`);
     const deadLetters =
       otherPlace ??
       (staysThere
@@ -225,6 +231,7 @@ export async function receiveImages({
       limit,
       hasShards: keeper.hasShards,
       records: ends?.records,
+      isIdle: () => budget.inUse().slots === 0,
       logger,
       progress,
       monitor,
@@ -271,6 +278,9 @@ export async function receiveImages({
     } finally {
       lastCommit = await receiver.close();
     }
+    if (signal.aborted) {
+      statistics.sayWhatIsLeft();
+    }
     const { count, started = 0 } = statistics;
     const summary = {
       ...count,
@@ -280,11 +290,7 @@ export async function receiveImages({
     };
     return { summary, failure: failures.failure() };
   } catch (error) {
-    throw translate(
-      error,
-      properties['bootstrap.servers']!,
-      `group '${config.group.groupId}' cannot read topic '${topic}'`,
-    );
+    throw translate(error, servers, `group '${config.group.groupId}' cannot read topic '${topic}'`);
   } finally {
     await closeAll(closing, logger);
   }

@@ -11,6 +11,8 @@ export interface StatisticsOptions {
   readonly hasShards: boolean;
   /** How many records there are to receive, for the progress line; undefined where there is no end. */
   readonly records?: number | undefined;
+  /** Whether nothing is in work. */
+  readonly isIdle: () => boolean;
   readonly logger: Pick<Logger, 'info'>;
   readonly progress: Pick<Progress, 'start'>;
   readonly monitor: Pick<Monitor, 'received' | 'waiting' | 'saved' | 'deleted'>;
@@ -27,6 +29,8 @@ export interface Statistics {
   };
   /** When the first record came, as of `performance.now()`; undefined before. */
   readonly started: number | undefined;
+  /** Tells people how much there was still to come, where that is known. */
+  sayWhatIsLeft(): void;
   /** A record came, whatever it holds. */
   came(): void;
   /** A record was of use. */
@@ -45,10 +49,14 @@ export interface Statistics {
   deleted(): void;
 }
 
+/** For so long nothing must have come before it is said that nothing comes. */
+const idleMs = 5000;
+
 export function createStatistics({
   limit,
   hasShards,
   records,
+  isIdle,
   logger,
   progress,
   monitor,
@@ -56,6 +64,7 @@ export function createStatistics({
   const count = { images: 0, skipped: 0, tombstones: 0, payloadBytes: 0, wireBytes: 0 };
   let started: number | undefined;
   let came = 0;
+  let lastCame = performance.now();
   let waiting = 0;
   const [done, total] =
     limit === undefined ? [() => came, records] : [() => count.images + count.skipped, limit];
@@ -64,6 +73,9 @@ export function createStatistics({
       limit === undefined ? counted(count.images, 'image') : `${count.images} of ${counted(limit, 'image')}`;
     const existing = count.skipped > 0 ? `, ${count.skipped} already there` : '';
     const open = hasShards && waiting > 0 ? `, ${waiting} in open shards` : '';
+    if (isIdle() && performance.now() - lastCame > idleMs) {
+      return `waiting for images${count.images === 0 ? '' : `; saved ${saved} so far`}${open}`;
+    }
     const elapsedMs = started === undefined ? 0 : performance.now() - started;
     return `saved ${saved}${existing}${open}, ${describePace(count.images, done(), total, elapsedMs)}`;
   }, logger);
@@ -79,8 +91,15 @@ export function createStatistics({
       return started;
     },
     came() {
-      started ??= performance.now();
+      lastCame = performance.now();
+      started ??= lastCame;
       came += 1;
+    },
+    sayWhatIsLeft() {
+      if (total !== undefined && done() < total) {
+        const things = limit === undefined ? counted(total, 'record') : counted(total, 'image');
+        logger.info(`stopped with ${total - done()} of ${things} left`);
+      }
     },
     received,
     accepted() {

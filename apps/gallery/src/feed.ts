@@ -6,7 +6,7 @@ import type { TopicReader, TopicRecord } from '@image-stream/kafka-config';
 export interface FeedListener {
   /** A record, and whether it came since the start. */
   record(record: TopicRecord, isNews: boolean): Promise<void>;
-  /** The topic was deleted and created anew: it begins again. */
+  /** The topic was deleted and recreated: it begins again. */
   madeAnew(): void;
   /** A partition is read from here on: at first, and after records that were passed over. */
   readsFrom(partition: number, offset: bigint): void;

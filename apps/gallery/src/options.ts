@@ -1,11 +1,11 @@
-import { encodings } from '@image-stream/image-io';
+import { encodings, encodingSynonyms } from '@image-stream/image-io';
 import { connectionOptions } from '@image-stream/kafka-config';
 import { healthOptions, integer, nonEmpty, outputOptions, timeZone, UsageError } from '@image-stream/program';
 import type { GivenValue, OptionDefinitions } from '@image-stream/program';
 import { layouts, outputLocation, s3Options } from '@image-stream/storage';
 
-const text = { type: 'string', requiresArg: true } as const;
-const list = { type: 'array', string: true, requiresArg: true, nargs: 1 } as const;
+const text = { type: 'string' } as const;
+const list = { type: 'array' } as const;
 
 /** Everything that can be said to the gallery. */
 export const options = {
@@ -13,40 +13,40 @@ export const options = {
     ...text,
     alias: 'p',
     coerce: integer('--port', 0, 65_535),
-    describe: 'Where the page is served; 0: any port that is free',
+    describe: 'Port to serve the page on; 0: any free port',
     defaultDescription: '8080',
     group: 'Page:',
   },
   host: {
     ...text,
     coerce: nonEmpty('--host'),
-    describe: 'Address for --port; 0.0.0.0: for other machines too, and for anyone there without a login',
+    describe: 'Address to listen on; 0.0.0.0 serves other machines, and anyone there unless there is a login',
     default: '127.0.0.1',
     group: 'Page:',
   },
   'login-file': {
     ...text,
-    describe: 'A file of who may look, user:password or a token a line; or IMAGE_STREAM_LOGIN',
+    describe: 'File of logins, one user:password or token per line; or IMAGE_STREAM_LOGIN',
     group: 'Page:',
   },
   'base-path': {
     ...text,
     coerce: basePath,
-    describe: 'Path of the page, such as /pictures/ where a proxy has others besides',
+    describe: 'URL path of the page, such as /pictures/ behind a reverse proxy',
     default: '/',
     group: 'Page:',
   },
   'allowed-host': {
     ...list,
     describe:
-      'Name by which the page may be opened besides localhost and addresses; .example.com: and all below it; may be repeated',
+      'Host name for the page besides localhost and IP addresses; .example.com includes subdomains; may be repeated',
     group: 'Page:',
   },
   ...connectionOptions({ requestTimeoutMs: '30000' }),
   topic: {
     ...list,
     alias: 't',
-    describe: 'Kafka topic; several with commas or repeated, to choose from',
+    describe: 'Kafka topics to choose from, comma-separated or repeated',
     defaultDescription: 'data-stream',
     group: 'Kafka:',
   },
@@ -59,7 +59,7 @@ export const options = {
   },
   'dead-letter-topic': {
     ...text,
-    describe: 'Where records are that the consumer could not save',
+    describe: 'Where the consumer puts bad records',
     defaultDescription: '<topic>.dead-letter',
     group: 'Kafka:',
   },
@@ -67,7 +67,7 @@ export const options = {
     ...text,
     alias: ['o', 'output'],
     coerce: outputLocation('--output-directory'),
-    describe: 'Where the consumer saves images, also --output: a directory, or s3://bucket/prefix',
+    describe: 'Where the consumer saves images: a directory, or s3://bucket/prefix; also --output',
     default: 'output',
     group: 'Files:',
   },
@@ -75,26 +75,27 @@ export const options = {
   layout: {
     choices: layouts,
     default: 'files',
-    describe: 'Layout that the consumer was given',
+    describe: 'The same as for the consumer',
     group: 'Files:',
   },
   'save-as': {
     choices: ['original', ...encodings] as const,
+    synonyms: encodingSynonyms,
     default: 'original',
-    describe: 'Encoding that the consumer was given',
+    describe: 'The same as for the consumer',
     group: 'Files:',
   },
   'time-zone': {
     ...text,
     coerce: timeZone('--time-zone'),
-    describe: 'Time zone that the consumer was given',
+    describe: 'The same as for the consumer',
     default: 'UTC',
     group: 'Files:',
   },
   'max-image-pixels': {
     ...text,
     coerce: integer('--max-image-pixels', 1),
-    describe: 'Most pixels that are decoded',
+    describe: 'Maximum pixels of a decoded image',
     defaultDescription: '268402689',
     group: 'Limits:',
   },

@@ -120,7 +120,7 @@ export function createPictures({
       if (topicId !== undefined && record.topicId !== topicId) {
         throw new Refusal(
           410,
-          `topic ${kafkaTopic} was deleted and created anew, and its record at ${partition}@${offset} is another one`,
+          `topic ${kafkaTopic} was deleted and recreated, and its record at ${partition}@${offset} is another one`,
         );
       }
       return await use(record);

@@ -9,7 +9,7 @@ import { options } from './options.ts';
 export const gallery = {
   name: 'gallery',
   version: packageJson.version,
-  summary: 'Shows the pictures of a Kafka topic, live in a browser. It only looks: nothing is committed.',
+  summary: 'Shows the images of a Kafka topic live in a browser. Read-only: nothing is committed.',
   options,
   examples: [
     ['$0', 'the pictures of data-stream, on http://localhost:8080'],
@@ -19,6 +19,6 @@ export const gallery = {
   ],
   verb: 'showed',
   knownErrors: [KafkaConfigError, ImageIoError, ListenError],
-  // The client is loaded when it is needed, so that --help and wrong usage answer at once.
+  // The client is loaded when it is needed, so that --help and usage errors answer at once.
   run: async (context) => (await import('./run.ts')).run(context),
 } satisfies Program<typeof options>;

@@ -65,6 +65,7 @@ export async function run(context: RunContext<typeof options>): Promise<Outcome>
     }),
     logger,
   );
+  const servers = properties['bootstrap.servers']!;
   const { read } = consumerConfig(properties);
   const output = await readOutput(locationOf(values['output-directory'], path), s3Settings(values));
   const saved = readLayout(values.layout, output);
@@ -135,7 +136,7 @@ export async function run(context: RunContext<typeof options>): Promise<Outcome>
     const summary = { ...counts, ...timing(counts.images, performance.now() - started) };
     return { summary, text: textOf(summary), isDone: true };
   } catch (error) {
-    throw translate(error, properties['bootstrap.servers']!, `topics ${names.join(', ')} cannot be read`);
+    throw translate(error, servers, `topics ${names.join(', ')} cannot be read`);
   }
 
   /** A topic may begin to exist later; what else keeps it from being read is said at once. */
@@ -182,14 +183,17 @@ export async function run(context: RunContext<typeof options>): Promise<Outcome>
 
   function sayWhere(url: string): void {
     const { here, elsewhere } = addressesOf(url, front.basePath);
-    logger.info(`the pictures of ${names.join(', ')} are on ${here} until Ctrl-C`);
+    logger.info(`the images of ${names.join(', ')} from ${servers.join(', ')} are on ${here} until Ctrl-C`);
+    logger.info(
+      `with links to files in ${locationOf(values['output-directory'], path)} and the lag of group ${properties['group.id']}`,
+    );
     if (elsewhere.length === 0) {
       return;
     }
-    logger.info(`others open ${elsewhere.join(' or ')}`);
+    logger.info(`from other machines: ${elsewhere.join(' or ')}`);
     if (front.login === undefined) {
       logger.warn(
-        'anyone who reaches this machine can look: set a login with --login-file or IMAGE_STREAM_LOGIN, or listen on 127.0.0.1 only',
+        'anyone who can reach this machine can see the images: set a login with --login-file or IMAGE_STREAM_LOGIN, or listen on 127.0.0.1 only',
       );
     }
   }

@@ -11,7 +11,6 @@ export type { ImageToSend, SendOptions, SendSummary } from './send.ts';
 export type { KafkaOptions, Logger } from './options.ts';
 export type {
   ByteSource,
-  Compression,
   HeaderValue,
   ImageAttributes,
   PixelArray,

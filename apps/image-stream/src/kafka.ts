@@ -29,7 +29,6 @@ function serviceOn(port: number = defaultPort): Service {
 const options = {
   port: {
     type: 'string',
-    requiresArg: true,
     coerce: integer('--port', 1, 65_535),
     describe: 'Where it listens, on this machine only',
     defaultDescription: String(defaultPort),

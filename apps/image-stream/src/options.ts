@@ -12,7 +12,7 @@ export interface Logger {
 
 /** What `send` and `receive` have in common. */
 export interface KafkaOptions {
-  /** Default: `data-stream`. It is created where it does not exist. */
+  /** Default: `data-stream`. `send` creates it where it does not exist; `receive` waits for it. */
   readonly topic?: string | undefined;
   /**
    * Properties of Kafka's clients by their own names, such as `bootstrap.servers`, `security.protocol` or `acks`. Without

@@ -1,6 +1,6 @@
 import { resolve } from 'node:path';
 import { inspect } from 'node:util';
-import type { ByteSource, Compression, Image, ImageAttributes, PixelArray } from '@image-stream/codec';
+import type { ByteSource, Image, ImageAttributes, PixelArray } from '@image-stream/codec';
 import { ImageIoError, inspectImage } from '@image-stream/image-io';
 import type { Encoding } from '@image-stream/image-io';
 import { loadProperties, unlessAborted } from '@image-stream/kafka-config';
@@ -39,7 +39,7 @@ export interface SendOptions extends KafkaOptions {
   /** What images are encoded as; `original` keeps files as they are, and pixels as they are in NPY. Default: `original`. */
   readonly encoding?: 'original' | Encoding | undefined;
   /** Of NPY. Default: `auto`, what pays on a sample. */
-  readonly compression?: Compression | undefined;
+  readonly compression?: 'auto' | 'none' | 'deflate' | undefined;
   /** Of `jpeg`, `webp` and `avif`, 1 to 100. Default: 80, of `avif` 50. */
   readonly quality?: number | undefined;
   /** Shrinks what is larger to fit inside. */
@@ -163,6 +163,7 @@ export async function send(
       },
       properties,
       imagesTo: pendings,
+      what: 'images',
       maxInFlightBytes: options.maxInFlightBytes,
       incomplete: new Map(),
       undelivered: new Set(),

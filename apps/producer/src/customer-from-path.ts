@@ -1,40 +1,33 @@
 import { UsageError } from '@image-stream/program';
 
-/** What stands for the customer in a pattern. */
-const placeholder = '{customer}';
-
 /**
- * Finds the customer id in a path by a pattern such as `{customer}/**` or `sites/{customer}/*.png`: `{customer}` is
- * one folder's or file's name or a part of it, `*` is any text within a name, `**` any folders.
+ * A regular expression with a group named `customer`, such as `(?<customer>[^/]+)/`, which takes the first folder. It
+ * begins where the path does.
  *
- * @throws UsageError for a pattern without exactly one `{customer}`
+ * @throws UsageError
  */
-export function customerFromPath(pattern: string): (relativePath: string) => string {
-  if (pattern.split(placeholder).length !== 2) {
-    throw new UsageError(`--customer-from-path must contain ${placeholder} once, not '${pattern}'`);
+export function customerPattern(text: string): RegExp {
+  let problem = 'has no group named customer';
+  try {
+    const pattern = new RegExp(`^(?:${text})`, 'u');
+    if (text.includes('(?<customer>')) {
+      return pattern;
+    }
+  } catch (error) {
+    problem = `is none: ${(error as Error).message}`;
   }
-  const expression = new RegExp(
-    `^${pattern.replaceAll(/\{customer\}|\*\*\/?|\*|[^*{]+|\{/g, translated)}$`,
-    'u',
+  throw new UsageError(
+    `--customer-from-path must be a regular expression such as '(?<customer>[^/]+)/'; '${text}' ${problem}`,
   );
+}
+
+/** The customer id in a path; with forward slashes, below the folder that was named. */
+export function customerFromPath(pattern: RegExp): (relativePath: string) => string {
   return (relativePath) => {
-    const customer = expression.exec(relativePath)?.groups?.['customer'];
-    if (customer === undefined) {
-      throw new Error(`its path ${relativePath} does not match --customer-from-path '${pattern}'`);
+    const customer = pattern.exec(relativePath)?.groups?.['customer'];
+    if (!customer) {
+      throw new Error(`its path ${relativePath} does not match --customer-from-path`);
     }
     return customer;
   };
-}
-
-function translated(part: string): string {
-  if (part === placeholder) {
-    return '(?<customer>[^/]+)';
-  }
-  if (part === '**/') {
-    return '(?:.*/)?';
-  }
-  if (part === '**') {
-    return '.*';
-  }
-  return part === '*' ? '[^/]*' : part.replaceAll(/[\\^$.|?+()[\]{}]/g, '\\$&');
 }

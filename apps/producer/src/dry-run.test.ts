@@ -16,7 +16,7 @@ test('ends with the signal, also in the middle of an image, and says that there 
   const { warnings, outcome } = await dryRunOf(images(), stopping.signal);
 
   expect(outcome).toMatchObject({ isDone: false, summary: { images: 1, failed: 0 } });
-  expect(warnings).toEqual(['stopped before every image was looked at; what follows is of those that were']);
+  expect(warnings).toEqual(['stopped before every image was checked; what follows covers those that were']);
 });
 
 test('ends with the signal where images wait for nothing', async () => {

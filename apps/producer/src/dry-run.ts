@@ -95,7 +95,7 @@ export async function dryRun({
   }
   const summary: DryRun = { dryRun: true, ...total, maxRequestSize, listed };
   if (signal.aborted) {
-    logger.warn('stopped before every image was looked at; what follows is of those that were');
+    logger.warn('stopped before every image was checked; what follows covers those that were');
   }
   return { summary, text: describeDryRun(summary), isDone: total.failed === 0 && !signal.aborted };
 }

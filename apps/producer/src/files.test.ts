@@ -4,6 +4,7 @@ import { dirname, join, resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { expect, onTestFinished, test } from 'vitest';
 import { filesHere } from './file-loader.test-support.ts';
+import { countFiles } from './files.ts';
 import { inputImages, sourceOf } from './inputs.ts';
 import type { SourceContext } from './source.ts';
 
@@ -21,6 +22,18 @@ test('a folder gives the files in it, and with --recursive those in its folders;
   expect(await list([pathToFileURL(folder).href])).toEqual(['a.png', 'b.png', 'link.png']);
 });
 
+test('files are counted as they would be sent, unless there are archives among them', async () => {
+  const { folder } = await files('b.png', 'a.png', 'c.png~', '.d.png', 'sub/e.png', 'shards/f.tar');
+  const count = async (inputs: string[], recursive = false) =>
+    countFiles(inputs, { path: (path) => resolve(folder, path), recursive });
+  expect(await count(['.'])).toBe(2);
+  expect(await count(['.', 'sub', 'a.png', '*.png'])).toBe(6);
+  // What cannot be read is an image that failed.
+  expect(await count(['a.png', 'nowhere.png'])).toBe(2);
+  expect(await count(['.'], true)).toBeUndefined();
+  expect(await count(['shards/f.tar'])).toBeUndefined();
+});
+
 test('files that are unfinished or backups by their names are left out, and told, unless they are named', async () => {
   const names = [
     'a.jpg',
@@ -34,7 +47,7 @@ test('files that are unfinished or backups by their names are left out, and told
   ];
   const { list, warnings } = await files(...names);
   expect(await list(['.'])).toEqual(['a.jpg']);
-  expect(warnings).toEqual(['.: 6 files left out, whose names are those of unfinished files or backups']);
+  expect(warnings).toEqual(['.: 6 files skipped, named like unfinished files or backups']);
   expect(await list(['*', 'a.*'])).toEqual(['a.jpg', 'a.jpg']);
   expect(await list(['*.part', 'a.jpg~'])).toEqual(['a.jpg.part', 'a.jpg~']);
 });
@@ -42,10 +55,10 @@ test('files that are unfinished or backups by their names are left out, and told
 test('a folder that has nothing but folders, or nothing at all, says so', async () => {
   const { list, warnings } = await files('sub/a.png', 'other/.hidden.png');
   expect(await list(['.'])).toEqual([
-    '. was refused: there is no file in it, but 2 folders, which --recursive enters',
+    '. was refused: it contains no files, only 2 folders; --recursive includes them',
   ]);
   expect(await list(['other'])).toEqual([]);
-  expect(warnings).toEqual(['other: there is no file to send']);
+  expect(warnings).toEqual(['other: no files to send']);
 });
 
 test.each([

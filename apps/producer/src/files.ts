@@ -48,7 +48,41 @@ export const localFiles: Source = {
   },
 };
 
-type Kind = (path: string, context: SourceContext) => AsyncIterable<Found>;
+/** For so long files are counted at most. */
+const maxCountMs = 2000;
+
+/**
+ * How many files of this machine inputs name; undefined where it takes too long to count them, or an archive among them holds nobody
+ * knows how many images.
+ */
+export async function countFiles(
+  inputs: readonly string[],
+  options: Pick<SourceContext, 'path' | 'recursive'>,
+): Promise<number | undefined> {
+  const deadline = performance.now() + maxCountMs;
+  const context = { ...options, warn: () => {} };
+  let count = 0;
+  for (const input of inputs) {
+    const path = plainPath(input);
+    try {
+      for await (const found of kinds[await kindOf(path, context)](path, context)) {
+        if (isArchiveName(found.path) || performance.now() > deadline) {
+          return undefined;
+        }
+        count += Number(found.kind !== 'folder');
+      }
+    } catch {
+      // Reported as one image that failed.
+      count += 1;
+    }
+  }
+  return count;
+}
+
+/** What finding files takes. */
+type FindContext = Pick<SourceContext, 'path' | 'recursive' | 'warn'>;
+
+type Kind = (path: string, context: FindContext) => AsyncIterable<Found>;
 
 const kinds = { file: oneFile, folder: filesOfFolder, glob: filesOfGlob } as const satisfies Record<
   string,
@@ -64,7 +98,7 @@ async function archiveFile({ path, relativePath }: InputFile, context: SourceCon
 }
 
 /** @throws what the file system says where there is nothing, or nothing can be seen */
-async function kindOf(path: string, context: SourceContext): Promise<keyof typeof kinds> {
+async function kindOf(path: string, context: FindContext): Promise<keyof typeof kinds> {
   try {
     return (await stat(context.path(path))).isDirectory() ? 'folder' : 'file';
   } catch (error) {
@@ -75,7 +109,7 @@ async function kindOf(path: string, context: SourceContext): Promise<keyof typeo
   }
 }
 
-async function* oneFile(input: string, context: SourceContext): AsyncGenerator<Found> {
+async function* oneFile(input: string, context: FindContext): AsyncGenerator<Found> {
   yield { kind: 'file', ...inputFile(context.path(input), context.path('.')) };
 }
 
@@ -86,10 +120,7 @@ export function inputFile(path: string, folder: string): InputFile {
   return { path, relativePath: slashes(isOutside ? path : below) };
 }
 
-async function* filesOfFolder(
-  input: string,
-  { path, recursive, warn }: SourceContext,
-): AsyncGenerator<Found> {
+async function* filesOfFolder(input: string, { path, recursive, warn }: FindContext): AsyncGenerator<Found> {
   const seen = { files: 0, folders: 0, unfinished: 0 };
   const { enters, takes } = folderRule(recursive);
   const rule: Rule = {
@@ -107,21 +138,19 @@ async function* filesOfFolder(
     yield found;
   }
   if (seen.unfinished > 0) {
-    warn(
-      `${input}: ${counted(seen.unfinished, 'file')} left out, whose names are those of unfinished files or backups`,
-    );
+    warn(`${input}: ${counted(seen.unfinished, 'file')} skipped, named like unfinished files or backups`);
   }
   if (seen.files === 0 && seen.folders > 0 && !recursive) {
     throw new Error(
-      `there is no file in it, but ${counted(seen.folders, 'folder')}, which --recursive enters`,
+      `it contains no files, only ${counted(seen.folders, 'folder')}; --recursive includes them`,
     );
   }
   if (seen.files === 0) {
-    warn(`${input}: there is no file to send`);
+    warn(`${input}: no files to send`);
   }
 }
 
-async function* filesOfGlob(input: string, { path }: SourceContext): AsyncGenerator<Found> {
+async function* filesOfGlob(input: string, { path }: FindContext): AsyncGenerator<Found> {
   let isEmpty = true;
   for await (const found of globFiles(input, path('.'))) {
     isEmpty &&= found.kind === 'folder';

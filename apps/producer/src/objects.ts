@@ -28,7 +28,7 @@ export const objects: Source = {
 function placeOf(input: string): { bucket: string; key: string } {
   const [, bucket = '', key = ''] = /^s3:\/\/([^/]*)\/?(.*)$/is.exec(input) ?? [];
   if (bucket === '') {
-    throw new UsageError(`'${input}' names no bucket; write s3://bucket/prefix/`);
+    throw new UsageError(`'${input}' has no bucket; write s3://bucket/prefix/`);
   }
   return { bucket, key };
 }
@@ -61,9 +61,7 @@ async function* objectsBelow(
     }
   }
   if (unfinished > 0) {
-    warn(
-      `${input}: ${counted(unfinished, 'object')} left out, whose names are those of unfinished files or backups`,
-    );
+    warn(`${input}: ${counted(unfinished, 'object')} skipped, named like unfinished files or backups`);
   }
   if (taken === 0) {
     throw new Error(await whyNothing(bucket, prefix, recursive));
@@ -73,7 +71,7 @@ async function* objectsBelow(
 async function whyNothing(bucket: Bucket, prefix: string, recursive: boolean): Promise<string> {
   const folders = recursive ? 0 : await bucket.countFolders(prefix);
   if (folders > 0) {
-    return `there is no object in it, but ${counted(folders, 'folder')}, which --recursive enters`;
+    return `there is no object in it, but ${counted(folders, 'folder')}; --recursive includes them`;
   }
   return `there is no object to send whose key begins with '${prefix}'`;
 }

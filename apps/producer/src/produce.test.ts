@@ -1,7 +1,8 @@
 import type { OutgoingRecord } from '@image-stream/codec';
 import { KafkaConfigError } from '@image-stream/kafka-config';
 import { createBudget } from '@image-stream/program';
-import { describe, expect, test } from 'vitest';
+import { setImmediate as nextTurn } from 'node:timers/promises';
+import { describe, expect, onTestFinished, test, vi } from 'vitest';
 import { produce } from './produce.ts';
 import type { ProduceOptions } from './produce.ts';
 import type { Pending } from './source.ts';
@@ -195,6 +196,33 @@ test('what failed and is tried again counts as failed until it is sent, and its 
   ]);
 });
 
+test('where images may be long in coming, that none come is said', async () => {
+  vi.useFakeTimers({ toFake: ['performance'] });
+  onTestFinished(() => void vi.useRealTimers());
+  const { options } = parts(2);
+  const shown: string[] = [];
+  let describeNow = (): string => '';
+  async function* slowly(): AsyncGenerator<Pending> {
+    for await (const pending of images(2)) {
+      vi.advanceTimersByTime(60_000);
+      shown.push(describeNow());
+      yield pending;
+      while (options.budget.inUse().slots > 0) {
+        await nextTurn();
+      }
+      shown.push(describeNow());
+    }
+  }
+  const progress = { start: (shownBy: () => string) => void (describeNow = shownBy) };
+  await produce({ ...options, images: slowly(), total: undefined, isEndless: true, progress });
+  expect(shown).toEqual([
+    'waiting for images',
+    'sent 1 image, 0 images/s',
+    'waiting for images; sent 1 image so far',
+    'sent 2 images, 0 images/s',
+  ]);
+});
+
 test('no image: nothing sent, no rate', async () => {
   const { options } = parts(0);
   expect(await produce(options)).toMatchObject({ images: 0, seconds: 0, imagesPerSecond: 0 });
@@ -207,6 +235,7 @@ function parts(count: number) {
   const options: ProduceOptions = {
     images: images(count),
     total: count,
+    isEndless: false,
     incomplete: () => 0,
     encode: async function* ({ id }): AsyncGenerator<OutgoingRecord> {
       yield { key: id, value: Buffer.alloc(3), headers: {} };

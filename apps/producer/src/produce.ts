@@ -11,6 +11,8 @@ export interface ProduceOptions {
   readonly images: AsyncIterable<Pending>;
   /** How many images there will be, for the progress line; undefined where nobody knows. */
   readonly total: number | undefined;
+  /** Whether images may be long in coming, which then is said. */
+  readonly isEndless: boolean;
   /** How many files wait to become whole, for the progress line. */
   readonly incomplete: () => number;
   /** An image as the records that carry it. */
@@ -26,6 +28,9 @@ export interface ProduceOptions {
   readonly progress: Pick<Progress, 'start'>;
 }
 
+/** For so long nothing must have been sent before it is said that nothing comes. */
+const idleMs = 5000;
+
 /**
  * Sends every image: several at once, within the budget. An image that cannot be read, encoded or
  * delivered is reported with its name and counted, and does not stop the others.
@@ -33,6 +38,7 @@ export interface ProduceOptions {
 export async function produce({
   images,
   total,
+  isEndless,
   incomplete,
   encode,
   send,
@@ -51,6 +57,9 @@ export async function produce({
     const sent =
       total === undefined ? counted(count.images, 'image') : `${count.images} of ${counted(total, 'image')}`;
     const waiting = incomplete() === 0 ? '' : `, ${counted(incomplete(), 'file')} not complete yet`;
+    if (isEndless && budget.inUse().slots === 0 && performance.now() - lastAcknowledged > idleMs) {
+      return `waiting for images${count.images === 0 ? '' : `; sent ${sent} so far`}${waiting}`;
+    }
     return `sent ${sent}, ${describePace(count.images, done, total, performance.now() - started)}${waiting}`;
   }, logger);
 

@@ -6,7 +6,7 @@ import { doctorOptions } from './doctor/options.ts';
 import { options } from './options.ts';
 
 const doctor: Command<typeof doctorOptions> = {
-  summary: 'Looks at what the producer needs, says what is wrong and what to do, and changes nothing.',
+  summary: 'Checks what the producer needs, says what is wrong and how to fix it, changes nothing.',
   options: doctorOptions,
   examples: [
     ['$0', 'this machine, the broker on localhost:29092 and data-stream'],
@@ -19,23 +19,24 @@ const doctor: Command<typeof doctorOptions> = {
 export const producer = {
   name: 'producer',
   version: packageJson.version,
-  summary: 'Sends images through Apache Kafka: files as they are, or generated ones.',
+  summary: 'Sends images to Apache Kafka: files unchanged, or generated images.',
   inputs: {
     name: 'inputs',
-    describe: 'files, folders, globs, tar and ZIP archives, or - for images in a row on standard input',
+    describe:
+      'files, folders, globs, tar and ZIP archives, or - for images one after another on standard input',
   },
   options,
   examples: [
-    ['$0 photos --recursive', 'a folder of pictures, byte for byte'],
+    ['$0 photos --recursive', 'a folder of pictures, unchanged'],
     ['$0 shards/*.tar', 'the images of WebDataset shards, or of any tar or ZIP archive'],
-    ['$0 -n 10', 'ten images of noise to localhost:29092'],
-    ['$0 -n 100 --pattern mandelbrot --acks all', 'a hundred, acknowledged by every in-sync replica'],
+    ['$0 -n 10', 'ten generated images, to localhost:29092'],
+    ['$0 -n 100 --pattern mandelbrot --acks all', 'a hundred, acknowledged by all in-sync replicas'],
     ['$0 -n 10 --format python-json', 'as the Python application sends them'],
-    ['$0 -n 3600 --rate 1 -cid lab-7 -bs kafka-1:9092', 'one a second for an hour, for customer lab-7'],
+    ['$0 -n 3600 --rate 1 -cid lab-7 -bs kafka-1:9092', 'one per second for an hour, for customer lab-7'],
   ],
   verb: 'sent',
   commands: { doctor },
   knownErrors: [KafkaConfigError, ImageIoError],
-  // The client is loaded when it is needed, so that --help and wrong usage answer at once.
+  // The client is loaded when it is needed, so that --help and usage errors answer at once.
   run: async (context) => (await import('./run.ts')).run(context),
 } satisfies Program<typeof options>;

@@ -12,6 +12,7 @@ import {
 import type { KafkaProperties } from '@image-stream/kafka-config';
 import {
   bytesInWork,
+  counted,
   createBudget,
   createOutageLog,
   oneLine,
@@ -27,7 +28,7 @@ import { dryRun } from './dry-run.ts';
 import { createEncoder, pixelsProblem, raisedBy } from './encode.ts';
 import { createFileLoader } from './file-loader.ts';
 import { generatedImages } from './generated-images.ts';
-import { plainPath } from './files.ts';
+import { countFiles, localFiles, plainPath } from './files.ts';
 import { assertInputs, inputImages, sourceOf } from './inputs.ts';
 import type { options, ProducerOptions } from './options.ts';
 import { paced } from './pace.ts';
@@ -62,6 +63,7 @@ export async function run({
   assertConsistent(values, inputs);
   await assertWatchable(values, inputs, path);
   const properties = await loadProperties(sourcesOf({ path, given }), logger);
+  const total = inputs.length > 0 ? undefined : values['num-messages'];
   const encoding = values.encoding ?? (inputs.length > 0 ? 'original' : 'png');
   const incomplete = new Map<string, string>();
   const imagesTo = (destination: Destination) =>
@@ -95,16 +97,47 @@ export async function run({
     values: { ...values, encoding },
     properties,
     imagesTo,
-    total: inputs.length > 0 ? undefined : values['num-messages'],
+    what: described(values, inputs),
+    total,
+    isEndless: values.watch === true || inputs.includes('-'),
     incomplete,
     undelivered,
     logger,
     progress,
   });
-  if (properties.acks !== -1) {
-    logger.info('with --acks all, an image counts as sent only when every in-sync replica has it');
+  if (signal.aborted) {
+    await sayWhatIsLeft(summary);
+  }
+  if (properties.acks !== -1 && summary.images > 0) {
+    const who = properties.acks === 0 ? 'no broker' : 'only the leader of its partition';
+    logger.info(`acks=${properties.acks}: each image was acknowledged by ${who}`);
   }
   return summary;
+
+  /** Where it is known: of generated images, and of files. */
+  async function sayWhatIsLeft({ images, failed }: Summary): Promise<void> {
+    const areFiles = values.watch !== true && inputs.every((input) => sourceOf(input) === localFiles);
+    const found = areFiles
+      ? await countFiles(inputs, { path, recursive: values.recursive === true })
+      : undefined;
+    const all = total ?? (found && Math.min(found, values['num-messages'] ?? found));
+    if (all !== undefined && images + failed < all) {
+      logger.info(`stopped with ${all - images - failed} of ${counted(all, 'image')} left`);
+    }
+  }
+}
+
+/** Where the images come from, for people. */
+function described(
+  { pattern, 'num-messages': count, watch }: ProducerOptions,
+  inputs: readonly string[],
+): string {
+  if (inputs.length === 0) {
+    return `${counted(count!, 'generated image')} (${pattern})`;
+  }
+  const named = inputs.length > 3 ? [inputs[0]!, `${inputs.length - 1} other inputs`] : inputs;
+  const what = named.map((input) => (input === '-' ? 'standard input' : oneLine(input))).join(', ');
+  return watch === true ? `what is and appears in ${what}` : what;
 }
 
 /** What `sendImages` needs. */
@@ -119,10 +152,14 @@ export interface Sending {
   readonly properties: KafkaProperties;
   /** What is to be sent, once it is known where to. */
   readonly imagesTo: (destination: Destination) => AsyncIterable<Pending>;
+  /** The same for people. */
+  readonly what: string;
   /** Bytes of images in flight. Default: as much as pays. */
   readonly maxInFlightBytes?: number | undefined;
   /** As of `ProduceOptions`. */
   readonly total?: number | undefined;
+  /** As of `ProduceOptions`. */
+  readonly isEndless?: boolean | undefined;
   /** Files that wait to become whole, and what they lack. */
   readonly incomplete: ReadonlyMap<string, string>;
   readonly undelivered: Set<string>;
@@ -132,7 +169,8 @@ export interface Sending {
 
 /** Connects, makes sure that the topic exists, and sends images until there are no more. */
 export async function sendImages(sending: Sending): Promise<Summary> {
-  const { values, properties, imagesTo, total, incomplete, undelivered, logger, progress } = sending;
+  const { values, properties, imagesTo, total, isEndless, incomplete, undelivered, logger, progress } =
+    sending;
   const { kafka, admin } = await openKafka(kafkajs, properties, logger);
   const inUsersTerms = (error: unknown): never => {
     throw translate(error, properties['bootstrap.servers']!, `topic '${values.topic}' cannot be used`);
@@ -152,6 +190,8 @@ export async function sendImages(sending: Sending): Promise<Summary> {
     deliveryTimeoutMs: properties['delivery.timeout.ms']!,
     outage: createOutageLog(logger, 'records are acknowledged again'),
   }).catch(inUsersTerms);
+  const servers = properties['bootstrap.servers']!.join(', ');
+  logger.info(`sending ${sending.what} to ${values.topic} on ${servers}`);
   const isAsItIs =
     values.encoding === 'original' && values.format !== 'python-json' && values.resize === undefined;
 
@@ -159,6 +199,7 @@ export async function sendImages(sending: Sending): Promise<Summary> {
     return await produce({
       images: imagesTo(destination),
       total,
+      isEndless: isEndless ?? false,
       incomplete: () => incomplete.size,
       encode: createEncoder({ ...values, limit, logger }),
       send: (record, partition) => sender.send(record, partition),
@@ -217,7 +258,7 @@ function nameUndelivered(undelivered: ReadonlySet<string>, logger: Pick<Logger, 
   }
 }
 
-/** Options that exclude one another. */
+/** Options that cannot be combined. */
 function assertConsistent(
   { format, encoding, compression, quality, ...values }: ProducerOptions,
   inputs: readonly string[],
@@ -227,10 +268,7 @@ function assertConsistent(
     throw new UsageError('--num-messages (-n) is required, or inputs: files, folders or globs');
   }
   if (values['customer-from-path'] !== undefined && values['customer-id'] !== undefined) {
-    throw new UsageError('--customer-from-path and --customer-id exclude one another');
-  }
-  if (values['customer-from-path'] !== undefined) {
-    customerFromPath(values['customer-from-path']);
+    throw new UsageError('--customer-from-path and --customer-id cannot be combined');
   }
   const { width = 1080, height = 1920 } = values;
   const problem =
@@ -245,11 +283,11 @@ function assertConsistent(
   }
   if (compression !== undefined && encoding !== 'npy') {
     throw new UsageError(
-      `--compression ${compression} is for --encoding npy; other encodings compress by themselves`,
+      `--compression ${compression} requires --encoding npy; other encodings are compressed already`,
     );
   }
   if (quality !== undefined && !['jpeg', 'webp', 'avif'].includes(encoding ?? '')) {
-    throw new UsageError('--quality is for --encoding jpeg, webp or avif');
+    throw new UsageError('--quality requires --encoding jpeg, webp or avif');
   }
 }
 
@@ -260,11 +298,11 @@ async function assertWatchable(
   path: (path: string) => string,
 ): Promise<void> {
   if (watch === true && values['dry-run'] === true) {
-    throw new UsageError('--dry-run and --watch exclude one another');
+    throw new UsageError('--dry-run and --watch cannot be combined');
   }
   if (watch !== true) {
     if (stateFile !== undefined) {
-      throw new UsageError('--state-file is for --watch');
+      throw new UsageError('--state-file requires --watch');
     }
     return;
   }

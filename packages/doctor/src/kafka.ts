@@ -49,7 +49,7 @@ export async function checkKafka(
 ): Promise<Finding[]> {
   const findings = signal.aborted ? undefined : await unlessAborted(signal, askAll(sources, checks, logger));
   if (findings === undefined) {
-    throw new StoppedError('stopped before everything was looked at');
+    throw new StoppedError('stopped before everything was checked');
   }
   return findings;
 }
@@ -101,7 +101,7 @@ async function load(
   return { kafka, properties };
 }
 
-const afterwards = 'mend this first; topic, permissions and group can be looked at only then';
+const afterwards = 'fix this first; topic, permissions and group can only be checked after that';
 
 async function answer(check: Check, reached: Reached): Promise<readonly Finding[]> {
   const timeout = sleep(answerTimeoutMs, undefined, { ref: false }).then(() => [
@@ -136,7 +136,7 @@ function checkSecurity(properties: KafkaProperties): Finding {
     return warning(
       'security',
       `${seen}, without a check of the broker's host name`,
-      'leave ssl.endpoint.identification.algorithm out, else anybody with a certificate of the same authority can pose as the broker',
+      'leave ssl.endpoint.identification.algorithm out, else anybody with a certificate of the same CA can pose as the broker',
     );
   }
   return isEncrypted || isLocal

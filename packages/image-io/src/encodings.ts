@@ -2,6 +2,8 @@ import { npyMediaType } from '@image-stream/codec';
 
 /** The encodings that images can be given. */
 export const encodings = ['png', 'jpeg', 'webp', 'avif', 'tiff', 'gif', 'npy'] as const;
+/** What people also call them, as files are named. */
+export const encodingSynonyms = { jpg: 'jpeg', tif: 'tiff' } as const;
 /** One of `encodings`. */
 export type Encoding = (typeof encodings)[number];
 

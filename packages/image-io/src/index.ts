@@ -30,7 +30,7 @@ export {
   transcodeToFile,
 } from './transcode.ts';
 export type { Size, TranscodeOptions } from './transcode.ts';
-export { encodingOf, encodings, isLossless, mediaTypeOf } from './encodings.ts';
+export { encodingOf, encodings, encodingSynonyms, isLossless, mediaTypeOf } from './encodings.ts';
 export type { Encoding } from './encodings.ts';
 
 // What a record holds, for people.

@@ -3,7 +3,7 @@ import type { GivenValue, PropertySources } from './load-properties.ts';
 import { localServer } from './translate.ts';
 
 /**
- * The options of a program that connects, as yargs definitions. Values stay text: `loadProperties`
+ * The options of a program that connects. Values stay text: `loadProperties`
  * parses them, so that a value means the same wherever it was set.
  */
 export function connectionOptions(defaults: { readonly requestTimeoutMs: string }) {
@@ -11,15 +11,13 @@ export function connectionOptions(defaults: { readonly requestTimeoutMs: string 
     'bootstrap-servers': {
       alias: 'bs',
       type: 'string',
-      requiresArg: true,
-      describe: 'Kafka brokers to ask first, host:port, separated by commas; or KAFKA_BOOTSTRAP_SERVERS',
+      describe: 'Kafka brokers to connect to first, host:port, comma-separated; or KAFKA_BOOTSTRAP_SERVERS',
       defaultDescription: localServer,
       group: 'Kafka:',
     },
     topic: {
       alias: 't',
       type: 'string',
-      requiresArg: true,
       describe: 'Kafka topic',
       default: 'data-stream',
       group: 'Kafka:',
@@ -27,24 +25,19 @@ export function connectionOptions(defaults: { readonly requestTimeoutMs: string 
     'request-timeout-ms': {
       alias: 'rt',
       type: 'string',
-      requiresArg: true,
-      describe: 'How long a request to Kafka may take',
+      describe: 'Timeout of a request to Kafka, in milliseconds',
       defaultDescription: defaults.requestTimeoutMs,
       group: 'Kafka:',
     },
     'command-config': {
       alias: 'F',
       type: 'string',
-      requiresArg: true,
-      describe: 'A Kafka client properties file: security.protocol, ssl.*, sasl.*, ...',
+      describe: 'Kafka client properties file: security.protocol, ssl.*, sasl.*, ...',
       group: 'Kafka:',
     },
     X: {
       type: 'array',
-      string: true,
-      requiresArg: true,
-      nargs: 1,
-      describe: 'One such property, as name=value; may be repeated; not for secrets',
+      describe: 'A Kafka client property, name=value; may be repeated; not for secrets',
       group: 'Kafka:',
     },
   } as const;

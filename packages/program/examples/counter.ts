@@ -1,11 +1,9 @@
-import { integer, outputOptions, runProgram } from '@image-stream/program';
+import { emptySummary, integer, outputOptions, runProgram } from '@image-stream/program';
 import type { OptionDefinitions } from '@image-stream/program';
 
 const options = {
   'num-images': {
-    type: 'string', // stays text until it is checked
     alias: 'n',
-    requiresArg: true,
     demandOption: true,
     coerce: integer('--num-images', 1),
     describe: 'How far to count',
@@ -27,15 +25,6 @@ await runProgram({
     while (images < values['num-images'] && !signal.aborted) {
       images++;
     }
-    const nothing = {
-      failed: 0,
-      skipped: 0,
-      deadLettered: 0,
-      tombstones: 0,
-      removed: 0,
-      payloadBytes: 0,
-      wireBytes: 0,
-    };
-    return { images, ...nothing, seconds: 1, imagesPerSecond: images };
+    return { ...emptySummary, images, seconds: 1, imagesPerSecond: images };
   },
 });

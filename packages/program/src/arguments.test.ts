@@ -4,7 +4,7 @@ import type { OptionDefinitions } from './command-line.ts';
 import type { Environment } from './sources.ts';
 import { integer, nonEmpty } from './values.ts';
 
-const text = { type: 'string', requiresArg: true } as const;
+const text = { type: 'string' } as const;
 const options = {
   'num-messages': { ...text, alias: 'n', demandOption: true, coerce: integer('--num-messages', 1) },
   'customer-id': { ...text, alias: 'cid', coerce: nonEmpty('--customer-id'), describe: 'Whose images' },
@@ -14,9 +14,10 @@ const options = {
   acks: { ...text, alias: 'a' },
   seed: text,
   pattern: { choices: ['noise', 'bars'], default: 'noise' },
+  encoding: { choices: ['png', 'jpeg'], synonyms: { jpg: 'jpeg' } },
   'enable-auto-commit': { type: 'boolean', alias: 'eac' },
   quiet: { type: 'boolean' },
-  X: { type: 'array', string: true, requiresArg: true, nargs: 1 },
+  X: { type: 'array' },
 } as const satisfies OptionDefinitions;
 
 const parse = (
@@ -52,6 +53,15 @@ describe('what is understood', () => {
   test.each([
     [['-n', '5'], { 'num-messages': 5 }],
     [['-n', '5', '-n', '7'], { 'num-messages': 7 }],
+    [['-n2'], { 'num-messages': 2 }],
+    [['-n=2'], { 'num-messages': 2 }],
+    [['-num-messages', '2'], { 'num-messages': 2 }],
+    [['-n', '1', '-a-1'], { acks: '-1' }],
+    [['-n', '1', '--seed', '-.5'], { seed: '-.5' }],
+    [['-n', '1', '--seed', '-'], { seed: '-' }],
+    [['-n', '1', '--seed='], { seed: '' }],
+    [['-n', '1', '--encoding', 'jpg'], { encoding: 'jpeg' }],
+    [['-n', '1', '--encoding', 'jpeg'], { encoding: 'jpeg' }],
     [['--num-messages=3'], { 'num-messages': 3 }],
     [['--num_messages', '3'], { 'num-messages': 3 }],
     [['--num_messages=3'], { 'num-messages': 3 }],
@@ -60,7 +70,7 @@ describe('what is understood', () => {
     [['-n', '1', '-a', '-1'], { acks: '-1' }],
     [['-n', '1', '--pattern', 'bars'], { pattern: 'bars' }],
     [['-n', '1'], { pattern: 'noise', topic: 'data-stream' }],
-    [['-n', '1', '-X', 'a=b_c', '-X', 'd=e,f'], { X: ['a=b_c', 'd=e,f'] }],
+    [['-n', '1', '-X', 'a=b_c', '-Xd=e,f'], { X: ['a=b_c', 'd=e,f'] }],
     [['-n', '1', '--seed=--odd_text=1'], { seed: '--odd_text=1' }],
   ])('%j', async (args, values) => {
     expect(await valuesOf(args)).toMatchObject(values);
@@ -164,7 +174,10 @@ describe('what is refused, in one line', () => {
     [[], '--num-messages is required'],
     [['-n'], '--num-messages needs a value'],
     [['--num_messages'], '--num-messages needs a value'],
-    [['-n', '--seed', '1'], '--num-messages needs a value'],
+    [
+      ['-n', '--seed', '1'],
+      "--num-messages needs a value; for the value '--seed', write --num-messages=--seed",
+    ],
     [['-n', ''], "--num-messages must be a whole number, 1 or more, not ''"],
     [['-n', '0'], "--num-messages must be a whole number, 1 or more, not '0'"],
     [['-n', '-1'], "--num-messages must be a whole number, 1 or more, not '-1'"],
@@ -172,20 +185,27 @@ describe('what is refused, in one line', () => {
     [['-n', '7', '-n', 'x'], "--num-messages must be a whole number, 1 or more, not 'x'"],
     [['-n', '1', '--unknown', '1'], 'unknown option --unknown'],
     [['-n', '1', '-k'], 'unknown option -k'],
-    [['--num_mesages', '1'], 'unknown option --num-mesages; did you mean --num-messages?'],
+    [['--num_mesages', '1'], 'unknown option --num_mesages; did you mean --num-messages?'],
     [
       ['-n', '1', '--bootstrap-server', 'a:1'],
       'unknown option --bootstrap-server; did you mean --bootstrap-servers?',
     ],
-    [['-n', '1', '--no-quiet'], 'unknown option --no-quiet'],
+    [['-n', '1', '--no-quiet'], 'unknown option --no-quiet; did you mean --quiet=false?'],
+    [['-n', '1', '--no-seed'], 'unknown option --no-seed'],
+    [['--num-mess', '1'], 'unknown option --num-mess; did you mean --num-messages?'],
+    [['-n', '1', '--m', '1'], 'unknown option --m'],
+    [['-n', '1', '-tscans'], 'unknown option -tscans; did you mean -t scans?'],
+    [['-nx'], 'unknown option -nx; did you mean -n x?'],
+    [['-n', '1', '--seed', '-x'], "--seed needs a value; for the value '-x', write --seed=-x"],
+    [['-n', '1', '--seed', '--'], "--seed needs a value; for the value '--', write --seed=--"],
     [['-n', '1', '--seed.x', '1'], 'unknown option --seed.x; did you mean --seed?'],
-    [['-n', '1', 'extra'], "unexpected argument 'extra'; only options are taken"],
-    [['-n', '1', '--', 'extra'], "unexpected argument 'extra'; only options are taken"],
-    [['-n', '1', 'completion'], "unexpected argument 'completion'; only options are taken"],
+    [['-n', '1', 'extra'], "unexpected argument 'extra'; only options are accepted"],
+    [['-n', '1', '--', 'extra'], "unexpected argument 'extra'; only options are accepted"],
+    [['-n', '1', 'completion'], "unexpected argument 'completion'; only options are accepted"],
     [['-n', '1', '--pattern', 'nothing'], "--pattern must be one of noise, bars, not 'nothing'"],
     [['-n', '1', '--pattern'], '--pattern needs a value'],
     [['-n', '1', '--quiet=maybe'], "--quiet must be true or false, not 'maybe'"],
-    [['-n', '1', '--quiet', 'nonsense'], "unexpected argument 'nonsense'; only options are taken"],
+    [['-n', '1', '--quiet', 'nonsense'], "unexpected argument 'nonsense'; only options are accepted"],
     [['-n', '1', '-X'], '-X needs a value'],
     [['-n', '1', '-cid', ''], '--customer-id must not be empty'],
     [
@@ -212,25 +232,49 @@ describe('what is refused, in one line', () => {
 describe('texts', () => {
   test('the help shows options as they are typed, groups and examples, and no required option is missed', async () => {
     const help = await textOf(['--help']);
-    expect(help).toMatch(/^Does it\.\n\nUsage: program \[options\]/);
+    expect(help).toMatch(/^Does it\.\n\nUsage: program \[options\]\n/);
     expect(help).toMatch(/^ {2}-cid, --customer-id +Whose images$/m);
-    expect(help).toMatch(/^Kafka:\n {2}-bs, --bootstrap-servers +Brokers$/m);
+    expect(help).toMatch(/^Kafka:\n {2}-bs, --bootstrap-servers {2}Brokers$/m);
+    expect(help).toMatch(/^ {6}--pattern +\[choices: noise, bars\] \[default: noise\]$/m);
+    expect(help).toMatch(/^ {2}-X$/m);
+    expect(help).toMatch(/^ {2}-h, --help +Show this help$/m);
     expect(help).toMatch(/^ {2}program -n 5 +five of them$/m);
-    expect(help).not.toMatch(/\[(string|boolean|array)\]/);
   });
 
-  test('the version', async () => {
-    expect(await textOf(['--version'])).toBe('1.2.3');
+  test.each([['-h'], ['--help'], ['--nonsense', '-h'], ['-n', 'x', '--help'], ['extra', '-v', '-h']])(
+    '%s %s asks for the help, whatever else is wrong',
+    async (...args) => {
+      expect(await textOf(args)).toMatch(/^Does it/);
+    },
+  );
+
+  test.each(['-v', '--version'])('%s: the version', async (option) => {
+    expect(await textOf([option])).toBe('1.2.3');
   });
 
-  test('the completion script', async () => {
-    expect(await textOf(['completion'])).toContain('program --get-yargs-completions');
+  test('behind -- there is no help', async () => {
+    const parsed = await parse(['-n', '1', '--', '--help'], {}, { name: 'files', describe: 'files' });
+    expect(parsed).toMatchObject({ inputs: ['--help'] });
+  });
+
+  test.each([
+    [['completion', 'bash'], {}, /^complete .* program$/m],
+    [['completion', 'zsh'], {}, /^compdef _program program$/m],
+    [['completion', 'fish'], {}, /^complete -c program -a /m],
+    [['completion'], { SHELL: '/usr/bin/fish' }, /^complete -c program -a /m],
+    [['completion'], {}, /^complete .* program$/m],
+  ])('%j with %j: the completion script', async (args, environment, script) => {
+    const parsed = await parse(args, environment);
+    expect(parsed.kind === 'text' && parsed.text).toMatch(script);
   });
 
   test('completions: options without their short forms, and the values of choices', async () => {
-    const completions = await textOf(['--get-yargs-completions', 'program', '--']);
-    expect(completions).toContain('--customer-id');
-    expect(completions).not.toContain('--cid');
-    expect(await textOf(['--get-yargs-completions', 'program', '--pattern', ''])).toBe('noise\nbars');
+    const completions = async (...words: string[]) => (await textOf(['--completions', ...words])).split('\n');
+    expect(await completions('--')).toEqual(expect.arrayContaining(['--customer-id', '-X', '--help']));
+    expect(await completions('--')).not.toContain('-cid');
+    expect(await completions('')).toEqual(expect.arrayContaining(['completion', '--customer-id']));
+    expect(await completions('--pattern', '')).toEqual(['noise', 'bars']);
+    expect(await completions('--seed', '')).toEqual(['']);
+    expect(await completions('--quiet', '')).toContain('--seed');
   });
 });

@@ -1,14 +1,12 @@
-import yargs from 'yargs';
-import { assertKnown, assertNoCommand, checked, positionals } from './checks.ts';
-import type { CommandLine, OptionDefinitions, OptionValues } from './command-line.ts';
+import type { CommandLine, OptionDefinition, OptionDefinitions, OptionValues } from './command-line.ts';
 import { completionRequest, completionScript, completionsOf } from './completion.ts';
-import { UsageError } from './errors.ts';
-import { mendHelp } from './help.ts';
 import { noConfigFile, readConfigFile } from './config-file.ts';
-import { collectSources, untypedWords } from './sources.ts';
-import type { Environment, GivenValues } from './sources.ts';
-import { normalize, spelled, variableOf } from './spelling.ts';
-import { parserConfiguration, typedValues } from './typed.ts';
+import { UsageError } from './errors.ts';
+import { helpOf } from './help.ts';
+import { collectSources } from './sources.ts';
+import type { Environment, GivenValue, GivenValues } from './sources.ts';
+import { spelled, variableOf } from './spelling.ts';
+import { assertInputs, readWords } from './words.ts';
 
 /** What a command line asks for: a run with values, or a text such as the help. */
 export type Parsed<O extends OptionDefinitions> =
@@ -33,96 +31,73 @@ export async function parseArguments<O extends OptionDefinitions>(
   environment: Environment,
   path: (path: string) => string,
 ): Promise<Parsed<O>> {
-  const { name, options, isCommand = false } = commandLine;
-  const words = normalize(args, options);
-  if (words[0] === 'completion' && words.length === 1 && !isCommand) {
-    return { kind: 'text', text: await completionScript(name) };
+  const { name, version, options, isCommand = false, otherOptions = {} } = commandLine;
+  if (args[0] === completionRequest) {
+    return { kind: 'text', text: completionsOf(args.slice(1), commandLine).join('\n') };
   }
-  if (words[0] === completionRequest) {
-    const parser = createParser(commandLine, () => []);
-    return { kind: 'text', text: await completionsOf(parser, words.slice(1), options) };
+  const script = isCommand ? undefined : completionScript(args, name, environment);
+  if (script !== undefined) {
+    return { kind: 'text', text: script };
+  }
+  const typed = readWords(args, options);
+  if (typed === 'version') {
+    return { kind: 'text', text: version };
+  }
+  if (typed === 'help') {
+    // A terminal of unknown width says 0.
+    return { kind: 'text', text: helpOf(commandLine, Math.min(80, process.stdout.columns || 80)) };
   }
 
-  const typed = typedValues(words, options);
-  const file = 'config' in options ? configFileName(typed, environment) : undefined;
-  const { otherOptions = {} } = commandLine;
+  assertInputs(typed.inputs, commandLine, path);
+  const file = typed.values.get('config')?.at(-1) ?? environment[variableOf('config')];
   const config =
-    file === undefined ? noConfigFile : await readConfigFile(file, path(file), options, otherOptions);
-  const given = collectSources(typed, environment, config, options);
-  let text = '';
-  const parser = createParser(commandLine, given);
-  const values = await parser.parse(
-    [...untypedWords(given, options), ...words],
-    {},
-    (_error, _argv, output) => {
-      text = output;
-    },
+    'config' in options && file
+      ? await readConfigFile(file, path(file), options, otherOptions)
+      : noConfigFile;
+  const given = collectSources(typed.values, environment, config, options);
+  const values = Object.fromEntries(
+    Object.entries(options).map(([option, definition]) => [
+      option,
+      valueOf(option, definition, given(option)),
+    ]),
   );
-  if (text !== '') {
-    return { kind: 'text', text: mendHelp(text) };
+  return { kind: 'values', values: values as OptionValues<O>, inputs: typed.inputs, given };
+}
+
+/** What an option comes to. A message on a value that was not typed names its place. */
+function valueOf(name: string, option: OptionDefinition, given: readonly GivenValue[]): unknown {
+  const strongest = given.at(-1);
+  if (strongest === undefined) {
+    if (option.demandOption === true) {
+      throw new UsageError(`${spelled(name)} is required`);
+    }
+    return option.default === undefined ? undefined : meaningOf(name, option, option.default);
   }
-  const inputs = positionals(values);
-  assertNoCommand(inputs, commandLine, path);
-  return { kind: 'values', values: values as OptionValues<O>, inputs, given };
-}
-
-/** The config file that is asked for, on the command line or in the environment. */
-function configFileName(
-  typed: ReadonlyMap<string, readonly string[]>,
-  environment: Environment,
-): string | undefined {
-  return typed.get('config')?.at(-1) ?? (environment[variableOf('config')] || undefined);
-}
-
-function createParser(commandLine: CommandLine<OptionDefinitions>, given: GivenValues) {
-  const { name, version, summary, options, inputs, examples, commands = {}, isCommand } = commandLine;
-  return (
-    yargs()
-      .scriptName(name)
-      .usage(
-        `${summary}\n\nUsage: $0 ${inputs === undefined ? '' : `[${inputs.name}..] `}[options]${inputsHelp(inputs)}`,
-      )
-      .parserConfiguration(parserConfiguration)
-      // Our own texts are English, and a mixture of languages helps nobody.
-      .detectLocale(false)
-      // Before what yargs checks: a mistyped option explains why a required one is missing.
-      .middleware((argv) => assertKnown(argv, commandLine), true)
-      .options(checked(options, given))
-      .example(examples as [string, string][])
-      .epilogue(
-        'Every option can be set in the environment: --some-option is IMAGE_STREAM_SOME_OPTION; or in the file of --config: some-option: value.',
-      )
-      // For the help and the completions; which command it is, is known before anything is parsed.
-      .command(
-        Object.entries(commands).map(([command, { summary: describe }]) => ({
-          command,
-          describe,
-          handler() {},
-        })),
-      )
-      .completion('completion', isCommand ? false : 'Print a completion script for bash, zsh or fish')
-      .version(version)
-      .group(['help', 'version'], 'Other:')
-      .wrap(Math.min(110, process.stdout.columns ?? 110))
-      .exitProcess(false)
-      .fail((message, error) => {
-        throw error instanceof UsageError
-          ? error
-          : new UsageError(explain(message ?? error.message, options));
-      })
-  );
-}
-
-function inputsHelp(inputs: CommandLine<OptionDefinitions>['inputs']): string {
-  return inputs === undefined ? '' : `\n\n${inputs.name}: ${inputs.describe}`;
-}
-
-/** What yargs says about a missing option or value, in the words of our own messages. */
-function explain(message: string, options: OptionDefinitions): string {
-  const [, problem, name = ''] =
-    /^(Missing required argument|Not enough arguments following): ([\w-]+)$/.exec(message) ?? [];
-  if (problem === undefined) {
-    return message;
+  if (option.type === 'array') {
+    return given.map(({ text }) => text);
   }
-  return `${spelled(name, options)} ${problem.startsWith('Missing') ? 'is required' : 'needs a value'}`;
+  try {
+    return meaningOf(name, option, strongest.text);
+  } catch (error) {
+    const { source, origin } = strongest;
+    throw source === 'command line' ? error : new UsageError(`${origin}: ${(error as Error).message}`);
+  }
+}
+
+function meaningOf(
+  name: string,
+  { type, choices, synonyms = {}, coerce = (value) => value }: OptionDefinition,
+  text: string,
+): unknown {
+  if (type === 'boolean') {
+    if (!/^(true|false)$/i.test(text)) {
+      throw new UsageError(`--${name} must be true or false, not '${text}'`);
+    }
+    return text.toLowerCase() === 'true';
+  }
+  const value = Object.hasOwn(synonyms, text) ? synonyms[text]! : text;
+  if (choices !== undefined && !choices.includes(value)) {
+    throw new UsageError(`--${name} must be one of ${choices.join(', ')}, not '${text}'`);
+  }
+  return coerce(value);
 }

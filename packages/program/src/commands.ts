@@ -9,12 +9,10 @@ export function splitCommand(
   args: readonly string[],
   commands: Readonly<Record<string, unknown>> = {},
 ): { readonly word: string | undefined; readonly rest: readonly string[] } {
-  // A shell passes the line that it completes behind the program's name; the last word of it is not finished.
+  // The last word of a line that a shell completes is not finished.
   const isCompletion = args[0] === completionRequest;
-  const place = isCompletion ? 2 : 0;
-  const word = args[place];
-  const isCommand = word !== undefined && Object.hasOwn(commands, word);
-  return isCommand && !(isCompletion && args.length === place + 1)
-    ? { word, rest: args.toSpliced(place, 1) }
+  const [word] = isCompletion ? args.slice(1, -1) : args;
+  return word !== undefined && Object.hasOwn(commands, word)
+    ? { word, rest: args.toSpliced(isCompletion ? 1 : 0, 1) }
     : { word: undefined, rest: args };
 }

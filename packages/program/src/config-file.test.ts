@@ -8,12 +8,12 @@ import type { Environment } from './sources.ts';
 import { outputOptions } from './program.ts';
 import { integer } from './values.ts';
 
-const text = { type: 'string', requiresArg: true } as const;
+const text = { type: 'string' } as const;
 const options = {
   topic: { ...text, alias: ['t', 'name'], default: 'data-stream' },
   'num-messages': { ...text, alias: 'n', demandOption: true, coerce: integer('--num-messages', 1) },
   recursive: { type: 'boolean' },
-  X: { type: 'array', string: true, requiresArg: true, nargs: 1 },
+  X: { type: 'array' },
   ...outputOptions,
 } as const satisfies OptionDefinitions;
 
@@ -111,7 +111,7 @@ describe('what is refused', () => {
     ['colour: red', "FILE: unknown option 'colour'"],
     ['config: other', "FILE: unknown option 'config'"],
     ['num-messages: 0', "FILE: --num-messages must be a whole number, 1 or more, not '0'"],
-    ['recursive: perhaps', "FILE: --recursive must be true or false, not 'perhaps'"],
+    ['num-messages: 1\nrecursive: perhaps', "FILE: --recursive must be true or false, not 'perhaps'"],
     ['topic: [a, b]', 'FILE: topic must have one value, not ["a","b"]'],
     ['topic:', 'FILE: topic must have one value, not ""'],
     ['- topic', "--config FILE must hold options with their values, such as 'topic: scans'"],

@@ -1,6 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import { UsageError } from './errors.ts';
-import { meant, namesOf } from './spelling.ts';
+import { meant, namesOf, didYouMean } from './spelling.ts';
 import type { OptionDefinitions } from './command-line.ts';
 
 /** A file of options, as `--config` names it. */
@@ -28,15 +28,14 @@ export async function readConfigFile(
   known: OptionDefinitions,
 ): Promise<ConfigFile> {
   const values = new Map<string, readonly string[]>();
+  const all: OptionDefinitions = { ...known, ...options };
   for (const [key, value] of Object.entries(await parseFile(name, path))) {
-    const all = { ...known, ...options };
     const word = key.replaceAll('_', '-');
     const option = Object.keys(all).find((one) => namesOf(one, all).includes(word)) ?? word;
     const definition = all[option];
     if (definition === undefined || option === 'config') {
-      const suggestion = meant(option, [...Object.keys(options), ...Object.keys(known)]);
-      const question = suggestion === undefined ? '' : `; did you mean ${suggestion}?`;
-      throw new UsageError(`${name}: unknown option '${key}'${question}`);
+      const suggestions = meant(option, Object.keys(all));
+      throw new UsageError(`${name}: unknown option '${key}'${didYouMean(suggestions)}`);
     }
     values.set(option, textsOf(name, key, value, definition.type === 'array'));
   }

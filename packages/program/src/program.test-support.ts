@@ -13,7 +13,7 @@ class KnownError extends Error {
 }
 
 const options = {
-  path: { type: 'string', requiresArg: true },
+  path: { type: 'string' },
   ending: {
     choices: ['done', 'failed', 'usage', 'known', 'known-usage', 'unknown', 'drained', 'stubborn'],
     default: 'done',

@@ -57,8 +57,7 @@ function start(args: readonly string[], environment: Record<string, string> = {}
   };
 }
 
-const summaryLine =
-  'tested 1 image: 1 B of images, 1 B on the wire (ratio 1.00), 1.0 s, 1.0 images/s, 0.0 MB/s\n';
+const summaryLine = 'tested 1 image: 1 B, 1 B on the wire, 1.0 s, 1 images/s, 1 B/s\n';
 const stamp = /\[\d\d:\d\d:\d\d\] /g;
 
 describe('outputs', () => {
@@ -106,6 +105,12 @@ describe('outputs', () => {
     ]);
   });
 
+  test.each(['usage', 'known-usage'])('a usage error (%s) is text there, too', async (ending) => {
+    const { code, stderr } = await start(['--ending', ending], { IMAGE_STREAM_LOG_FORMAT: '' }).ended;
+    expect(code).toBe(2);
+    expect(stderr.trimEnd().split('\n').at(-1)).toMatch(/^tester: .+ \(see tester --help\)$/);
+  });
+
   test('--version', async () => {
     expect(await start(['--version']).ended).toEqual({ code: 0, stdout: '1.2.3\n', stderr: '' });
   });
@@ -131,7 +136,12 @@ describe('exit codes', () => {
       2,
       'tester: --some-option is wrong (see tester --help)\n',
     ],
-    ['a known error about usage', ['--ending', 'known-usage'], 2, 'tester: no such property\n'],
+    [
+      'a known error about usage',
+      ['--ending', 'known-usage'],
+      2,
+      'tester: no such property (see tester --help)\n',
+    ],
     ['a known error', ['--ending', 'known'], 1, 'tester: the disk is full\n'],
   ])('%s: one line', async (_name, args, code, stderr) => {
     const ended = await start([...args, '--log-level', 'silent']).ended;
@@ -168,13 +178,13 @@ describe('a command', () => {
       ['something'],
       2,
       '',
-      "tester: unexpected argument 'something'; only options are taken (see tester --help)\n",
+      "tester: unexpected argument 'something'; only options are accepted (see tester --help)\n",
     ],
     [
       ['check', 'completion'],
       2,
       '',
-      "tester check: unexpected argument 'completion'; only options are taken (see tester check --help)\n",
+      "tester check: unexpected argument 'completion'; only options are accepted (see tester check --help)\n",
     ],
     [['check', '--version'], 0, '1.2.3\n', ''],
   ])('%j', async (args, code, stdout, stderr) => {
@@ -198,13 +208,13 @@ describe('a command', () => {
     expect((await start(['--help']).ended).stdout).toMatch(/^ {2}tester check +Checks what was done\.$/m);
     const { stdout } = await start(['check', '--help']).ended;
     expect(stdout).toMatch(/^Checks what was done\.\n\nUsage: tester check \[options\]\n/);
-    expect(stdout).toMatch(/^ {2}tester check --result different +finds a difference$/m);
+    expect(stdout).toMatch(/^ {2}tester check --result different\n +finds a difference$/m);
     expect(stdout).not.toMatch(/Commands:|--ending/);
   });
 
   test('is completed, with its options and their values', async () => {
     const completions = async (...words: string[]): Promise<string[]> =>
-      (await start(['--get-yargs-completions', 'tester', ...words]).ended).stdout.trimEnd().split('\n');
+      (await start(['--completions', ...words]).ended).stdout.trimEnd().split('\n');
     expect(await completions('ch')).toContain('check');
     expect(await completions('check', '--re')).toContain('--result');
     expect(await completions('check', '--re')).not.toContain('--ending');
@@ -219,7 +229,7 @@ describe('signals', () => {
     child.kill(name);
     const { code, stdout, stderr } = await ended;
     expect({ code, stdout }).toEqual({ code: 0, stdout: summaryLine });
-    expect(stderr).toContain(`INFO: ${name}: finishing what has begun; once more to leave at once\n`);
+    expect(stderr).toContain(`INFO: ${name}: finishing work in progress; repeat to exit at once\n`);
     expect(stderr).toContain('INFO: drained\n');
   });
 

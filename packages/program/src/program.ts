@@ -4,7 +4,6 @@ import { parseArguments } from './arguments.ts';
 import type { CommandLine, OptionDefinitions, OptionValues } from './command-line.ts';
 import { splitCommand } from './commands.ts';
 import { StoppedError, UsageError } from './errors.ts';
-import { collectLessOften } from './garbage.ts';
 import { createLogger, logFormats, logLevels } from './log.ts';
 import type { LogFormat, LogLevel, Logger } from './log.ts';
 import { createProgress } from './progress.ts';
@@ -19,26 +18,25 @@ import type { Summary } from './summary.ts';
 export const outputOptions = {
   config: {
     type: 'string',
-    requiresArg: true,
     describe:
-      'A file in YAML or JSON with options, such as topic: scans; what is typed or in the environment is stronger',
+      'YAML or JSON file of options, such as topic: scans; the command line and the environment take precedence',
     group: 'Settings:',
   },
   'log-level': {
     choices: logLevels,
-    describe: 'How much to log',
+    describe: 'Log level',
     defaultDescription: 'info',
     group: 'Output:',
   },
   'log-format': {
     choices: logFormats,
-    describe: 'Logs as text, or as a JSON object a line; auto: text on a terminal',
+    describe: 'Log format; auto: text on a terminal, else JSON',
     defaultDescription: 'auto',
     group: 'Output:',
   },
   quiet: {
     type: 'boolean',
-    describe: 'No progress and no summary; errors and warnings only',
+    describe: 'Only warnings and errors: no progress, no summary',
     group: 'Output:',
   },
   json: {
@@ -100,7 +98,7 @@ export interface Program<O extends OptionDefinitions> extends CommandLine<O> {
 
 /**
  * Runs a program to its end: parses, logs, reports, and sets the exit code: 0 all done, 1 something
- * was not, 2 wrong usage.
+ * was not, 2 usage error.
  *
  * @param given its arguments. Default: those of this process
  */
@@ -108,7 +106,6 @@ export async function runProgram<O extends OptionDefinitions>(
   program: Program<O>,
   given: readonly string[] = process.argv.slice(2),
 ): Promise<void> {
-  collectLessOften();
   const { commandLine, args, run } = chosenBy(passedOn(given, process.env), program);
   let finish = (): void => {};
   let jsonLogger: Logger | undefined;
@@ -133,7 +130,7 @@ export async function runProgram<O extends OptionDefinitions>(
     });
     jsonLogger = isJson && level !== 'silent' ? logger : undefined;
     const signal = abortOnSignals((name) =>
-      logger.info(`${name}: finishing what has begun; once more to leave at once`),
+      logger.info(`${name}: finishing work in progress; repeat to exit at once`),
     );
 
     const outcome = await run({
@@ -218,22 +215,21 @@ function report(
   error: unknown,
   jsonLogger: Logger | undefined,
 ): number {
-  // Whoever reads the log as JSON gets the reason for the end in the same form.
-  const write = (text: string): void => {
-    if (jsonLogger === undefined) {
-      process.stderr.write(`${name}: ${text}\n`);
-    } else {
-      jsonLogger.fatal(text);
-    }
-  };
-  if (error instanceof UsageError) {
-    write(`${error.message} (see ${name} --help)`);
+  const known = [UsageError, StoppedError, ...knownErrors].some((errorClass) => error instanceof errorClass);
+  if (known && (error as { isUsage?: boolean }).isUsage === true) {
+    // For whoever typed it, however logs are written.
+    process.stderr.write(`${name}: ${(error as Error).message} (see ${name} --help)\n`);
     return 2;
   }
-  const known = [StoppedError, ...knownErrors].some((errorClass) => error instanceof errorClass);
-  // With its stack, and what caused it.
-  write(known ? (error as Error).message : inspect(error, { depth: 10 }));
-  return known && (error as { isUsage?: boolean }).isUsage === true ? 2 : 1;
+  // An unknown one with its stack, and what caused it.
+  const text = known ? (error as Error).message : inspect(error, { depth: 10 });
+  // Whoever reads the log as JSON gets the reason for the end in the same form.
+  if (jsonLogger === undefined) {
+    process.stderr.write(`${name}: ${text}\n`);
+  } else {
+    jsonLogger.fatal(text);
+  }
+  return 1;
 }
 
 function logsJson(format: LogFormat): boolean {

@@ -77,6 +77,21 @@ describe('elsewhere', () => {
     expect(written).toEqual([]);
   });
 
+  test('what has not changed is logged once', () => {
+    const logged: unknown[] = [];
+    const output = { isTTY: false } as unknown as NodeJS.WriteStream;
+    let line = 'waiting';
+    const progress = createProgress(output, false);
+    progress.start(() => line, { info: (text: unknown) => logged.push(text) });
+    vi.advanceTimersByTime(60_000);
+    line = '1 image';
+    vi.advanceTimersByTime(10_000);
+    line = 'waiting';
+    vi.advanceTimersByTime(60_000);
+    progress.stop();
+    expect(logged).toEqual(['waiting', '1 image', 'waiting']);
+  });
+
   test('lines pass as they are', () => {
     const { progress, written } = show({ isTTY: false });
     vi.advanceTimersByTime(200);

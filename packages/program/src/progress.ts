@@ -17,11 +17,12 @@ const clearLine = '\r\x1b[2K';
 
 /**
  * On a terminal, one line that is redrawn; elsewhere, or where `quiet`, a log line every ten seconds
- * (none where the log level hides it).
+ * (none where the log level hides it, or where it says the same as the one before).
  */
 export function createProgress(output: NodeJS.WriteStream, quiet: boolean): Progress {
   const isLive = output.isTTY && !quiet;
   let line = '';
+  let logged = '';
   let timer: NodeJS.Timeout | undefined;
 
   const draw = (next: string): void => {
@@ -29,6 +30,13 @@ export function createProgress(output: NodeJS.WriteStream, quiet: boolean): Prog
       // A terminal of unknown width says 0.
       line = next.slice(0, (output.columns || 80) - 1);
       output.write(clearLine + line);
+    }
+  };
+  const log = (next: string, logger: Pick<Logger, 'info'>): void => {
+    // Whoever reads the log later learns nothing from a line that says the same again.
+    if (next !== logged) {
+      logged = next;
+      logger.info(next);
     }
   };
   return {
@@ -42,7 +50,7 @@ export function createProgress(output: NodeJS.WriteStream, quiet: boolean): Prog
     },
     start(describe, logger) {
       timer = setInterval(
-        () => (isLive ? draw(describe()) : logger.info(describe())),
+        () => (isLive ? draw(describe()) : log(describe(), logger)),
         isLive ? redrawMs : logMs,
       );
       timer.unref();

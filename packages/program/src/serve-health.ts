@@ -8,15 +8,13 @@ import { integer, nonEmpty } from './values.ts';
 export const healthOptions = {
   'metrics-port': {
     type: 'string',
-    requiresArg: true,
     coerce: integer('--metrics-port', 0, 65_535),
-    describe: 'Serve /healthz, /readyz and /metrics on this port; 0: any that is free',
+    describe: 'Serve /healthz, /readyz and /metrics on this port; 0: any free port',
     defaultDescription: 'off',
     group: 'Output:',
   },
   'metrics-host': {
     type: 'string',
-    requiresArg: true,
     coerce: nonEmpty('--metrics-host'),
     describe: 'Address for --metrics-port; 0.0.0.0: reachable from other machines',
     defaultDescription: '127.0.0.1',

@@ -41,7 +41,7 @@ export function collectSources(
         (typed.get(name) ?? []).map((text) => ({
           text,
           source: 'command line',
-          origin: spelled(name, options),
+          origin: spelled(name),
         })),
       ];
       const strongest = weakestFirst.findLast((given) => given.length > 0) ?? [];
@@ -49,13 +49,4 @@ export function collectSources(
     }),
   );
   return (option) => values.get(option) ?? [];
-}
-
-/** What was not typed, as words of a command line. */
-export function untypedWords(given: GivenValues, options: OptionDefinitions): string[] {
-  return Object.keys(options).flatMap((name) =>
-    given(name)
-      .filter(({ source }) => source !== 'command line')
-      .map(({ text }) => `--${name}=${text}`),
-  );
 }

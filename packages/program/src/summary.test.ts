@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { describeSummary } from './summary.ts';
+import { describeSummary, emptySummary } from './summary.ts';
 import type { Summary } from './summary.ts';
 import { timing } from './timing.ts';
 
@@ -17,24 +17,22 @@ const summary: Summary = {
 };
 
 test.each<[string, Partial<Summary>, string]>([
-  [
-    'all of it',
-    {},
-    'sent 2 images: 10.0 MB of images, 5.0 MB on the wire (ratio 0.50), 4.0 s, 0.5 images/s, 2.5 MB/s',
-  ],
+  ['all of it', {}, 'sent 2 images: 10.0 MB, 5.0 MB on the wire, 4.0 s, 0.5 images/s, 2.5 MB/s'],
   ['one image', { images: 1 }, 'sent 1 image: '],
-  ['images that were there', { skipped: 3 }, 'sent 2 images, 3 already there: '],
-  ['bad records', { deadLettered: 1 }, 'sent 2 images, 1 bad record: '],
-  ['failures', { skipped: 3, failed: 4 }, 'sent 2 images, 3 already there, 4 FAILED: '],
+  ['images that were there', { skipped: 3 }, 'sent 2 images, 3 already there:'],
+  ['bad records', { deadLettered: 1 }, 'sent 2 images, 1 bad record:'],
+  ['failures', { skipped: 3, failed: 4 }, 'sent 2 images, 3 already there, 4 FAILED:'],
+  ['none but bad records', { images: 0, deadLettered: 2, wireBytes: 5 }, 'sent 0 images, 2 bad records'],
+  ['no time', { seconds: 0 }, 'sent 2 images: 10.0 MB, 5.0 MB on the wire, 0.0 s'],
   [
-    'nothing',
-    { images: 0, payloadBytes: 0, wireBytes: 0, seconds: 0, imagesPerSecond: 0 },
-    'sent 0 images: 0 B of images, 0 B on the wire (ratio 1.00), 0.0 s, 0.0 images/s, 0.0 MB/s',
+    'more than a line holds',
+    { images: 100_000, skipped: 3, failed: 2, seconds: 1234.56, imagesPerSecond: 81 },
+    'sent 100000 images, 3 already there, 2 FAILED:\n  10.0 MB, 5.0 MB on the wire, 1234.6 s, 81 images/s, 8.1 kB/s',
   ],
 ])('%s', (_name, changed, line) => {
   const described = describeSummary('sent', { ...summary, ...changed });
   expect(described.slice(0, line.length)).toBe(line);
-  expect(described).not.toContain('\n');
+  expect(Math.max(...described.split('\n').map(({ length }) => length))).toBeLessThanOrEqual(80);
 });
 
 test.each([
@@ -42,4 +40,8 @@ test.each([
   [0, 0, { seconds: 0, imagesPerSecond: 0 }],
 ])('%d images in %d ms', (images, milliseconds, expected) => {
   expect(timing(images, milliseconds)).toEqual(expected);
+});
+
+test('of nothing, there are no sizes and rates', () => {
+  expect(describeSummary('saved', emptySummary)).toBe('saved 0 images');
 });

@@ -23,22 +23,26 @@ export interface Summary {
   readonly imagesPerSecond: number;
 }
 
-/** The summary for a person, one line. */
+/** That nothing was done, to begin with. */
+export const emptySummary: Summary = {
+  images: 0,
+  failed: 0,
+  skipped: 0,
+  deadLettered: 0,
+  tombstones: 0,
+  removed: 0,
+  payloadBytes: 0,
+  wireBytes: 0,
+  seconds: 0,
+  imagesPerSecond: 0,
+};
+
+/** As wide as a terminal is at least. */
+const columns = 80;
+
+/** The summary for a person: one line, or two where one is too long. */
 export function describeSummary(verb: string, summary: Summary): string {
-  const {
-    images,
-    failed,
-    skipped,
-    deadLettered,
-    tombstones,
-    removed,
-    payloadBytes,
-    wireBytes,
-    seconds,
-    imagesPerSecond,
-  } = summary;
-  const ratio = payloadBytes === 0 ? 1 : wireBytes / payloadBytes;
-  const rate = seconds === 0 ? 0 : payloadBytes / 1e6 / seconds;
+  const { images, failed, skipped, deadLettered, tombstones, removed } = summary;
   const counts = [
     `${verb} ${counted(images, 'image')}`,
     ...(skipped > 0 ? [`${skipped} already there`] : []),
@@ -46,8 +50,13 @@ export function describeSummary(verb: string, summary: Summary): string {
     ...(tombstones > 0 ? [counted(tombstones, 'tombstone')] : []),
     ...(removed > 0 ? [`${removed} REMOVED before they were read`] : []),
     ...(failed > 0 ? [`${failed} FAILED`] : []),
-  ];
-  const sizes = `${formatBytes(payloadBytes)} of images, ${formatBytes(wireBytes)} on the wire (ratio ${ratio.toFixed(2)})`;
-  const speed = `${seconds.toFixed(1)} s, ${imagesPerSecond.toFixed(1)} images/s, ${rate.toFixed(1)} MB/s`;
-  return `${counts.join(', ')}: ${sizes}, ${speed}`;
+  ].join(', ');
+  if (images === 0) {
+    return counts;
+  }
+  const { payloadBytes, wireBytes, seconds, imagesPerSecond } = summary;
+  const rate = seconds === 0 ? '' : `, ${imagesPerSecond} images/s, ${formatBytes(payloadBytes / seconds)}/s`;
+  const sizes = `${formatBytes(payloadBytes)}, ${formatBytes(wireBytes)} on the wire, ${seconds.toFixed(1)} s${rate}`;
+  const line = `${counts}: ${sizes}`;
+  return line.length <= columns ? line : `${counts}:\n  ${sizes}`;
 }

@@ -19,16 +19,29 @@ describe('integer', () => {
     ['65535', 65_535],
     ['007', 7],
     ['+5', 5],
+    [' 5\n', 5],
   ])('%j is %d', (text, value) => {
     expect(parse(text)).toBe(value);
   });
 
-  test.each(['', ' ', '0', '-1', '65536', '1.5', '1e3', '0x10', '1_000', 'x', 'NaN', 'Infinity'])(
-    '%j is refused',
-    (text) => {
-      expect(() => parse(text)).toThrow(`--width must be a whole number, from 1 to 65535, not '${text}'`);
-    },
-  );
+  test.each([
+    '',
+    ' ',
+    '0',
+    '-1',
+    '65536',
+    '1.5',
+    '1e3',
+    '0x10',
+    '10k',
+    '1_000',
+    '1 2',
+    'x',
+    'NaN',
+    'Infinity',
+  ])('%j is refused', (text) => {
+    expect(() => parse(text)).toThrow(`--width must be a whole number, from 1 to 65535, not '${text}'`);
+  });
 
   test('a number that cannot be counted to is refused', () => {
     expect(() => integer('--num-messages', 1)('9007199254740993')).toThrow('1 or more');
@@ -56,6 +69,7 @@ describe('duration', () => {
 describe('moment', () => {
   test.each([
     ['2026-11-24', '2026-11-24T00:00:00.000Z'],
+    [' 2026-11-24\n', '2026-11-24T00:00:00.000Z'],
     ['2026-11-24T08:00:00Z', '2026-11-24T08:00:00.000Z'],
     ['2024-02-29', '2024-02-29T00:00:00.000Z'],
     ['2026-11-24T08:00+02:00', '2026-11-24T06:00:00.000Z'],
@@ -83,6 +97,7 @@ describe('integers', () => {
   test.each([
     ['0', [0]],
     ['0,3,12', [0, 3, 12]],
+    [' 0, 3 ', [0, 3]],
   ])('%j is %j', (text, value) => {
     expect(integers('--partition')(text)).toEqual(value);
   });
@@ -98,14 +113,19 @@ describe('positiveNumber', () => {
   test.each([
     ['1', 1],
     ['0.5', 0.5],
+    ['.5', 0.5],
     ['1e3', 1000],
+    [' 5', 5],
   ])('%j is %d', (text, value) => {
     expect(parse(text)).toBe(value);
   });
 
-  test.each(['', ' ', '0', '-1', 'x', 'NaN', 'Infinity', '1/2'])('%j is refused', (text) => {
-    expect(() => parse(text)).toThrow(`--rate must be a number greater than 0, not '${text}'`);
-  });
+  test.each(['', ' ', '0', '-1', '0x10', '10k', '1_000', 'x', 'NaN', 'Infinity', '1e999', '.', '1/2'])(
+    '%j is refused',
+    (text) => {
+      expect(() => parse(text)).toThrow(`--rate must be a number greater than 0, not '${text}'`);
+    },
+  );
 });
 
 describe('bytes', () => {

@@ -1,14 +1,15 @@
 import { UsageError } from './errors.ts';
 
 /*
- * What option values may be. Each gives a yargs `coerce` that takes the text and the option's
- * name and either returns the value or throws a UsageError with the actual and the allowed value.
+ * What option values may be. Each takes the option's name and gives a `coerce`, which returns the text's
+ * value or throws a UsageError with the actual and the allowed value. Numbers are decimal, without separators, and
+ * may have spaces around them, as commands in scripts print them.
  */
 
 /** A whole number from `minimum` to `maximum`. */
 export function integer(option: string, minimum: number, maximum = Number.MAX_SAFE_INTEGER) {
   return (text: string): number => {
-    const value = /^[+-]?\d+$/.test(text) ? Number(text) : Number.NaN;
+    const value = /^[+-]?\d+$/.test(text.trim()) ? Number(text) : Number.NaN;
     if (!(value >= minimum && value <= maximum)) {
       const range =
         maximum === Number.MAX_SAFE_INTEGER ? `${minimum} or more` : `from ${minimum} to ${maximum}`;
@@ -21,7 +22,7 @@ export function integer(option: string, minimum: number, maximum = Number.MAX_SA
 /** A number greater than zero. */
 export function positiveNumber(option: string) {
   return (text: string): number => {
-    const value = text.trim() === '' ? Number.NaN : Number(text);
+    const value = /^[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?$/i.test(text.trim()) ? Number(text) : Number.NaN;
     if (!(value > 0 && Number.isFinite(value))) {
       throw new UsageError(`${option} must be a number greater than 0, not '${text}'`);
     }
@@ -68,8 +69,11 @@ export function duration(option: string) {
 export function moment(option: string) {
   return (text: string): Date => {
     const [, day] =
-      /^(\d{4}-\d\d-\d\d)([Tt ]([01]\d|2[0-3]):\d\d(:\d\d(\.\d+)?)?([Zz]|[+-]\d\d:\d\d))?$/.exec(text) ?? [];
-    const time = day === undefined ? Date.now() - lengthOf(text) : isDay(day) ? Date.parse(text) : Number.NaN;
+      /^(\d{4}-\d\d-\d\d)([Tt ]([01]\d|2[0-3]):\d\d(:\d\d(\.\d+)?)?([Zz]|[+-]\d\d:\d\d))?$/.exec(
+        text.trim(),
+      ) ?? [];
+    const time =
+      day === undefined ? Date.now() - lengthOf(text) : isDay(day) ? Date.parse(text.trim()) : Number.NaN;
     if (Number.isNaN(time)) {
       throw new UsageError(
         `${option} must be a time such as 2026-11-24T08:00:00Z, a day such as 2026-11-24, or how long ago, such as 2h, not '${text}'`,
@@ -88,7 +92,7 @@ function isDay(text: string): boolean {
 /** Whole numbers of zero or more, separated by commas. */
 export function integers(option: string) {
   return (text: string): number[] => {
-    if (!/^\d{1,9}(,\d{1,9})*$/.test(text)) {
+    if (!/^\s*\d{1,9}\s*(,\s*\d{1,9}\s*)*$/.test(text)) {
       throw new UsageError(`${option} must be one or more whole numbers, such as 0 or 0,3, not '${text}'`);
     }
     return text.split(',').map(Number);
@@ -98,7 +102,7 @@ export function integers(option: string) {
 /** Columns and rows, such as `1024x768`. */
 export function pixelSize(option: string) {
   return (text: string): { width: number; height: number } => {
-    const [, width, height] = /^([1-9]\d{0,5})[x×]([1-9]\d{0,5})$/i.exec(text) ?? [];
+    const [, width, height] = /^([1-9]\d{0,5})[x×]([1-9]\d{0,5})$/i.exec(text.trim()) ?? [];
     if (width === undefined) {
       throw new UsageError(`${option} must be columns x rows in pixels, such as 1024x768, not '${text}'`);
     }

@@ -84,16 +84,14 @@ function endpointUrl(option: string) {
 export const s3Options = {
   's3-endpoint': {
     type: 'string',
-    requiresArg: true,
     coerce: endpointUrl('--s3-endpoint'),
     describe: 'URL of an object store other than Amazon S3; or AWS_ENDPOINT_URL_S3, AWS_ENDPOINT_URL',
     group: 'Files:',
   },
   's3-region': {
     type: 'string',
-    requiresArg: true,
     coerce: nonEmpty('--s3-region'),
-    describe: 'Region of the bucket; or AWS_REGION, or that of the profile',
+    describe: 'Region of the bucket; or AWS_REGION, or from the AWS profile',
     group: 'Files:',
   },
 } as const satisfies OptionDefinitions;

@@ -72,7 +72,7 @@ function jumpFindings(topic: string, places: ReadonlyMap<number, PlaceInPartitio
     const seen = {
       removed: `the records of ${topic}[${partition}] from offset ${from} to ${to - 1n} were removed before being read`,
       lost: `offset ${from} is committed for ${topic}[${partition}], which ends at ${high}: records were lost, or it was set by hand`,
-      recreated: `${topic} was deleted and created anew since the group committed offset ${from} of partition ${partition}`,
+      recreated: `${topic} was deleted and recreated since the group committed offset ${from} of partition ${partition}`,
     }[cause];
     return [
       warning('group', seen, `the consumer goes on at offset ${to}; what was saved is not saved again`),

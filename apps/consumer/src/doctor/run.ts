@@ -38,7 +38,7 @@ export async function run({
 }: RunContext<typeof doctorOptions>): Promise<Outcome> {
   const { topic, 'dead-letter-topic': deadLetterTopic = deadLetterTopicOf(topic) } = values;
   assertDeadLetters(values);
-  progress.start(() => `looking at this machine, the brokers and topic ${topic}`, logger);
+  progress.start(() => `checking this machine, the brokers and topic ${topic}`, logger);
   const checks = [
     topicCheck(topic),
     groupCheck(topic),
@@ -81,9 +81,8 @@ function topicCheck(topic: string): Check {
           warning(
             'topic',
             `${topic} does not exist, or this user may not see it`,
-            'the consumer will create it; check the name of --topic',
+            'check the name of --topic; the consumer waits until a producer creates it',
           ),
-          await mayCreate(topic, probe),
         ];
       }
       const [findings, mayRead] = await Promise.all([
@@ -104,12 +103,4 @@ function deadLetterCheck(topic: string, deadLetterTopic: string): Check {
     name: 'dead letters',
     run: (reached) => checkDeadLetterTopic(reached, topic, deadLetterTopic),
   };
-}
-
-async function mayCreate(topic: string, probe: { mayCreate(topic: string): Promise<boolean | undefined> }) {
-  return checkPermission(
-    `create topic ${topic}`,
-    `--operation Create --topic ${topic}`,
-    await probe.mayCreate(topic),
-  );
 }

@@ -8,18 +8,18 @@ export const peekOptions = {
   'num-messages': {
     ...options['num-messages'],
     coerce: integer('--num-messages', 1, 10_000),
-    describe: 'How many of the newest images',
+    describe: 'Number of images to show',
     defaultDescription: '10',
   },
   customer: options.customer,
   partition: options.partition,
   pictures: {
     type: 'boolean',
-    describe: 'Show small pictures too, in a terminal with 24-bit colour',
+    describe: 'Show thumbnails too, in a terminal with 24-bit colour',
     group: 'Output:',
   },
   ...connectionOptions({ requestTimeoutMs: '30000' }),
   'max-image-pixels': options['max-image-pixels'],
   ...outputOptions,
-  json: { ...outputOptions.json, describe: 'Print a JSON object for each image, one a line' },
+  json: { ...outputOptions.json, describe: 'Print one JSON object per image, one per line' },
 } as const satisfies OptionDefinitions;

@@ -54,7 +54,7 @@ export function createJumps({ topic, logger, monitor }: JumpsOptions): Jumps {
         );
       } else {
         logger.warn(
-          `topic ${topic} was deleted and created anew: partition ${partition} is read from offset ${to}, not from ${from}`,
+          `topic ${topic} was deleted and recreated: partition ${partition} is read from offset ${to}, not from ${from}`,
         );
       }
     },

@@ -26,6 +26,8 @@ export interface OpenReceiverOptions {
   readonly config: ReturnType<typeof consumerConfig>;
   readonly kafka: Kafka;
   readonly admin: Admin;
+  /** Whether the run ends at the ends that the partitions have now. */
+  readonly isBounded: boolean;
   /** Makes durable what is accepted, before partitions are given away. */
   readonly flush: () => Promise<void>;
   readonly signal: AbortSignal;
@@ -45,12 +47,11 @@ export interface OpenedReceiver {
 
 /** A member of the group, or a reader of the part of the topic that the command line asks for. */
 export async function openReceiver(options: OpenReceiverOptions): Promise<OpenedReceiver> {
-  const { values, config, kafka, admin, flush, signal, logger, monitor } = options;
+  const { values, config, kafka, admin, isBounded, flush, signal, logger, monitor } = options;
   const { topic } = values;
   const { read, group: groupSettings, fromBeginning, ...settings } = config;
   const { groupId } = groupSettings;
   const client = await openTopicClient(kafka, topic, read);
-  const isBounded = values['exit-at-end'] === true || values.until !== undefined;
   const jumps = createJumps({ topic, logger, monitor });
   const outage = createOutageLog(logger, `records of ${topic} come again`);
   const reading = { client, jumps, signal, logger, monitor };

@@ -217,7 +217,7 @@ describe('where reading does not go on record by record', () => {
     const group = scriptedGroup([[0]], { 0: { offset: 2n, metadata: 'topic=topic-0 epoch=7' } });
     const { texts, logged } = receiving(scriptedTopic({ 0: ['a', 'b', 'c'] }), group);
     await expect.poll(texts).toEqual(['0 a', '0 b', '0 c']);
-    expect(logged[0]).toContain('topic photos was deleted and created anew');
+    expect(logged[0]).toContain('topic photos was deleted and recreated');
   });
 
   test('nothing is committed for a topic that was made again, before that is noticed', async () => {

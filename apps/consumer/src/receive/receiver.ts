@@ -437,7 +437,9 @@ export function createReceiver(options: ReceiverOptions): Receiver {
       await commit();
       clearTimeout(commitTimer);
       if (uncommitted().length > 0) {
-        logger.warn('the last offsets were not committed; those images will come again and be found on disk');
+        logger.warn(
+          'the last offsets were not committed; those images will be received again and found on disk',
+        );
       }
       closing.abort();
       share?.ending.abort();

@@ -38,7 +38,7 @@ export function assertSelection(wanted: Wanted): void {
   if (wanted['group-id'] !== undefined || wanted['from-beginning'] === true) {
     const name = wanted['group-id'] === undefined ? '--from-beginning' : '--group-id';
     throw new UsageError(
-      `${name} does not go with --customer, --since, --until or --partition: a selection reads without a group`,
+      `${name} cannot be combined with --customer, --since, --until or --partition: a selection reads without a group`,
     );
   }
   if (since !== undefined && until !== undefined && since >= until) {

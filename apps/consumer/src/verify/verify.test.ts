@@ -40,7 +40,7 @@ describe('no step goes on once it is stopped', () => {
     const { noted, options } = parts(stopping.signal);
     await expect(verify({ ...options, ...change(stop) })).rejects.toMatchObject({
       name: 'StoppedError',
-      message: 'stopped before everything was compared; nothing is proven',
+      message: 'stopped before everything was compared, so this proves nothing',
     });
     // Nobody adds to rows whose folder is removed by now.
     const count = noted.length;

@@ -56,7 +56,7 @@ export async function verify(options: VerifyOptions): Promise<number> {
   const { signal } = options;
   const records = signal.aborted ? undefined : await unlessAborted(signal, compareAll(options));
   if (records === undefined) {
-    throw new StoppedError('stopped before everything was compared; nothing is proven');
+    throw new StoppedError('stopped before everything was compared, so this proves nothing');
   }
   return records;
 }

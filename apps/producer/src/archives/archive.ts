@@ -178,12 +178,10 @@ function tell(
     );
   }
   if (unfinished > 0) {
-    warn(
-      `${name}: ${counted(unfinished, 'file')} left out, whose names are those of unfinished files or backups`,
-    );
+    warn(`${name}: ${counted(unfinished, 'file')} skipped, named like unfinished files or backups`);
   }
   if (looked === 0) {
-    warn(`${name}: there is no file to send`);
+    warn(`${name}: no files to send`);
   }
 }
 

@@ -22,7 +22,7 @@ export async function run({
   path,
   given,
 }: RunContext<typeof doctorOptions>): Promise<Outcome> {
-  progress.start(() => `looking at this machine, the brokers and topic ${values.topic}`, logger);
+  progress.start(() => `checking this machine, the brokers and topic ${values.topic}`, logger);
   const findings = await Promise.all([
     checkMachine(),
     checkKafka(sourcesOf({ path, given }), [topicCheck(values.topic)], logger, signal),

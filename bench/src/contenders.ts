@@ -63,7 +63,20 @@ export function imageStream(name: string, ...options: string[]): Contender {
     ],
     consume: ({ servers, topic, count, group, output }) => [
       process.execPath,
-      ...[programs.consumer, '-bs', servers, '-t', topic, '-gid', group, '-o', output, '--quiet'],
+      // As `pnpm consumer` and the Docker image start it.
+      ...[
+        '--heap-growing-percent=500',
+        programs.consumer,
+        '-bs',
+        servers,
+        '-t',
+        topic,
+        '-gid',
+        group,
+        '-o',
+        output,
+        '--quiet',
+      ],
       ...['-n', `${count}`],
     ],
   };

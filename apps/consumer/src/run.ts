@@ -99,6 +99,7 @@ export async function run(
       ...limits,
     };
     const keeper: Keeper = {
+      location: locationOf(location, path),
       workspace,
       hasShards: values.layout !== 'files',
       save: (image, arrival) => saveImage(image, saveOptions, arrival),
@@ -106,7 +107,6 @@ export async function run(
       flush: () => sink.flush(),
       classify: (error) => sink.classify(error),
     };
-    logger.info(`saving to ${locationOf(location, path)}`);
     const receiving = { values, properties, limits, keeper, budget, room, monitor, logger, progress, signal };
     return (await receiveImages(receiving)).summary;
   } finally {
@@ -116,6 +116,8 @@ export async function run(
 
 /** What takes images. */
 export interface Keeper extends Pick<Sink, 'classify' | 'flush'>, Pick<ConsumeOptions, 'save'> {
+  /** Where that is, for people. Default: nothing is said of it */
+  readonly location?: string;
   /** Space for chunks. */
   readonly workspace: Workspace;
   /** As of `StatisticsOptions`. */
@@ -196,6 +198,9 @@ export async function receiveImages({
     });
     const reader = selection === undefined ? `as group ${config.group.groupId}` : 'without a group';
     logger.info(`reading ${topic} on ${servers.join(', ')} ${reader}`);
+    if (keeper.location !== undefined) {
+      logger.info(`saving to ${keeper.location}`);
+    }
     const deadLetters =
       otherPlace ??
       (staysThere

@@ -1,7 +1,15 @@
 import { formats } from '@image-stream/codec';
 import { encodings, encodingSynonyms, patterns } from '@image-stream/image-io';
 import { connectionOptions } from '@image-stream/kafka-config';
-import { bytes, integer, nonEmpty, outputOptions, pixelSize, positiveNumber } from '@image-stream/program';
+import {
+  bytes,
+  healthOptions,
+  integer,
+  nonEmpty,
+  outputOptions,
+  pixelSize,
+  positiveNumber,
+} from '@image-stream/program';
 import { s3Options } from '@image-stream/storage';
 import type { OptionDefinitions, OptionValues } from '@image-stream/program';
 import { customerPattern } from './customer-from-path.ts';
@@ -154,6 +162,7 @@ export const options = {
     defaultDescription: '3, or fewer with fewer brokers',
     group: 'Kafka:',
   },
+  ...healthOptions,
   ...outputOptions,
 } as const satisfies OptionDefinitions;
 

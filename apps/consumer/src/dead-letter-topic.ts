@@ -1,8 +1,10 @@
 import { deadLetterHeadroomBytes } from '@image-stream/codec';
 import { checkPermission, ok, problem, warning } from '@image-stream/doctor';
 import type { Finding } from '@image-stream/doctor';
-import { assertTopicName, KafkaConfigError, openProbe, topicSettings } from '@image-stream/kafka-config';
-import type { NewTopic, Permission, Probe } from '@image-stream/kafka-config';
+import { openProbe } from '@image-stream/kafka-client';
+import { assertTopicName, KafkaConfigError, topicSettings } from '@image-stream/kafka-config';
+import type { Permission, Probe } from '@image-stream/kafka-client';
+import type { NewTopic } from '@image-stream/kafka-config';
 import { counted, formatSeconds } from '@image-stream/program';
 import type { Logger } from '@image-stream/program';
 import type { Admin, Kafka } from 'kafkajs';

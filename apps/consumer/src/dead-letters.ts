@@ -1,16 +1,14 @@
 import { deadLetterHeaders } from '@image-stream/codec';
 import type { ReceivedRecord } from '@image-stream/codec';
+import { BrokerError, createSender, createTopicReader } from '@image-stream/kafka-client';
 import {
   assertTopicName,
-  BrokerError,
-  createSender,
-  createTopicReader,
   ensureTopic,
   isProgrammingError,
   reasonOf,
   translate,
 } from '@image-stream/kafka-config';
-import type { RecordToSend, Sender, SenderOptions } from '@image-stream/kafka-config';
+import type { RecordToSend, Sender, SenderOptions } from '@image-stream/kafka-client';
 import { createOutageLog, UsageError } from '@image-stream/program';
 import type { Logger } from '@image-stream/program';
 import type { Admin, Kafka } from 'kafkajs';

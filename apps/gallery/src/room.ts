@@ -1,4 +1,4 @@
-import { unlessAborted } from '@image-stream/kafka-config';
+import { unlessAborted } from '@image-stream/kafka-client';
 import { bytesInWork, createBudget } from '@image-stream/program';
 import type { ByteBudget } from '@image-stream/program';
 import { Refusal } from './refusal.ts';

@@ -1,16 +1,14 @@
 import { once, setMaxListeners } from 'node:events';
 import { deadLetterTopicOf } from '@image-stream/codec';
 import { thumbnailOf } from '@image-stream/image-io';
+import { BrokerError, openTopicClient, unlessAborted } from '@image-stream/kafka-client';
 import {
   assertTopicName,
-  BrokerError,
   connectionSources,
   consumerConfig,
   loadProperties,
   openKafka,
-  openTopicClient,
   translate,
-  unlessAborted,
 } from '@image-stream/kafka-config';
 import {
   counted,

@@ -3,7 +3,7 @@ import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import { readFile } from 'node:fs/promises';
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
-import { unlessAborted } from '@image-stream/kafka-config';
+import { unlessAborted } from '@image-stream/kafka-client';
 import type { Logger } from '@image-stream/program';
 import { admit } from './front.ts';
 import type { Asked, FrontOptions } from './front.ts';

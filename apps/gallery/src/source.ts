@@ -1,7 +1,8 @@
 import { setMaxListeners } from 'node:events';
 import type { Limits } from '@image-stream/codec';
-import { createTopicReader, openTopicClient } from '@image-stream/kafka-config';
-import type { ReadSettings, TopicClient } from '@image-stream/kafka-config';
+import { createTopicReader, openTopicClient } from '@image-stream/kafka-client';
+import type { TopicClient } from '@image-stream/kafka-client';
+import type { ReadSettings } from '@image-stream/kafka-config';
 import type { KeyRule, SinkReader } from '@image-stream/storage';
 import type { Kafka } from 'kafkajs';
 import type { Allowance } from './allowance.ts';

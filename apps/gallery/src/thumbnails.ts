@@ -1,4 +1,4 @@
-import { unlessAborted } from '@image-stream/kafka-config';
+import { unlessAborted } from '@image-stream/kafka-client';
 import { createBudget } from '@image-stream/program';
 import type { TopicName } from './messages.ts';
 

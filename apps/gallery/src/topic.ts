@@ -1,6 +1,6 @@
 import { setMaxListeners } from 'node:events';
-import { committedOffsets, createLagReader } from '@image-stream/kafka-config';
-import type { Lag } from '@image-stream/kafka-config';
+import { committedOffsets, createLagReader } from '@image-stream/kafka-client';
+import type { Lag } from '@image-stream/kafka-client';
 import type { Logger } from '@image-stream/program';
 import type { Admin } from 'kafkajs';
 import { every } from './every.ts';

@@ -1,7 +1,7 @@
 import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
+import { createSender } from '@image-stream/kafka-client';
 import {
-  createSender,
   ensureTopic,
   loadProperties,
   openKafka,

@@ -1,4 +1,4 @@
-import type { Lag } from '@image-stream/kafka-config';
+import type { Lag } from '@image-stream/kafka-client';
 import { serveHealth } from '@image-stream/program';
 import type { ByteBudget, Logger } from '@image-stream/program';
 import type { SavedImage } from '../save.ts';

@@ -2,7 +2,7 @@ import { setImmediate } from 'node:timers/promises';
 import { CodecError, deadLetterReason } from '@image-stream/codec';
 import type { Decoded, ImageAttributes, ReceivedRecord } from '@image-stream/codec';
 import { ImageIoError } from '@image-stream/image-io';
-import { unlessAborted } from '@image-stream/kafka-config';
+import { unlessAborted } from '@image-stream/kafka-client';
 import { counted, createPool, StoppedError } from '@image-stream/program';
 import type { ByteBudget, Logger, Progress } from '@image-stream/program';
 import type { Kept } from '@image-stream/storage';

@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { CodecError, decodeRecord, encodeImage } from '@image-stream/codec';
 import type { DecodedImage, ReceivedRecord } from '@image-stream/codec';
-import { createBudget } from '@image-stream/program';
+import { createBudget } from '@image-stream/budget';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { createAssembler } from './chunks/assembler.ts';
 import type { Assembler } from './chunks/assembler.ts';

@@ -10,15 +10,8 @@ import {
   openKafka,
   translate,
 } from '@image-stream/kafka-config';
-import {
-  counted,
-  formatBytes,
-  formatSeconds,
-  listen,
-  serveHealth,
-  timing,
-  UsageError,
-} from '@image-stream/program';
+import { listen, serveHealth } from '@image-stream/http';
+import { counted, formatBytes, formatSeconds, timing, UsageError } from '@image-stream/program';
 import type { Outcome, RunContext } from '@image-stream/program';
 import { locationOf, readLayout, readOutput, s3Settings } from '@image-stream/storage';
 import kafkajs from 'kafkajs';

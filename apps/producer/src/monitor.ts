@@ -1,5 +1,6 @@
-import { serveHealth } from '@image-stream/program';
-import type { ByteBudget, Logger } from '@image-stream/program';
+import { serveHealth } from '@image-stream/http';
+import type { ByteBudget } from '@image-stream/budget';
+import type { Logger } from '@image-stream/program';
 
 /** What a producer tells about itself while it runs. Nothing here throws or makes it wait. */
 export interface Monitor {

@@ -1,15 +1,8 @@
 import { formats } from '@image-stream/codec';
 import { encodings, encodingSynonyms, patterns } from '@image-stream/image-io';
 import { connectionOptions } from '@image-stream/kafka-config';
-import {
-  bytes,
-  healthOptions,
-  integer,
-  nonEmpty,
-  outputOptions,
-  pixelSize,
-  positiveNumber,
-} from '@image-stream/program';
+import { healthOptions } from '@image-stream/http';
+import { bytes, integer, nonEmpty, outputOptions, pixelSize, positiveNumber } from '@image-stream/program';
 import { s3Options } from '@image-stream/storage';
 import type { OptionDefinitions, OptionValues } from '@image-stream/program';
 import { customerPattern } from './customer-from-path.ts';

@@ -1,6 +1,6 @@
 import type { OutgoingRecord } from '@image-stream/codec';
 import { KafkaConfigError } from '@image-stream/kafka-config';
-import { createBudget } from '@image-stream/program';
+import { createBudget } from '@image-stream/budget';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { describe, expect, onTestFinished, test, vi } from 'vitest';
 import { silentMonitor } from './monitor.ts';

@@ -1,8 +1,10 @@
 import { bytesOf, isPixelArray } from '@image-stream/codec';
 import type { Image, OutgoingRecord } from '@image-stream/codec';
 import { isProgrammingError, KafkaConfigError } from '@image-stream/kafka-config';
-import { counted, createPool, describePace, oneLine, timing } from '@image-stream/program';
-import type { ByteBudget, Logger, Progress, Summary } from '@image-stream/program';
+import { createPool } from '@image-stream/budget';
+import { counted, describePace, oneLine, timing } from '@image-stream/program';
+import type { ByteBudget } from '@image-stream/budget';
+import type { Logger, Progress, Summary } from '@image-stream/program';
 import type { Monitor } from './monitor.ts';
 import type { LearnedLimit } from './record-limit.ts';
 import type { Pending } from './source.ts';

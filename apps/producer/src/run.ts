@@ -10,15 +10,8 @@ import {
   translate,
 } from '@image-stream/kafka-config';
 import type { KafkaProperties } from '@image-stream/kafka-config';
-import {
-  bytesInWork,
-  counted,
-  createBudget,
-  createOutageLog,
-  oneLine,
-  processors,
-  UsageError,
-} from '@image-stream/program';
+import { bytesInWork, createBudget, processors } from '@image-stream/budget';
+import { counted, createOutageLog, oneLine, UsageError } from '@image-stream/program';
 import type { Logger, Outcome, OutageLog, Progress, RunContext, Summary } from '@image-stream/program';
 import { s3Settings } from '@image-stream/storage';
 import kafkajs from 'kafkajs';

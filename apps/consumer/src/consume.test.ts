@@ -273,7 +273,7 @@ describe('a bad record', () => {
   test('ends the run where a bug is in the way of its dead letter', async () => {
     const { done, errors, options } = parts(records(2));
     const deadLetters = createDeadLetters({
-      ...{ topic: 'letters', source: { topic: 'data', maxMessageBytes: 1_000_000 } },
+      ...{ topic: 'letters', original: { topic: 'data', maxMessageBytes: 1_000_000 } },
       // Whatever is asked of it is a TypeError.
       ...{ kafka: undefined as never, admin: undefined as never },
       ...{ connect: undefined as never, partitioner: undefined as never },

@@ -209,7 +209,7 @@ export async function receiveImages({
         ? stayingDeadLetters
         : createDeadLetters({
             topic: deadLetterTopic,
-            source: { topic, maxMessageBytes },
+            original: { topic, maxMessageBytes },
             kafka,
             admin,
             connect: (createPartitioner) =>

@@ -23,7 +23,7 @@ import type { options } from './options.ts';
 import { createPulse } from './pulse.ts';
 import { createRoom } from './room.ts';
 import { createGalleryServer } from './server.ts';
-import type { Sharing } from './source.ts';
+import type { Sharing } from './watched-topic.ts';
 import { createThumbnails } from './thumbnails.ts';
 import { openTopic } from './topic.ts';
 import { createTopics } from './topics.ts';

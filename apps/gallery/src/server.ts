@@ -11,7 +11,7 @@ import type { Part, TopicName } from './messages.ts';
 import type { Place, WantedPart } from './part.ts';
 import type { RecordAddress, Served } from './pictures.ts';
 import { Refusal, refusalOf } from './refusal.ts';
-import type { Shown } from './source.ts';
+import type { Shown } from './watched-topic.ts';
 import { thumbnailKey } from './thumbnails.ts';
 import type { Topic } from './topic.ts';
 import type { Topics } from './topics.ts';

@@ -11,6 +11,7 @@ const folders = ['packages', 'apps'].flatMap((parent) =>
 
 /** Those whose tests start brokers, several at once on two cores. */
 const withBrokers = new Set([
+  'packages/kafka-client',
   'packages/kafka-config',
   'packages/local-kafka',
   'packages/local-s3',
@@ -22,6 +23,7 @@ const withBrokers = new Set([
 const mocksModules = new Set([
   'packages/storage',
   'packages/program',
+  'packages/kafka-client',
   'packages/kafka-config',
   'packages/local-kafka',
   'bench',

@@ -8,7 +8,7 @@ import { hash } from 'node:crypto';
 import { close, fsync, link, open, readdirSync, readFileSync, unlink, write } from 'node:fs';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
-import { fetchRecords, openTopicClient } from '@image-stream/kafka-config';
+import { fetchRecords, openTopicClient } from '@image-stream/kafka-client';
 import kafkajs from 'kafkajs';
 
 const [command, servers, topic, ...rest] = process.argv.slice(2) as [string, string, string, ...string[]];

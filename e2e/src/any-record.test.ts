@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
-import { createTopicReader } from '@image-stream/kafka-config';
+import { createTopicReader } from '@image-stream/kafka-client';
 import kafkajs from 'kafkajs';
 import type { IHeaders, Message } from 'kafkajs';
 import sharp from 'sharp';

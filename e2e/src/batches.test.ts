@@ -1,4 +1,4 @@
-import { openTopicClient } from '@image-stream/kafka-config';
+import { openTopicClient } from '@image-stream/kafka-client';
 import { startKafka } from '@image-stream/local-kafka';
 import kafkajs from 'kafkajs';
 import sharp from 'sharp';

@@ -18,13 +18,10 @@ afterAll(() => groups.forEach((group) => rmdirSync(group)));
 describe.skipIf(tasks === undefined)('in a container of 256 MiB and half a processor', () => {
   test('the defaults follow the limits', () => {
     const script = `
-      import { bytesInWork, processors } from '@image-stream/program';
+      import { bytesInWork, processors } from '${new URL('../../packages/budget/dist/index.js', import.meta.url).href}';
       console.log(bytesInWork(128 * 1024 ** 2), bytesInWork(1024), processors());`;
     const [command, ...args] = inside([process.execPath, '--input-type=module', '--eval', script]);
-    const [bytes, few, processors] = execFileSync(command!, args, {
-      cwd: import.meta.dirname,
-      encoding: 'utf8',
-    })
+    const [bytes, few, processors] = execFileSync(command!, args, { encoding: 'utf8' })
       .trim()
       .split(' ')
       .map(Number);

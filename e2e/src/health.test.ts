@@ -1,5 +1,8 @@
+import { writeFileSync } from 'node:fs';
 import { networkInterfaces } from 'node:os';
+import { join } from 'node:path';
 import { startKafka } from '@image-stream/local-kafka';
+import sharp from 'sharp';
 import { describe, expect, onTestFinished, test, vi } from 'vitest';
 import { filesIn, temporaryFolder } from './files.test-support.ts';
 import { committed, createTopic, uniqueName } from './kafka.test-support.ts';
@@ -161,9 +164,52 @@ test('a port that is in use ends the consumer with one line, before it takes any
   expect(await committed(topic, topic)).toEqual([-1]);
 });
 
-/** A consumer with metrics on a free port, which the end of the test ends. */
-async function monitored(args: readonly string[]) {
-  const consumer = start('consumer', [...args, '--metrics-port', '0']);
+test('a producer that watches says that it is ready, counts what it sent, and when Kafka does not acknowledge', async () => {
+  const own = await startKafka();
+  onTestFinished(() => own.stop());
+  const topic = uniqueName();
+  const folder = temporaryFolder();
+  const shared = ['-bs', own.bootstrapServers, '-t', topic, '-rt', '2000'];
+  const producer = await monitored([folder, '--watch', ...shared], 'producer');
+  const readiness = async (): Promise<string> => (await fetch(`${producer.url}/readyz`)).text();
+  await vi.waitUntil(async () => (await readiness()) === '{"status":"ready"}\n', patience);
+  const picture = await sharp({ create: { width: 16, height: 16, channels: 3, background: 'red' } })
+    .png()
+    .toBuffer();
+  writeFileSync(join(folder, 'one.png'), picture);
+  writeFileSync(join(folder, 'cut.png'), picture.subarray(0, -20));
+  await vi.waitUntil(async () => (await producer.value('images_sent_total')) === 1, patience);
+  await vi.waitUntil(async () => (await producer.value('incomplete_files')) === 1, patience);
+  const samples = parse(await producer.metrics());
+  expect(samples.get('image_stream_payload_bytes_total')).toBe(picture.length);
+  expect(samples.get('image_stream_wire_bytes_total')).toBeGreaterThan(picture.length);
+  expect(samples.get('image_stream_images_failed_total')).toBe(0);
+  expect(samples.get('image_stream_in_flight_images')).toBe(0);
+  expect(samples.get('process_resident_memory_bytes')).toBeGreaterThan(0);
+
+  await own.brokers[0]!.pause();
+  writeFileSync(join(folder, 'two.png'), picture);
+  await vi.waitUntil(async () => (await readiness()).includes('stalled since'), patience);
+  expect(await producer.value('stalled')).toBe(1);
+  own.brokers[0]!.resume();
+  await vi.waitUntil(async () => (await producer.value('images_sent_total')) === 2, patience);
+  await vi.waitUntil(async () => (await readiness()) === '{"status":"ready"}\n', patience);
+  expect([await producer.value('stalled'), await producer.value('stalls_total')]).toEqual([0, 1]);
+});
+
+test('a producer whose metrics cannot be served says so', async () => {
+  const taken = await monitored([temporaryFolder(), '--watch', '-t', uniqueName()], 'producer');
+  const { port } = new URL(taken.url);
+  const { exitCode, stderr } = await start('producer', ['-n', '1', '--metrics-port', port]).ended;
+  expect({ exitCode, stderr }).toMatchObject({
+    exitCode: 1,
+    stderr: expect.stringContaining('--metrics-port'),
+  });
+});
+
+/** A program with metrics on a free port, which the end of the test ends. */
+async function monitored(args: readonly string[], program: 'consumer' | 'producer' = 'consumer') {
+  const consumer = start(program, [...args, '--metrics-port', '0']);
   onTestFinished(async () => {
     consumer.process.kill('SIGTERM');
     await consumer.ended;

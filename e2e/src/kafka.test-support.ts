@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
-import { compressionCodecs, createTopicReader, untilServed } from '@image-stream/kafka-config';
+import { createTopicReader } from '@image-stream/kafka-client';
+import { compressionCodecs, untilServed } from '@image-stream/kafka-config';
 import kafkajs from 'kafkajs';
 import type { Admin, IHeaders, ITopicConfig, Message } from 'kafkajs';
 import { expect, onTestFinished } from 'vitest';

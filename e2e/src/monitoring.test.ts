@@ -60,7 +60,7 @@ test('every metric and label in a query is one that the programs export', async 
   expect(labels.filter((label) => !known.has(label))).toEqual([]);
 });
 
-/** The labels of every metric that a consumer and a gallery export, once there was something to count. */
+/** The labels of every metric that the programs export, once there was something to count. */
 async function exportedLabels(): Promise<Map<string, string[]>> {
   const topic = await createTopic();
   await succeed('producer', ['-n', '1', '-t', topic, '--width', '16', '--height', '16']);
@@ -68,7 +68,10 @@ async function exportedLabels(): Promise<Map<string, string[]>> {
   const consumer = started('consumer', ['-t', topic, '-gid', topic, '-o', temporaryFolder()]);
   const gallery = started('gallery', ['-t', topic, '--port', '0']);
   const page = await urlIn(gallery, / are on (http:\/\/[^/\s]+)/);
-  const addresses = [await urlIn(consumer, metricsUrl), await urlIn(gallery, metricsUrl)];
+  const producer = started('producer', [temporaryFolder(), '--watch', '-t', topic]);
+  const addresses = await Promise.all(
+    [consumer, gallery, producer].map((program) => urlIn(program, metricsUrl)),
+  );
   expect((await fetch(`${page}/nowhere`)).status).toBe(404);
   const text = await vi.waitUntil(
     async () => {
@@ -90,7 +93,7 @@ async function exportedLabels(): Promise<Map<string, string[]>> {
 
 const metricsUrl = /metrics on (http:\S+)/;
 
-function started(program: 'consumer' | 'gallery', args: readonly string[]): Running {
+function started(program: 'consumer' | 'gallery' | 'producer', args: readonly string[]): Running {
   const running = start(program, [...args, '--metrics-port', '0']);
   onTestFinished(async () => {
     running.process.kill('SIGTERM');

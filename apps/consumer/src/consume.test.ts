@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { CodecError, decodeRecord, encodeImage } from '@image-stream/codec';
 import type { DecodedImage, ReceivedRecord } from '@image-stream/codec';
-import { createBudget } from '@image-stream/program';
+import { createBudget } from '@image-stream/budget';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { createAssembler } from './chunks/assembler.ts';
 import type { Assembler } from './chunks/assembler.ts';
@@ -273,7 +273,7 @@ describe('a bad record', () => {
   test('ends the run where a bug is in the way of its dead letter', async () => {
     const { done, errors, options } = parts(records(2));
     const deadLetters = createDeadLetters({
-      ...{ topic: 'letters', source: { topic: 'data', maxMessageBytes: 1_000_000 } },
+      ...{ topic: 'letters', original: { topic: 'data', maxMessageBytes: 1_000_000 } },
       // Whatever is asked of it is a TypeError.
       ...{ kafka: undefined as never, admin: undefined as never },
       ...{ connect: undefined as never, partitioner: undefined as never },

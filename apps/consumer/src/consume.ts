@@ -7,8 +7,8 @@ import type {
   ReceivedRecord,
   RecordPlace,
 } from '@image-stream/codec';
-import { createPool } from '@image-stream/program';
-import type { ByteBudget } from '@image-stream/program';
+import { createPool } from '@image-stream/budget';
+import type { ByteBudget } from '@image-stream/budget';
 import type { Accepted } from '@image-stream/storage';
 import type { AssembledImage } from './chunks/chunked-image.ts';
 import type { ChunkCollector } from './chunks/collector.ts';

@@ -1,14 +1,16 @@
 import { deadLetterHeadroomBytes } from '@image-stream/codec';
 import { checkPermission, ok, problem, warning } from '@image-stream/doctor';
 import type { Finding } from '@image-stream/doctor';
-import { assertTopicName, KafkaConfigError, openProbe, topicSettings } from '@image-stream/kafka-config';
-import type { NewTopic, Permission, Probe } from '@image-stream/kafka-config';
+import { openProbe } from '@image-stream/kafka-client';
+import { assertTopicName, KafkaConfigError, topicSettings } from '@image-stream/kafka-config';
+import type { Permission, Probe } from '@image-stream/kafka-client';
+import type { NewTopic } from '@image-stream/kafka-config';
 import { counted, formatSeconds } from '@image-stream/program';
 import type { Logger } from '@image-stream/program';
 import type { Admin, Kafka } from 'kafkajs';
 
 /** Where the records come from. */
-export interface SourceTopic {
+export interface OriginalTopic {
   readonly topic: string;
   /** What it would be created with; it counts where this user may not see the topic's settings. */
   readonly maxMessageBytes: number;
@@ -16,26 +18,26 @@ export interface SourceTopic {
 
 const settingNames = ['max.message.bytes', 'cleanup.policy', 'retention.ms', 'retention.bytes'];
 
-/** Kafka's own default: a person needs time to look, however short the source's is. */
+/** Kafka's own default: a person needs time to look, however short that of the original is. */
 const leastRetentionMs = 7 * 86_400_000;
 
 /**
- * What a dead-letter topic is created with. It keeps at least what its source keeps, takes any of its records with the
+ * What a dead-letter topic is created with. It keeps at least what the original topic keeps, takes any of its records with the
  * reason, also those without a key, which a compacted topic refuses, and goes by the broker's clock, so that a wrong one here keeps
  * nothing out.
  *
- * @returns also the largest record batch of the source
+ * @returns also the largest record batch of the original
  */
 export async function newDeadLetterTopic(
   admin: Admin,
-  { topic, maxMessageBytes }: SourceTopic,
-): Promise<NewTopic & { sourceLimit: number }> {
+  { topic, maxMessageBytes }: OriginalTopic,
+): Promise<NewTopic & { originalLimit: number }> {
   const settings = await topicSettings(admin, topic, settingNames);
-  const sourceLimit = Number(settings?.get('max.message.bytes') ?? maxMessageBytes) || maxMessageBytes;
+  const originalLimit = Number(settings?.get('max.message.bytes') ?? maxMessageBytes) || maxMessageBytes;
   const { ms } = keeps(settings);
   return {
-    sourceLimit,
-    maxMessageBytes: sourceLimit + deadLetterHeadroomBytes,
+    originalLimit,
+    maxMessageBytes: originalLimit + deadLetterHeadroomBytes,
     settings: {
       'cleanup.policy': 'delete',
       'retention.ms': String(ms === forever ? -1 : Math.max(ms, leastRetentionMs)),
@@ -66,7 +68,7 @@ export interface Asked {
 /** Looks whether dead letters of a topic can be written, and stay. Nothing is created. */
 export async function checkDeadLetterTopic(
   { admin, probe }: Asked,
-  source: string,
+  original: string,
   topic: string,
 ): Promise<Finding[]> {
   try {
@@ -98,9 +100,9 @@ export async function checkDeadLetterTopic(
   const [mayWrite, own, its] = await Promise.all([
     probe.mayWrite(topic),
     topicSettings(admin, topic, settingNames),
-    topicSettings(admin, source, settingNames),
+    topicSettings(admin, original, settingNames),
   ]);
-  const faults = own === undefined ? [] : checkSettings(topic, own, source, its);
+  const faults = own === undefined ? [] : checkSettings(topic, own, original, its);
   return [
     ...(faults.length > 0 ? faults : [ok('dead letters', `${topic} exists`)]),
     checkWrite(topic, mayWrite),
@@ -118,11 +120,11 @@ function collisionName(topic: string): string {
   return topic.replaceAll('.', '_');
 }
 
-/** @param source its settings are undefined where this user may not see them: then nothing is compared with them */
+/** @param original its settings are undefined where this user may not see them: then nothing is compared with them */
 function checkSettings(
   topic: string,
   own: ReadonlyMap<string, string>,
-  source: string,
+  original: string,
   its: ReadonlyMap<string, string> | undefined,
 ): Finding[] {
   const policy = own.get('cleanup.policy') ?? '';
@@ -146,7 +148,7 @@ function checkSettings(
       ? [
           warning(
             'dead letters',
-            `${topic} keeps records ${time(kept.ms)}, and ${source} ${time(needed.ms)}: dead letters are gone before their records`,
+            `${topic} keeps records ${time(kept.ms)}, and ${original} ${time(needed.ms)}: dead letters are gone before their records`,
             alter(topic, `retention.ms=${needed.ms === forever ? -1 : needed.ms}`),
           ),
         ]
@@ -155,7 +157,7 @@ function checkSettings(
       ? [
           warning(
             'dead letters',
-            `${topic} keeps ${size(kept.bytes)} of each partition, and ${source} ${size(needed.bytes)}: dead letters may be gone before their records`,
+            `${topic} keeps ${size(kept.bytes)} of each partition, and ${original} ${size(needed.bytes)}: dead letters may be gone before their records`,
             alter(topic, 'retention.bytes=-1'),
           ),
         ]
@@ -164,7 +166,7 @@ function checkSettings(
       ? [
           warning(
             'dead letters',
-            `${topic} takes ${counted(room, 'byte')}, and the largest record of ${source} with the reason may have ${neededRoom}: the consumer waits at a larger one`,
+            `${topic} takes ${counted(room, 'byte')}, and the largest record of ${original} with the reason may have ${neededRoom}: the consumer waits at a larger one`,
             alter(topic, `max.message.bytes=${neededRoom}`),
           ),
         ]
@@ -192,19 +194,19 @@ function alter(topic: string, setting: string): string {
  */
 export async function assertDeadLetterTopic(
   { kafka, admin }: { readonly kafka: Kafka; readonly admin: Admin },
-  source: string,
+  original: string,
   topic: string,
   logger: Pick<Logger, 'warn'>,
 ): Promise<void> {
   const probe = await openProbe(kafka);
   try {
-    if ((await probe.mayRead(source)) === false) {
+    if ((await probe.mayRead(original)) === false) {
       // Nothing will be read, and that is what is to be said.
       return;
     }
     for (const { check, status, seen, advice } of await checkDeadLetterTopic(
       { admin, probe },
-      source,
+      original,
       topic,
     )) {
       const line = `${check}: ${seen}; ${advice}`;

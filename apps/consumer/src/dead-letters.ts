@@ -1,21 +1,19 @@
 import { deadLetterHeaders } from '@image-stream/codec';
 import type { ReceivedRecord } from '@image-stream/codec';
+import { BrokerError, createSender, createTopicReader } from '@image-stream/kafka-client';
 import {
   assertTopicName,
-  BrokerError,
-  createSender,
-  createTopicReader,
   ensureTopic,
   isProgrammingError,
   reasonOf,
   translate,
 } from '@image-stream/kafka-config';
-import type { RecordToSend, Sender, SenderOptions } from '@image-stream/kafka-config';
+import type { RecordToSend, Sender, SenderOptions } from '@image-stream/kafka-client';
 import { createOutageLog, UsageError } from '@image-stream/program';
 import type { Logger } from '@image-stream/program';
 import type { Admin, Kafka } from 'kafkajs';
 import { newDeadLetterTopic } from './dead-letter-topic.ts';
-import type { SourceTopic } from './dead-letter-topic.ts';
+import type { OriginalTopic } from './dead-letter-topic.ts';
 import { createKnownLetters } from './known-letters.ts';
 import type { KnownLetters } from './known-letters.ts';
 import type { ConsumerOptions } from './options.ts';
@@ -51,7 +49,7 @@ export interface DeadLetters {
 
 export interface DeadLettersOptions {
   readonly topic: string;
-  readonly source: SourceTopic;
+  readonly original: OriginalTopic;
   readonly kafka: Kafka;
   readonly admin: Admin;
   readonly connect: SenderOptions['connect'];
@@ -81,16 +79,16 @@ const deliveryTimeoutMs = 30_000;
 
 /** Dead letters in a topic, which is created when the first one comes. */
 export function createDeadLetters(options: DeadLettersOptions): DeadLetters {
-  const { topic, source, kafka, admin, connect, partitioner, signal, logger } = options;
+  const { topic, original, kafka, admin, connect, partitioner, signal, logger } = options;
   let opened: Promise<{ readonly sender: Sender; readonly known: KnownLetters }> | undefined;
   let isReadable = true;
 
   async function open(): Promise<{ sender: Sender; known: KnownLetters }> {
-    const { sourceLimit, ...wanted } = await newDeadLetterTopic(admin, source);
+    const { originalLimit, ...wanted } = await newDeadLetterTopic(admin, original);
     const isNew = await ensureTopic(admin, topic, wanted, (message) => logger.warn(message));
     const request = { topic, acks: -1, timeout: deliveryTimeoutMs };
     // What was inflated from a compressed batch may only fit when it is compressed again.
-    const compressAbove = sourceLimit;
+    const compressAbove = originalLimit;
     return {
       sender: await createSender({
         connect,

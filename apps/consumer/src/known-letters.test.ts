@@ -1,6 +1,6 @@
 import { deadLetterHeaders } from '@image-stream/codec';
 import type { ReceivedRecord } from '@image-stream/codec';
-import type { TopicReader, TopicRecord } from '@image-stream/kafka-config';
+import type { TopicReader, TopicRecord } from '@image-stream/kafka-client';
 import { describe, expect, test } from 'vitest';
 import { createKnownLetters } from './known-letters.ts';
 

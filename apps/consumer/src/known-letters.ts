@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { deadLetterReason, originalTimestamp, ownHeaders } from '@image-stream/codec';
 import type { ReceivedRecord, RecordPlace } from '@image-stream/codec';
-import type { TopicReader } from '@image-stream/kafka-config';
+import type { TopicReader } from '@image-stream/kafka-client';
 
 /** Which records are in the dead-letter topic already, so that one that comes again is not put there twice. */
 export interface KnownLetters {

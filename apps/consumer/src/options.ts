@@ -1,10 +1,10 @@
 import { encodings, encodingSynonyms } from '@image-stream/image-io';
 import { connectionOptions } from '@image-stream/kafka-config';
+import { healthOptions } from '@image-stream/http';
 import {
   bytes,
   directory,
   duration,
-  healthOptions,
   integer,
   integers,
   moment,

@@ -1,5 +1,5 @@
 import { KafkaConfigError } from '@image-stream/kafka-config';
-import { ListenError } from '@image-stream/program';
+import { ListenError } from '@image-stream/http';
 import type { Command, Program } from '@image-stream/program';
 import { StorageError } from '@image-stream/storage';
 import packageJson from '../package.json' with { type: 'json' };

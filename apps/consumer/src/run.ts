@@ -8,8 +8,10 @@ import {
   translate,
 } from '@image-stream/kafka-config';
 import type { KafkaProperties } from '@image-stream/kafka-config';
-import { createBudget, emptySummary, timing, UsageError } from '@image-stream/program';
-import type { ByteBudget, Logger, Progress, RunContext, Summary } from '@image-stream/program';
+import { createBudget } from '@image-stream/budget';
+import { emptySummary, timing, UsageError } from '@image-stream/program';
+import type { ByteBudget } from '@image-stream/budget';
+import type { Logger, Progress, RunContext, Summary } from '@image-stream/program';
 import { inLayout, isS3Url, locationOf, openOutput, s3Settings } from '@image-stream/storage';
 import type { Sink, Workspace } from '@image-stream/storage';
 import kafkajs from 'kafkajs';
@@ -207,7 +209,7 @@ export async function receiveImages({
         ? stayingDeadLetters
         : createDeadLetters({
             topic: deadLetterTopic,
-            source: { topic, maxMessageBytes },
+            original: { topic, maxMessageBytes },
             kafka,
             admin,
             connect: (createPartitioner) =>

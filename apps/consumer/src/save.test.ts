@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { crc32 } from 'node:zlib';
 import type { DecodedImage } from '@image-stream/codec';
-import { generateImage, sourceSha256, transcode, withSource } from '@image-stream/image-io';
+import { generateImage, madeFromSha256, transcode, withMadeFrom } from '@image-stream/image-io';
 import { openDirectory } from '@image-stream/storage';
 import type { Sink } from '@image-stream/storage';
 import { beforeEach, describe, expect, test } from 'vitest';
@@ -54,9 +54,9 @@ describe.each(['jpeg', 'webp', 'avif', 'gif'] as const)('saved as %s', (saveAs) 
     expect(await save({ content }, { saveAs })).toBe('written');
     expect(await save({ content }, { saveAs })).toBe('exists');
     // The same source, in other bytes.
-    const other = withSource(
+    const other = withMadeFrom(
       await transcode(content, saveAs, { quality: 70 }).catch(() => transcode(pixels('other'), saveAs)),
-      await sourceSha256(content),
+      await madeFromSha256(content),
     );
     writeFileSync(fileOf(extension), other.bytes);
     expect(await save({ content }, { saveAs })).toBe('exists');

@@ -23,21 +23,21 @@ import type {
   StoredImage,
 } from '@image-stream/codec';
 import {
-  addSource,
+  addMadeFrom,
   encodingNeeded,
   fileSource,
   ImageIoError,
   inspectImage,
   isLarger,
   isLossless,
-  readSource,
+  readMadeFrom,
   sameBytes,
   samePixels,
   sha256Of,
-  sourceSha256,
+  madeFromSha256,
   transcode,
   transcodeToFile,
-  withSource,
+  withMadeFrom,
 } from '@image-stream/image-io';
 import type { Encoding, Size } from '@image-stream/image-io';
 import { counted } from '@image-stream/program';
@@ -102,7 +102,7 @@ async function saveDecoded(image: DecodedImage, options: SaveOptions, arrival: A
     const about = { image, mediaType, sha256, size, ...arrival };
     return keep({ key, content: byteSource(bytes), about, isSame }, options);
   }
-  const received = once(() => sourceSha256(content));
+  const received = once(() => madeFromSha256(content));
   const made = await transcode(content, encoding, options);
   const about = { image, mediaType: made.mediaType, receivedSha256: received, ...arrival };
   if (isLossless(encoding)) {
@@ -110,8 +110,8 @@ async function saveDecoded(image: DecodedImage, options: SaveOptions, arrival: A
     return keep({ key, content: byteSource(made.bytes), about, isSame }, options);
   }
   const sha256 = await madeFrom(content, await received(), options);
-  const file = withSource(made, sha256);
-  return keep({ key, content: byteSource(file.bytes), about, isSame: sameSourceAs(file, sha256) }, options);
+  const file = withMadeFrom(made, sha256);
+  return keep({ key, content: byteSource(file.bytes), about, isSame: madeFromSameAs(file, sha256) }, options);
 }
 
 /** What is asked for once at most, and only if anybody does. */
@@ -144,10 +144,10 @@ async function saveAssembled(
     const made = await transcodeToFile(content, encoding, path, options);
     const sha256 = await madeFrom(content, image.sha256, options);
     if (!isLossless(encoding)) {
-      await addSource(path, made.mediaType, sha256);
+      await addMadeFrom(path, made.mediaType, sha256);
     }
     const file = { ...made, source: await fileSource(path) };
-    const isSame = isLossless(encoding) ? samePixelsAs(file) : sameSourceAs(file, sha256);
+    const isSame = isLossless(encoding) ? samePixelsAs(file) : madeFromSameAs(file, sha256);
     const receivedSha256 = async () => image.sha256;
     const about = { image, mediaType: made.mediaType, receivedSha256, ...arrival };
     return await keep({ key, content: file.source, about, isSame }, options);
@@ -335,13 +335,13 @@ function samePixelsAs(file: EncodedImage | StoredImage): SameContent {
 }
 
 /** Of what was re-encoded with loss: the file says what it was made from. @param sha256 of what this one was made from */
-function sameSourceAs(file: EncodedImage | StoredImage, sha256: string): SameContent {
+function madeFromSameAs(file: EncodedImage | StoredImage, sha256: string): SameContent {
   const isSameFile = sameBytesAs(file);
   return async (existing) => {
     if (await isSameFile(existing)) {
       return true;
     }
-    const made = await readSource(existing.content);
+    const made = await readMadeFrom(existing.content);
     return made?.sha256 === sha256 && made.isIntact;
   };
 }

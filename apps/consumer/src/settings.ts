@@ -1,7 +1,7 @@
 import type { Limits } from '@image-stream/codec';
 import { connectionSources } from '@image-stream/kafka-config';
 import type { PropertySources } from '@image-stream/kafka-config';
-import { bytesInWork, processors } from '@image-stream/program';
+import { bytesInWork, processors } from '@image-stream/budget';
 import type { RunContext } from '@image-stream/program';
 import { isS3Url } from '@image-stream/storage';
 import type { ShardLimits } from '@image-stream/storage';

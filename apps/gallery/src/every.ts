@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { unlessAborted } from '@image-stream/kafka-config';
+import { unlessAborted } from '@image-stream/kafka-client';
 
 /** Again and again until `signal` is aborted, which waits for no answer. @throws what `work` throws */
 export async function every(ms: number, signal: AbortSignal, work: () => Promise<void>): Promise<void> {

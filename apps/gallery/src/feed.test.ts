@@ -1,4 +1,4 @@
-import type { TopicRecord } from '@image-stream/kafka-config';
+import type { TopicRecord } from '@image-stream/kafka-client';
 import { expect, onTestFinished, test, vi } from 'vitest';
 import { follow } from './feed.ts';
 import type { FeedOptions } from './feed.ts';

@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { isProgrammingError } from '@image-stream/kafka-config';
-import type { TopicReader, TopicRecord } from '@image-stream/kafka-config';
+import type { TopicReader, TopicRecord } from '@image-stream/kafka-client';
 
 /** What is told about a topic while it is followed. */
 export interface FeedListener {

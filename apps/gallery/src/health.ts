@@ -1,4 +1,5 @@
-import { BrokerError, reasonOf } from '@image-stream/kafka-config';
+import { BrokerError } from '@image-stream/kafka-client';
+import { reasonOf } from '@image-stream/kafka-config';
 import { createOutageLog } from '@image-stream/program';
 import type { Logger } from '@image-stream/program';
 import { kafkaProblem, unreachable } from './refusal.ts';

@@ -1,5 +1,5 @@
 import type { RecordDescription } from '@image-stream/image-io';
-import type { TopicRecord } from '@image-stream/kafka-config';
+import type { TopicRecord } from '@image-stream/kafka-client';
 import type { Item, TopicName } from './messages.ts';
 
 /** Longer texts of strangers are cut: a page keeps hundreds of items. */

@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { BrokerError, isProgrammingError, unlessAborted } from '@image-stream/kafka-config';
-import type { TopicState } from '@image-stream/kafka-config';
+import { BrokerError, unlessAborted } from '@image-stream/kafka-client';
+import { isProgrammingError } from '@image-stream/kafka-config';
+import type { TopicState } from '@image-stream/kafka-client';
 import type { TopicHealth } from './health.ts';
 import { Refusal } from './refusal.ts';
 

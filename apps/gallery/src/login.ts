@@ -9,7 +9,7 @@ export interface Login {
 }
 
 /** Where a login can be said; on the command line it cannot, since all users of a machine see that. */
-export interface LoginSources {
+export interface LoginPlaces {
   /** The file of `--login-file`. */
   readonly file: string | undefined;
   /** `IMAGE_STREAM_LOGIN`, which is what such a file holds. */
@@ -28,7 +28,7 @@ const tokenText = /^[\w.~+/-]+=*$/;
  * @returns undefined where nobody has to log in
  * @throws UsageError
  */
-export async function readLogin({ file, variable }: LoginSources): Promise<Login | undefined> {
+export async function readLogin({ file, variable }: LoginPlaces): Promise<Login | undefined> {
   if (file === undefined && variable === undefined) {
     return undefined;
   }

@@ -1,6 +1,7 @@
 import { encodings, encodingSynonyms } from '@image-stream/image-io';
 import { connectionOptions } from '@image-stream/kafka-config';
-import { healthOptions, integer, nonEmpty, outputOptions, timeZone, UsageError } from '@image-stream/program';
+import { healthOptions } from '@image-stream/http';
+import { integer, nonEmpty, outputOptions, timeZone, UsageError } from '@image-stream/program';
 import type { GivenValue, OptionDefinitions } from '@image-stream/program';
 import { layouts, outputLocation, s3Options } from '@image-stream/storage';
 

@@ -1,4 +1,4 @@
-import type { Bounds, TopicRecord } from '@image-stream/kafka-config';
+import type { Bounds, TopicRecord } from '@image-stream/kafka-client';
 import { expect, test } from 'vitest';
 import type { Item, Part } from './messages.ts';
 import { readPart } from './part.ts';

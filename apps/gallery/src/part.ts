@@ -1,7 +1,7 @@
 import { deadLetterReason, lastHeaderValue } from '@image-stream/codec';
 import type { Limits } from '@image-stream/codec';
 import { describeRecord } from '@image-stream/image-io';
-import type { Bounds, TopicReader, TopicRecord } from '@image-stream/kafka-config';
+import type { Bounds, TopicReader, TopicRecord } from '@image-stream/kafka-client';
 import { counted } from '@image-stream/program';
 import { itemOf } from './items.ts';
 import type { Item, Part, Positions, TopicName } from './messages.ts';

@@ -15,7 +15,7 @@ import type { ByteSource, Chunk, DecodedImage, HeaderValue, Limits } from '@imag
 import { chunkKey } from '@image-stream/codec';
 import { describeRecord, inspectImage, pieces, previewOf, thumbnailOf } from '@image-stream/image-io';
 import type { RecordDescription } from '@image-stream/image-io';
-import type { TopicReader, TopicRecord } from '@image-stream/kafka-config';
+import type { TopicReader, TopicRecord } from '@image-stream/kafka-client';
 import { counted } from '@image-stream/program';
 import { imageKey, safeName } from '@image-stream/storage';
 import type { KeyRule, SinkReader } from '@image-stream/storage';

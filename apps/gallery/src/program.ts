@@ -1,6 +1,6 @@
 import { ImageIoError } from '@image-stream/image-io';
 import { KafkaConfigError } from '@image-stream/kafka-config';
-import { ListenError } from '@image-stream/program';
+import { ListenError } from '@image-stream/http';
 import type { Program } from '@image-stream/program';
 import packageJson from '../package.json' with { type: 'json' };
 import { options } from './options.ts';

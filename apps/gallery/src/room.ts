@@ -1,6 +1,6 @@
-import { unlessAborted } from '@image-stream/kafka-config';
-import { bytesInWork, createBudget } from '@image-stream/program';
-import type { ByteBudget } from '@image-stream/program';
+import { unlessAborted } from '@image-stream/kafka-client';
+import { bytesInWork, createBudget } from '@image-stream/budget';
+import type { ByteBudget } from '@image-stream/budget';
 import { Refusal } from './refusal.ts';
 
 /** Memory for what readers are sent, and for what that is made of. */

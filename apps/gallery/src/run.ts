@@ -1,26 +1,17 @@
 import { once, setMaxListeners } from 'node:events';
 import { deadLetterTopicOf } from '@image-stream/codec';
 import { thumbnailOf } from '@image-stream/image-io';
+import { BrokerError, openTopicClient, unlessAborted } from '@image-stream/kafka-client';
 import {
   assertTopicName,
-  BrokerError,
   connectionSources,
   consumerConfig,
   loadProperties,
   openKafka,
-  openTopicClient,
   translate,
-  unlessAborted,
 } from '@image-stream/kafka-config';
-import {
-  counted,
-  formatBytes,
-  formatSeconds,
-  listen,
-  serveHealth,
-  timing,
-  UsageError,
-} from '@image-stream/program';
+import { listen, serveHealth } from '@image-stream/http';
+import { counted, formatBytes, formatSeconds, timing, UsageError } from '@image-stream/program';
 import type { Outcome, RunContext } from '@image-stream/program';
 import { locationOf, readLayout, readOutput, s3Settings } from '@image-stream/storage';
 import kafkajs from 'kafkajs';
@@ -32,7 +23,7 @@ import type { options } from './options.ts';
 import { createPulse } from './pulse.ts';
 import { createRoom } from './room.ts';
 import { createGalleryServer } from './server.ts';
-import type { Sharing } from './source.ts';
+import type { Sharing } from './watched-topic.ts';
 import { createThumbnails } from './thumbnails.ts';
 import { openTopic } from './topic.ts';
 import { createTopics } from './topics.ts';

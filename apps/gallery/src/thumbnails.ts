@@ -1,5 +1,5 @@
-import { unlessAborted } from '@image-stream/kafka-config';
-import { createBudget } from '@image-stream/program';
+import { unlessAborted } from '@image-stream/kafka-client';
+import { createBudget } from '@image-stream/budget';
 import type { TopicName } from './messages.ts';
 
 /** Small pictures in memory, bounded in number and bytes: the ones that were asked for longest ago go first. */

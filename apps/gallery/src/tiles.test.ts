@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { encodeImage } from '@image-stream/codec';
-import type { TopicRecord } from '@image-stream/kafka-config';
+import type { TopicRecord } from '@image-stream/kafka-client';
 import { expect, test } from 'vitest';
 import { createAllowance } from './allowance.ts';
 import type { Item } from './messages.ts';

@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { decodePayload, decodeRecord, isChunk, resolveLimits } from '@image-stream/codec';
 import type { Chunk, Limits } from '@image-stream/codec';
 import { describeRecord, thumbnailOf } from '@image-stream/image-io';
-import type { TopicRecord } from '@image-stream/kafka-config';
+import type { TopicRecord } from '@image-stream/kafka-client';
 import { share } from './allowance.ts';
 import type { Allowance } from './allowance.ts';
 import { itemOf } from './items.ts';

@@ -1,6 +1,6 @@
 import { setMaxListeners } from 'node:events';
-import { committedOffsets, createLagReader } from '@image-stream/kafka-config';
-import type { Lag } from '@image-stream/kafka-config';
+import { committedOffsets, createLagReader } from '@image-stream/kafka-client';
+import type { Lag } from '@image-stream/kafka-client';
 import type { Logger } from '@image-stream/program';
 import type { Admin } from 'kafkajs';
 import { every } from './every.ts';
@@ -9,14 +9,14 @@ import { createLive } from './live.ts';
 import type { Live, Seats } from './live.ts';
 import type { TopicName } from './messages.ts';
 import { createRates } from './rates.ts';
-import { openSource } from './source.ts';
-import type { Sharing, Source, SourceListener } from './source.ts';
+import { openWatchedTopic } from './watched-topic.ts';
+import type { Sharing, WatchedTopic, WatchedTopicListener } from './watched-topic.ts';
 import { thumbnailKey } from './thumbnails.ts';
 
 /** A topic with its dead letters, while somebody looks at it. */
 export interface Topic {
   readonly live: Live;
-  shown(name: TopicName): ReturnType<Source['shown']>;
+  shown(name: TopicName): ReturnType<WatchedTopic['shown']>;
   /** Reads no more. */
   close(): void;
 }
@@ -29,7 +29,7 @@ interface Counts {
   wireBytes: number;
 }
 
-/** What topics need besides what their sources share. */
+/** What topics need besides what they all share. */
 export interface TopicOptions {
   readonly topic: string;
   readonly deadLetterTopic: string;
@@ -65,12 +65,12 @@ export function openTopic(options: TopicOptions): Topic {
   const live = createLive(
     { topic, deadLetterTopic, group, maxItems },
     ({ topic: name, topicId, partition, offset }) =>
-      sources[name].thumbnails.find(thumbnailKey(name, topicId, partition, offset)),
+      topics[name].thumbnails.find(thumbnailKey(name, topicId, partition, offset)),
     seats,
   );
   let readLag: (() => Promise<Lag>) | undefined;
 
-  const letters: SourceListener = {
+  const letters: WatchedTopicListener = {
     item(item) {
       if (item.problem === undefined && (item.chunks?.have ?? 1) === 1) {
         counts.images += 1;
@@ -89,7 +89,7 @@ export function openTopic(options: TopicOptions): Topic {
     ended: () => live.forget('dead-letters'),
     failed,
   };
-  const pictures: SourceListener = {
+  const pictures: WatchedTopicListener = {
     ...letters,
     came: (bytes, images) => rates.came(bytes, images),
     shown: () => rates.shown(),
@@ -117,13 +117,13 @@ export function openTopic(options: TopicOptions): Topic {
     images: createTopicHealth(topic, { logger, mayBeAbsent: false }),
     'dead-letters': createTopicHealth(deadLetterTopic, { logger, mayBeAbsent: true }),
   };
-  const sources = {
-    images: sourceOf('images', topic, pictures),
-    'dead-letters': sourceOf('dead-letters', deadLetterTopic, letters),
+  const topics = {
+    images: watched('images', topic, pictures),
+    'dead-letters': watched('dead-letters', deadLetterTopic, letters),
   };
 
-  function sourceOf(name: TopicName, kafkaTopic: string, listener: SourceListener): Source {
-    return openSource({ name, kafkaTopic, health: health[name], sharing, listener, signal });
+  function watched(name: TopicName, kafkaTopic: string, listener: WatchedTopicListener): WatchedTopic {
+    return openWatchedTopic({ name, kafkaTopic, health: health[name], sharing, listener, signal });
   }
 
   /** As far as it is known; the brokers may be silent. */
@@ -150,7 +150,7 @@ export function openTopic(options: TopicOptions): Topic {
 
   return {
     live,
-    shown: (name) => sources[name].shown(),
+    shown: (name) => topics[name].shown(),
     close() {
       closing.abort();
       live.close();

@@ -13,7 +13,8 @@ import {
 } from '@image-stream/consumer';
 import type { DeadLetters, Keeper } from '@image-stream/consumer';
 import { loadProperties } from '@image-stream/kafka-config';
-import { createBudget, UsageError } from '@image-stream/program';
+import { createBudget } from '@image-stream/budget';
+import { UsageError } from '@image-stream/program';
 import { openScratchWorkspace } from '@image-stream/storage';
 import type { Workspace } from '@image-stream/storage';
 import { ImageStreamError } from './errors.ts';

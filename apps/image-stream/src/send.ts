@@ -3,7 +3,8 @@ import { inspect } from 'node:util';
 import type { ByteSource, Image, ImageAttributes, PixelArray } from '@image-stream/codec';
 import { ImageIoError, inspectImage } from '@image-stream/image-io';
 import type { Encoding } from '@image-stream/image-io';
-import { loadProperties, unlessAborted } from '@image-stream/kafka-config';
+import { unlessAborted } from '@image-stream/kafka-client';
+import { loadProperties } from '@image-stream/kafka-config';
 import {
   createFileLoader,
   imageFile,

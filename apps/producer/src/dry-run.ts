@@ -3,7 +3,7 @@ import { bytesOf, isPixelArray } from '@image-stream/codec';
 import type { Image } from '@image-stream/codec';
 import { byteSource } from '@image-stream/codec';
 import { inspectImage } from '@image-stream/image-io';
-import { unlessAborted } from '@image-stream/kafka-config';
+import { unlessAborted } from '@image-stream/kafka-client';
 import { counted, formatBytes, oneLine } from '@image-stream/program';
 import type { Logger, Outcome, Progress } from '@image-stream/program';
 import type { Encoder } from './encode.ts';

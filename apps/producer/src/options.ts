@@ -1,6 +1,7 @@
 import { formats } from '@image-stream/codec';
 import { encodings, encodingSynonyms, patterns } from '@image-stream/image-io';
 import { connectionOptions } from '@image-stream/kafka-config';
+import { healthOptions } from '@image-stream/http';
 import { bytes, integer, nonEmpty, outputOptions, pixelSize, positiveNumber } from '@image-stream/program';
 import { s3Options } from '@image-stream/storage';
 import type { OptionDefinitions, OptionValues } from '@image-stream/program';
@@ -154,6 +155,7 @@ export const options = {
     defaultDescription: '3, or fewer with fewer brokers',
     group: 'Kafka:',
   },
+  ...healthOptions,
   ...outputOptions,
 } as const satisfies OptionDefinitions;
 

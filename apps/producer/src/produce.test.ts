@@ -1,8 +1,9 @@
 import type { OutgoingRecord } from '@image-stream/codec';
 import { KafkaConfigError } from '@image-stream/kafka-config';
-import { createBudget } from '@image-stream/program';
+import { createBudget } from '@image-stream/budget';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { describe, expect, onTestFinished, test, vi } from 'vitest';
+import { silentMonitor } from './monitor.ts';
 import { produce } from './produce.ts';
 import type { ProduceOptions } from './produce.ts';
 import type { Pending } from './source.ts';
@@ -249,6 +250,7 @@ function parts(count: number) {
     undelivered: new Set(),
     logger: { info: () => {}, error: (message: unknown) => void errors.push(String(message)) },
     progress: { start: () => {} },
+    monitor: silentMonitor,
   };
   return { sent, errors, options };
 }

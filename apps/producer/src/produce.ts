@@ -1,8 +1,11 @@
 import { bytesOf, isPixelArray } from '@image-stream/codec';
 import type { Image, OutgoingRecord } from '@image-stream/codec';
 import { isProgrammingError, KafkaConfigError } from '@image-stream/kafka-config';
-import { counted, createPool, describePace, oneLine, timing } from '@image-stream/program';
-import type { ByteBudget, Logger, Progress, Summary } from '@image-stream/program';
+import { createPool } from '@image-stream/budget';
+import { counted, describePace, oneLine, timing } from '@image-stream/program';
+import type { ByteBudget } from '@image-stream/budget';
+import type { Logger, Progress, Summary } from '@image-stream/program';
+import type { Monitor } from './monitor.ts';
 import type { LearnedLimit } from './record-limit.ts';
 import type { Pending } from './source.ts';
 
@@ -26,6 +29,7 @@ export interface ProduceOptions {
   readonly undelivered: Set<string>;
   readonly logger: Pick<Logger, 'info' | 'error'>;
   readonly progress: Pick<Progress, 'start'>;
+  readonly monitor: Pick<Monitor, 'sent' | 'failed'>;
 }
 
 /** For so long nothing must have been sent before it is said that nothing comes. */
@@ -47,6 +51,7 @@ export async function produce({
   undelivered,
   logger,
   progress,
+  monitor,
 }: ProduceOptions): Promise<Summary> {
   const count = { images: 0, failed: 0, payloadBytes: 0, wireBytes: 0 };
   const pool = createPool(budget);
@@ -123,8 +128,10 @@ export async function produce({
       const wireBytes = await sendWithinLimit(image);
       count.images += 1;
       count.failed -= Number(isAgain);
-      count.payloadBytes += sizeOf(image);
+      const payloadBytes = sizeOf(image);
+      count.payloadBytes += payloadBytes;
       count.wireBytes += wireBytes;
+      monitor.sent(payloadBytes, wireBytes);
       lastAcknowledged = performance.now();
       if (acknowledged !== undefined) {
         // Whoever notes it takes no room from the next image.
@@ -132,6 +139,7 @@ export async function produce({
       }
     } catch (error) {
       count.failed += Number(!isAgain);
+      monitor.failed();
       const { message, stack } = error as Error;
       const outlook = failed?.(error as Error) === true ? ', and will be tried again' : '';
       const reason = isProgrammingError(error) ? stack : oneLine(message);

@@ -1,5 +1,6 @@
 import { ImageIoError } from '@image-stream/image-io';
 import { KafkaConfigError } from '@image-stream/kafka-config';
+import { ListenError } from '@image-stream/http';
 import type { Command, Program } from '@image-stream/program';
 import packageJson from '../package.json' with { type: 'json' };
 import { doctorOptions } from './doctor/options.ts';
@@ -36,7 +37,7 @@ export const producer = {
   ],
   verb: 'sent',
   commands: { doctor },
-  knownErrors: [KafkaConfigError, ImageIoError],
+  knownErrors: [KafkaConfigError, ImageIoError, ListenError],
   // The client is loaded when it is needed, so that --help and usage errors answer at once.
   run: async (context) => (await import('./run.ts')).run(context),
 } satisfies Program<typeof options>;

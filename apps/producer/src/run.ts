@@ -1,7 +1,7 @@
 import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
+import { createSender } from '@image-stream/kafka-client';
 import {
-  createSender,
   ensureTopic,
   loadProperties,
   openKafka,
@@ -10,16 +10,9 @@ import {
   translate,
 } from '@image-stream/kafka-config';
 import type { KafkaProperties } from '@image-stream/kafka-config';
-import {
-  bytesInWork,
-  counted,
-  createBudget,
-  createOutageLog,
-  oneLine,
-  processors,
-  UsageError,
-} from '@image-stream/program';
-import type { Logger, Outcome, Progress, RunContext, Summary } from '@image-stream/program';
+import { bytesInWork, createBudget, processors } from '@image-stream/budget';
+import { counted, createOutageLog, oneLine, UsageError } from '@image-stream/program';
+import type { Logger, Outcome, OutageLog, Progress, RunContext, Summary } from '@image-stream/program';
 import { s3Settings } from '@image-stream/storage';
 import kafkajs from 'kafkajs';
 import type { Admin, Kafka } from 'kafkajs';
@@ -30,6 +23,8 @@ import { createFileLoader } from './file-loader.ts';
 import { generatedImages } from './generated-images.ts';
 import { countFiles, localFiles, plainPath } from './files.ts';
 import { assertInputs, inputImages, sourceOf } from './inputs.ts';
+import { silentMonitor, startMonitor } from './monitor.ts';
+import type { Monitor } from './monitor.ts';
 import type { options, ProducerOptions } from './options.ts';
 import { paced } from './pace.ts';
 import { produce } from './produce.ts';
@@ -91,6 +86,12 @@ export async function run({
     });
   }
 
+  const monitor = await startMonitor({
+    host: values['metrics-host'] ?? '127.0.0.1',
+    port: values['metrics-port'],
+    incomplete: () => incomplete.size,
+    logger,
+  });
   const undelivered = new Set<string>();
   process.once('exit', () => nameUndelivered(undelivered, logger));
   const summary = await sendImages({
@@ -104,7 +105,8 @@ export async function run({
     undelivered,
     logger,
     progress,
-  });
+    monitor,
+  }).finally(() => monitor.close());
   if (signal.aborted) {
     await sayWhatIsLeft(summary);
   }
@@ -165,12 +167,24 @@ export interface Sending {
   readonly undelivered: Set<string>;
   readonly logger: Logger;
   readonly progress: Pick<Progress, 'start'>;
+  /** Default: one that nobody asks */
+  readonly monitor?: Monitor;
 }
 
 /** Connects, makes sure that the topic exists, and sends images until there are no more. */
 export async function sendImages(sending: Sending): Promise<Summary> {
-  const { values, properties, imagesTo, total, isEndless, incomplete, undelivered, logger, progress } =
-    sending;
+  const {
+    values,
+    properties,
+    imagesTo,
+    total,
+    isEndless,
+    incomplete,
+    undelivered,
+    logger,
+    progress,
+    monitor = silentMonitor,
+  } = sending;
   const { kafka, admin } = await openKafka(kafkajs, properties, logger);
   const inUsersTerms = (error: unknown): never => {
     throw translate(error, properties['bootstrap.servers']!, `topic '${values.topic}' cannot be used`);
@@ -188,12 +202,18 @@ export async function sendImages(sending: Sending): Promise<Summary> {
     batchBytes: Math.min(limit.bytes, maxBatchBytes),
     request: { topic: values.topic, ...producerConfig(properties).send },
     deliveryTimeoutMs: properties['delivery.timeout.ms']!,
-    outage: createOutageLog(logger, 'records are acknowledged again'),
+    outage: told(createOutageLog(logger, 'records are acknowledged again'), monitor),
   }).catch(inUsersTerms);
   const servers = properties['bootstrap.servers']!.join(', ');
   logger.info(`sending ${sending.what} to ${values.topic} on ${servers}`);
   const isAsItIs =
     values.encoding === 'original' && values.format !== 'python-json' && values.resize === undefined;
+
+  // Twice the processors: while one image is on the network, another is encoded.
+  const budget = isAsItIs
+    ? createBudget(sending.maxInFlightBytes ?? bytesInWork(maxInFlightFileBytes), maxInFlightFiles)
+    : createBudget(sending.maxInFlightBytes ?? bytesInWork(maxInFlightBytes), 2 * processors());
+  monitor.connected(budget);
 
   try {
     return await produce({
@@ -204,17 +224,29 @@ export async function sendImages(sending: Sending): Promise<Summary> {
       encode: createEncoder({ ...values, limit, logger }),
       send: (record, partition) => sender.send(record, partition),
       limit,
-      // Twice the processors: while one image is on the network, another is encoded.
-      budget: isAsItIs
-        ? createBudget(sending.maxInFlightBytes ?? bytesInWork(maxInFlightFileBytes), maxInFlightFiles)
-        : createBudget(sending.maxInFlightBytes ?? bytesInWork(maxInFlightBytes), 2 * processors()),
+      budget,
       undelivered,
       logger,
       progress,
+      monitor,
     });
   } finally {
     await sender.close();
   }
+}
+
+/** An outage that whoever asks for the health is told of, too. */
+function told(log: OutageLog, monitor: Pick<Monitor, 'stalled' | 'resumed'>): OutageLog {
+  return {
+    failed(reason) {
+      monitor.stalled(reason);
+      log.failed(reason);
+    },
+    over() {
+      monitor.resumed();
+      log.over();
+    },
+  };
 }
 
 /** What the options say to the sources of inputs. */
@@ -285,6 +317,9 @@ function assertConsistent(
     throw new UsageError(
       `--compression ${compression} requires --encoding npy; other encodings are compressed already`,
     );
+  }
+  if (values['metrics-host'] !== undefined && values['metrics-port'] === undefined) {
+    throw new UsageError('--metrics-host has no effect without --metrics-port, such as --metrics-port 9464');
   }
   if (quality !== undefined && !['jpeg', 'webp', 'avif'].includes(encoding ?? '')) {
     throw new UsageError('--quality requires --encoding jpeg, webp or avif');

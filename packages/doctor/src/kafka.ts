@@ -1,14 +1,14 @@
 import { setTimeout as sleep } from 'node:timers/promises';
+import { openProbe, unlessAborted } from '@image-stream/kafka-client';
 import {
   clientConfig,
   connectAdmin,
   KafkaConfigError,
   loadSettings,
-  openProbe,
   translate,
-  unlessAborted,
 } from '@image-stream/kafka-config';
-import type { KafkaProperties, Probe, PropertySources } from '@image-stream/kafka-config';
+import type { Probe } from '@image-stream/kafka-client';
+import type { KafkaProperties, PropertySources } from '@image-stream/kafka-config';
 import { counted, StoppedError } from '@image-stream/program';
 import type { Logger } from '@image-stream/program';
 import kafkajs from 'kafkajs';

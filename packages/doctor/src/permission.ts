@@ -1,4 +1,4 @@
-import type { Permission } from '@image-stream/kafka-config';
+import type { Permission } from '@image-stream/kafka-client';
 import { ok, problem, warning } from '@image-stream/program';
 import type { Finding } from '@image-stream/program';
 

@@ -40,7 +40,7 @@ export { previewOf, thumbnailOf } from './preview.ts';
 export type { PreviewOptions } from './preview.ts';
 
 // What an image file was made from.
-export { addSource, readSource, sha256OfPixels, sourceSha256, withSource } from './made-from.ts';
+export { addMadeFrom, readMadeFrom, sha256OfPixels, madeFromSha256, withMadeFrom } from './made-from.ts';
 export type { MadeFrom } from './made-from.ts';
 
 export { ImageIoError } from './errors.ts';

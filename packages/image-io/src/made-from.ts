@@ -64,7 +64,7 @@ const carriers: Readonly<Record<string, Carrier>> = {
 };
 
 /** A file that says what it was made from; of a lossless encoding, as it is. @param sha256 of the source, lower-case hex */
-export function withSource({ mediaType, bytes }: EncodedImage, sha256: string): EncodedImage {
+export function withMadeFrom({ mediaType, bytes }: EncodedImage, sha256: string): EncodedImage {
   const carrier = carriers[mediaType];
   if (carrier === undefined) {
     return { mediaType, bytes };
@@ -82,8 +82,8 @@ export function withSource({ mediaType, bytes }: EncodedImage, sha256: string): 
   return { mediaType, bytes: Buffer.concat([all, Buffer.from(digest), closing, ending]) };
 }
 
-/** As `withSource`, of a file on disk. */
-export async function addSource(path: string, mediaType: string, sha256: string): Promise<void> {
+/** As `withMadeFrom`, of a file on disk. */
+export async function addMadeFrom(path: string, mediaType: string, sha256: string): Promise<void> {
   const carrier = carriers[mediaType];
   if (carrier === undefined) {
     return;
@@ -115,7 +115,7 @@ async function writeAll(file: FileHandle, bytes: Uint8Array, position: number): 
 }
 
 /** What a file says that it was made from; undefined where it says nothing. */
-export async function readSource(file: ByteSource): Promise<MadeFrom | undefined> {
+export async function readMadeFrom(file: ByteSource): Promise<MadeFrom | undefined> {
   const carrier = carriers[sniffMediaType(await file.read(0, Math.min(file.size, sniffedBytes))) ?? ''];
   const end = file.size - (carrier ? carrier.closing.length + carrier.ending.length : 0);
   if (carrier === undefined || end < textLength) {
@@ -131,7 +131,7 @@ export async function readSource(file: ByteSource): Promise<MadeFrom | undefined
 }
 
 /** SHA-256 of what an image is made from: of the file, or of the pixels and their shape, lower-case hex. */
-export async function sourceSha256(content: EncodedImage | StoredImage | PixelArray): Promise<string> {
+export async function madeFromSha256(content: EncodedImage | StoredImage | PixelArray): Promise<string> {
   if (isPixelArray(content)) {
     return sha256OfPixels(content);
   }

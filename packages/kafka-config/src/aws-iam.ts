@@ -1,6 +1,6 @@
 import { KafkaConfigError } from './errors.ts';
 import type { KafkaProperties } from './known-properties.ts';
-import type { TokenSource } from './oauth-bearer.ts';
+import type { TokenProvider } from './oauth-bearer.ts';
 
 /*
  * IAM of Amazon MSK. Its brokers take what Java clients call AWS_MSK_IAM also as OAUTHBEARER, with a signed URL as the token, as all
@@ -21,7 +21,7 @@ const harmless = ['awsAddDefaultProviders', 'awsDebugCreds', 'awsMaxBackOffTimeM
 export async function awsIamTokens(
   properties: KafkaProperties,
   jaas: ReadonlyMap<string, string>,
-): Promise<TokenSource> {
+): Promise<TokenProvider> {
   for (const name of jaas.keys()) {
     if (![...honoured, ...harmless].includes(name)) {
       const message = `${name} in sasl.jaas.config is not supported; ${honoured.join(', ')} are`;

@@ -1,8 +1,6 @@
 import type { KafkaConfig, logLevel, ProducerConfig, ProducerRecord } from 'kafkajs';
 import { defaults } from './known-properties.ts';
 import type { KafkaProperties } from './known-properties.ts';
-import type { GroupSettings } from './read/group-client.ts';
-import type { ReadSettings } from './read/topic-client.ts';
 import { securityConfig } from './security.ts';
 
 /** Reports of the client, at its own level of alarm. A pino logger is one. */
@@ -60,6 +58,34 @@ export function producerConfig(properties: KafkaProperties): {
       timeout: properties['request.timeout.ms'] ?? defaults['request.timeout.ms'],
     },
   };
+}
+
+/** Whether records of transactions that are open or aborted are read; Kafka's `isolation.level`. */
+export type IsolationLevel = 'read_uncommitted' | 'read_committed';
+
+/** How a topic is read. */
+export interface ReadSettings {
+  /** Default: `read_committed`. */
+  readonly isolationLevel?: IsolationLevel | undefined;
+  /** Bytes of a fetch: soft, since a larger record comes alone. Kafka's `fetch.max.bytes`. Default: 4 MiB. */
+  readonly maxBytes?: number | undefined;
+  /** Kafka's `max.partition.fetch.bytes`. Default: 4 MiB. */
+  readonly maxBytesPerPartition?: number | undefined;
+  /** Kafka's `fetch.min.bytes`. Default: 1. */
+  readonly minBytes?: number | undefined;
+  /** How long a broker waits for records to come, in milliseconds; Kafka's `fetch.max.wait.ms`. Default: 500. */
+  readonly maxWaitMs?: number | undefined;
+  /** Where this client is; Kafka's `client.rack`. Lets it read from a follower that is nearer than the leader. Default: nowhere. */
+  readonly rack?: string | undefined;
+}
+
+/** What makes a member of a group. */
+export interface GroupSettings {
+  readonly groupId: string;
+  /** Kafka's `session.timeout.ms`: for how long a member that does not beat counts as alive. */
+  readonly sessionTimeoutMs: number;
+  /** Kafka's `max.poll.interval.ms`: how long the members have to join again. */
+  readonly rebalanceTimeoutMs: number;
 }
 
 /** What a reader of a topic is made of, and a member of a group. */

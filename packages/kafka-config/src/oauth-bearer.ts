@@ -2,7 +2,7 @@ import type { SASLOptions } from 'kafkajs';
 import { KafkaConfigError } from './errors.ts';
 
 /** Where the tokens of logins come from. */
-export interface TokenSource {
+export interface TokenProvider {
   /** A token for a login that begins now. */
   get(): Promise<string>;
   /** The last one was refused by the broker: it is not given again. */
@@ -26,22 +26,22 @@ interface LoginRound {
  * answer without an error code (RFC 7628, 3.2.3), and then closes the connection.
  *
  * @param extensions what the broker is told besides the token
- * @throws KafkaConfigError as `source`, of which one token is taken at once; a login: `AUTHENTICATION_FAILED`
+ * @throws KafkaConfigError as `provider`, of which one token is taken at once; a login: `AUTHENTICATION_FAILED`
  */
 export async function oauthBearer(
-  source: TokenSource,
+  provider: TokenProvider,
   extensions: ReadonlyMap<string, string> = new Map(),
 ): Promise<SASLOptions> {
-  await source.get();
+  await provider.get();
   const told = [...extensions].map(([name, value]) => `${name}=${value}\u0001`).join('');
   const authenticationProvider = ({ saslAuthenticate }: LoginRound) => ({
     authenticate: async () => {
-      const token = await source.get();
+      const token = await provider.get();
       await saslAuthenticate({
         request: { encode: () => lengthPrefixed(`n,,\u0001auth=Bearer ${token}\u0001${told}\u0001`) },
         response: {
           decode: (raw) => raw.toString('utf8', 4),
-          parse: (refusal) => assertAccepted(refusal, source),
+          parse: (refusal) => assertAccepted(refusal, provider),
         },
       });
     },
@@ -63,13 +63,13 @@ function lengthPrefixed(text: string): Buffer {
 }
 
 /** The broker answers a token that it accepts with nothing, another one with `{"status":"invalid_token"}`. */
-function assertAccepted(refusal: string, source: TokenSource): void {
+function assertAccepted(refusal: string, provider: TokenProvider): void {
   if (refusal !== '') {
-    source.refused();
+    provider.refused();
     const [, status = 'no reason given'] = /"status"\s*:\s*"([\w -]{1,60})"/.exec(refusal) ?? [];
     throw new KafkaConfigError(
       'AUTHENTICATION_FAILED',
-      `authentication failed: the broker refused the token (${status}); check that ${source.advice}`,
+      `authentication failed: the broker refused the token (${status}); check that ${provider.advice}`,
     );
   }
 }

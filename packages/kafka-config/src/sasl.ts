@@ -5,7 +5,7 @@ import { KafkaConfigError } from './errors.ts';
 import { jaasOptions, loginValue } from './jaas.ts';
 import type { KafkaProperties } from './known-properties.ts';
 import { oauthBearer } from './oauth-bearer.ts';
-import type { TokenSource } from './oauth-bearer.ts';
+import type { TokenProvider } from './oauth-bearer.ts';
 import { readTrustStore } from './stores.ts';
 import { tokenEndpoint } from './token-endpoint.ts';
 import { tokenFile } from './token-file.ts';
@@ -41,7 +41,10 @@ export async function saslOptions(properties: KafkaProperties): Promise<SASLOpti
 const tokenUrl = 'sasl.oauthbearer.token.endpoint.url';
 const credentials = 'sasl.oauthbearer.client.credentials.client';
 
-async function tokens(properties: KafkaProperties, jaas: ReadonlyMap<string, string>): Promise<TokenSource> {
+async function tokens(
+  properties: KafkaProperties,
+  jaas: ReadonlyMap<string, string>,
+): Promise<TokenProvider> {
   const url = properties[tokenUrl]!;
   if (url.protocol === 'file:') {
     return tokenFile(fileURLToPath(url));

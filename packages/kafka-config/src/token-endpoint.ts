@@ -3,7 +3,7 @@ import { request as httpsRequest } from 'node:https';
 import { text } from 'node:stream/consumers';
 import { KafkaConfigError } from './errors.ts';
 import { isToken } from './oauth-bearer.ts';
-import type { TokenSource } from './oauth-bearer.ts';
+import type { TokenProvider } from './oauth-bearer.ts';
 
 /** An endpoint that issues tokens to those who know a secret: OAuth's grant of client credentials (RFC 6749, 4.4). */
 export interface TokenEndpoint {
@@ -39,7 +39,7 @@ const marginMs = 30_000;
  * @throws KafkaConfigError from `get`: `UNREACHABLE` where the endpoint does not answer, or not now, `AUTHENTICATION_FAILED` where it
  * gives no token
  */
-export function tokenEndpoint(endpoint: TokenEndpoint): TokenSource {
+export function tokenEndpoint(endpoint: TokenEndpoint): TokenProvider {
   let last: Promise<Token> | undefined;
   const forget = (): void => {
     last = undefined;

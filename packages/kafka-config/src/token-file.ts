@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { KafkaConfigError } from './errors.ts';
 import { isToken } from './oauth-bearer.ts';
-import type { TokenSource } from './oauth-bearer.ts';
+import type { TokenProvider } from './oauth-bearer.ts';
 
 const property = 'sasl.oauthbearer.token.endpoint.url';
 
@@ -10,7 +10,7 @@ const property = 'sasl.oauthbearer.token.endpoint.url';
  *
  * @throws KafkaConfigError from `get`: `UNREADABLE_FILE` where there is none
  */
-export function tokenFile(file: string): TokenSource {
+export function tokenFile(file: string): TokenProvider {
   return {
     get: () => readToken(file),
     refused: () => {},

@@ -9,7 +9,9 @@ import { createCertificates, startKafka } from '@image-stream/local-kafka';
 import type { Certificates, KafkaCluster } from '@image-stream/local-kafka';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest';
 import kafkajs from 'kafkajs';
-import { clientConfig, createSender, loadProperties, untilServed } from './index.ts';
+// A login that fails while records are sent is for the sender to wait for.
+import { createSender } from '../../kafka-client/src/index.ts';
+import { clientConfig, loadProperties, untilServed } from './index.ts';
 import { client, connect, failure, temporaryFolder, unsignedToken } from './secured.test-support.ts';
 import { listen, tappedBroker } from './forwarder.test-support.ts';
 

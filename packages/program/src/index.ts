@@ -6,9 +6,6 @@ export type { CommandLine, OptionDefinitions, OptionValues } from './command-lin
 export type { GivenValue, GivenValues } from './sources.ts';
 export { StoppedError, UsageError } from './errors.ts';
 export { didYouMean, meant } from './spelling.ts';
-export { listen, ListenError } from './listen.ts';
-export { healthOptions, serveHealth } from './serve-health.ts';
-export type { HealthOptions, HealthServer } from './serve-health.ts';
 
 // What option values may be.
 export {
@@ -25,11 +22,6 @@ export {
 } from './values.ts';
 
 // What a run needs and gives.
-export { createBudget } from './budget.ts';
-export type { ByteBudget } from './budget.ts';
-export { bytesInWork, processors } from './machine.ts';
-export { createPool } from './pool.ts';
-export type { Pool } from './pool.ts';
 export { counted, formatBytes, formatSeconds, oneLine } from './format.ts';
 export { describePace, timing } from './timing.ts';
 export { emptySummary } from './summary.ts';

@@ -1,7 +1,8 @@
 import { checkPermission, ok, problem, topicExists, warning } from '@image-stream/doctor';
 import type { Check, Finding } from '@image-stream/doctor';
-import { consumerConfig, groupPlaces, openTopicClient } from '@image-stream/kafka-config';
-import type { PlaceInPartition } from '@image-stream/kafka-config';
+import { groupPlaces, openTopicClient } from '@image-stream/kafka-client';
+import { consumerConfig } from '@image-stream/kafka-config';
+import type { PlaceInPartition } from '@image-stream/kafka-client';
 import { counted } from '@image-stream/program';
 
 /** A group: who is in it, and how far it is behind. It is not joined. */

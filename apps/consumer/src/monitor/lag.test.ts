@@ -1,4 +1,4 @@
-import type { Lag } from '@image-stream/kafka-config';
+import type { Lag } from '@image-stream/kafka-client';
 import { expect, test } from 'vitest';
 import { followLag } from './lag.ts';
 

@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { Lag } from '@image-stream/kafka-config';
+import type { Lag } from '@image-stream/kafka-client';
 
 const intervalMs = 5000;
 

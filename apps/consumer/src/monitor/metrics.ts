@@ -1,4 +1,4 @@
-import type { Lag } from '@image-stream/kafka-config';
+import type { Lag } from '@image-stream/kafka-client';
 import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from 'prom-client';
 
 /** What is read at the moment when somebody asks for the metrics. */

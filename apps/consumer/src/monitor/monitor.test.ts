@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs';
-import { createBudget } from '@image-stream/program';
+import { createBudget } from '@image-stream/budget';
 import { describe, expect, onTestFinished, test, vi } from 'vitest';
 import { startMonitor } from './monitor.ts';
 

@@ -1,6 +1,7 @@
-import type { Lag } from '@image-stream/kafka-config';
-import { serveHealth } from '@image-stream/program';
-import type { ByteBudget, Logger } from '@image-stream/program';
+import type { Lag } from '@image-stream/kafka-client';
+import { serveHealth } from '@image-stream/http';
+import type { ByteBudget } from '@image-stream/budget';
+import type { Logger } from '@image-stream/program';
 import type { SavedImage } from '../save.ts';
 import { followLag } from './lag.ts';
 

@@ -1,4 +1,4 @@
-import type { TopicReader } from '@image-stream/kafka-config';
+import type { TopicReader } from '@image-stream/kafka-client';
 import { expect, test } from 'vitest';
 import { newestImages } from './newest.ts';
 

@@ -1,8 +1,8 @@
 import type { Limits } from '@image-stream/codec';
 import { describeRecord } from '@image-stream/image-io';
 import type { RecordDescription } from '@image-stream/image-io';
-import { readNewest } from '@image-stream/kafka-config';
-import type { TopicReader } from '@image-stream/kafka-config';
+import { readNewest } from '@image-stream/kafka-client';
+import type { TopicReader } from '@image-stream/kafka-client';
 import { assertPartitions } from '../receive/select.ts';
 
 /** Which images to look at. */

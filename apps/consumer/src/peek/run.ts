@@ -1,14 +1,14 @@
 import { describeRecord } from '@image-stream/image-io';
 import type { RecordDescription } from '@image-stream/image-io';
+import { createTopicReader } from '@image-stream/kafka-client';
 import {
   assertTopicName,
   consumerConfig,
-  createTopicReader,
   loadProperties,
   openKafka,
   translate,
 } from '@image-stream/kafka-config';
-import type { TopicReader } from '@image-stream/kafka-config';
+import type { TopicReader } from '@image-stream/kafka-client';
 import { StoppedError } from '@image-stream/program';
 import type { Outcome, RunContext } from '@image-stream/program';
 import kafkajs from 'kafkajs';

@@ -1,12 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import {
-  assertTopicName,
-  BrokerError,
-  isRetriable,
-  KafkaConfigError,
-  openTopicClient,
-  unlessAborted,
-} from '@image-stream/kafka-config';
+import { BrokerError, isRetriable, openTopicClient, unlessAborted } from '@image-stream/kafka-client';
+import { assertTopicName, KafkaConfigError } from '@image-stream/kafka-config';
 import { didYouMean, meant } from '@image-stream/program';
 import type { Logger } from '@image-stream/program';
 import type { Admin, Kafka } from 'kafkajs';

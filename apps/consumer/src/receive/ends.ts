@@ -4,11 +4,9 @@ import {
   committedOffsets,
   groupPlaces,
   isRebalance,
-  KafkaConfigError,
-  reasonOf,
-  untilServed,
-} from '@image-stream/kafka-config';
-import type { CommittedOffset, GroupClient, TopicClient } from '@image-stream/kafka-config';
+} from '@image-stream/kafka-client';
+import { KafkaConfigError, reasonOf, untilServed } from '@image-stream/kafka-config';
+import type { CommittedOffset, GroupClient, TopicClient } from '@image-stream/kafka-client';
 import type { Admin } from 'kafkajs';
 import type { Position } from './offsets.ts';
 

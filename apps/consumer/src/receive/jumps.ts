@@ -1,4 +1,4 @@
-import type { Jump } from '@image-stream/kafka-config';
+import type { Jump } from '@image-stream/kafka-client';
 import { counted } from '@image-stream/program';
 import type { Logger } from '@image-stream/program';
 import type { Monitor } from '../monitor/monitor.ts';

@@ -1,4 +1,4 @@
-import { createGroupClient, createLagReader, openTopicClient } from '@image-stream/kafka-config';
+import { createGroupClient, createLagReader, openTopicClient } from '@image-stream/kafka-client';
 import type { consumerConfig } from '@image-stream/kafka-config';
 import { createOutageLog } from '@image-stream/program';
 import type { Logger } from '@image-stream/program';

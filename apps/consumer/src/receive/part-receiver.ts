@@ -1,5 +1,5 @@
-import { fetchRecords } from '@image-stream/kafka-config';
-import type { TopicClient, TopicState } from '@image-stream/kafka-config';
+import { fetchRecords } from '@image-stream/kafka-client';
+import type { TopicClient, TopicState } from '@image-stream/kafka-client';
 import type { Logger, OutageLog } from '@image-stream/program';
 import type { Monitor } from '../monitor/monitor.ts';
 import { createChannel } from './channel.ts';

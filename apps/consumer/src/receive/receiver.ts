@@ -5,8 +5,8 @@ import {
   groupPosition,
   isRebalance,
   isRetriable,
-  reasonOf,
-} from '@image-stream/kafka-config';
+} from '@image-stream/kafka-client';
+import { reasonOf } from '@image-stream/kafka-config';
 import type {
   FetchedRecord,
   Generation,
@@ -15,7 +15,7 @@ import type {
   ReadPosition,
   TopicClient,
   TopicState,
-} from '@image-stream/kafka-config';
+} from '@image-stream/kafka-client';
 import type { Logger, OutageLog } from '@image-stream/program';
 import type { Monitor } from '../monitor/monitor.ts';
 import { createChannel } from './channel.ts';

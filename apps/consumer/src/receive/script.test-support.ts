@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { BrokerError } from '@image-stream/kafka-config';
+import { BrokerError } from '@image-stream/kafka-client';
 import type {
   Bounds,
   CommittedOffset,
@@ -9,7 +9,7 @@ import type {
   GroupClient,
   OffsetToCommit,
   TopicClient,
-} from '@image-stream/kafka-config';
+} from '@image-stream/kafka-client';
 import { onTestFinished } from 'vitest';
 
 /** An answer of a coordinator that is none of the usual ones. */

@@ -1,6 +1,7 @@
 import type { ImageAttributes, ReceivedRecord } from '@image-stream/codec';
-import { assertLed, KafkaConfigError } from '@image-stream/kafka-config';
-import type { TopicClient, TopicState } from '@image-stream/kafka-config';
+import { assertLed } from '@image-stream/kafka-client';
+import { KafkaConfigError } from '@image-stream/kafka-config';
+import type { TopicClient, TopicState } from '@image-stream/kafka-client';
 import { counted, UsageError } from '@image-stream/program';
 import type { ConsumerOptions } from '../options.ts';
 

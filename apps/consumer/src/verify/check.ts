@@ -4,7 +4,7 @@ import {
   decodePixels,
   ImageIoError,
   inspectImage,
-  readSource,
+  readMadeFrom,
   sha256Of,
   sha256OfPixels,
 } from '@image-stream/image-io';
@@ -42,7 +42,7 @@ export async function checkFile(
       return 'same';
     }
     if (check === 'source') {
-      const made = await readSource(source);
+      const made = await readMadeFrom(source);
       return made?.sha256 === digest && made.isIntact ? 'same' : 'other';
     }
     // Of arrays, more can be kept than an image file holds.

@@ -1,7 +1,7 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { createBudget, createPool } from '@image-stream/program';
+import { createBudget, createPool } from '@image-stream/budget';
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { createBuckets } from './buckets.ts';

@@ -1,4 +1,4 @@
-import type { Pool } from '@image-stream/program';
+import type { Pool } from '@image-stream/budget';
 import type { Found } from './check.ts';
 import type { RecordSet } from './record-set.ts';
 import type { Report } from './report.ts';

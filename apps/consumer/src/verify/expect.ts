@@ -16,7 +16,7 @@ import {
   inspectImage,
   isLossless,
   sha256OfPixels,
-  sourceSha256,
+  madeFromSha256,
   transcode,
 } from '@image-stream/image-io';
 import { extensionToSave, imageStem } from '@image-stream/storage';
@@ -59,7 +59,7 @@ async function expectImage(image: DecodedImage, options: FileOptions): Promise<E
     return { ...place, check: 'bytes', digest, size: bytes.length };
   }
   if (!isLossless(encoding)) {
-    const digest = await madeFrom(content, await sourceSha256(content), options);
+    const digest = await madeFrom(content, await madeFromSha256(content), options);
     return { ...place, check: 'source', digest, size: 0 };
   }
   const isAsReceived = isPixelArray(content) && options.resize === undefined;

@@ -1,5 +1,5 @@
 import type { ReceivedRecord } from '@image-stream/codec';
-import { openTopicClient } from '@image-stream/kafka-config';
+import { openTopicClient } from '@image-stream/kafka-client';
 import type { ReadSettings } from '@image-stream/kafka-config';
 import { createOutageLog } from '@image-stream/program';
 import type { Logger } from '@image-stream/program';

@@ -10,7 +10,8 @@ import {
   openKafka,
   translate,
 } from '@image-stream/kafka-config';
-import { createBudget, timing } from '@image-stream/program';
+import { createBudget } from '@image-stream/budget';
+import { timing } from '@image-stream/program';
 import type { Outcome, RunContext } from '@image-stream/program';
 import { locationOf, readLayout, readOutput, s3Settings } from '@image-stream/storage';
 import type { Kept, SinkReader } from '@image-stream/storage';

@@ -1,5 +1,5 @@
 import type { Decoded, ReceivedRecord } from '@image-stream/codec';
-import { createBudget } from '@image-stream/program';
+import { createBudget } from '@image-stream/budget';
 import { describe, expect, test } from 'vitest';
 import type { Row } from './rows.ts';
 import { createReport } from './report.ts';

@@ -1,5 +1,5 @@
-import { KafkaConfigError } from '../errors.ts';
-import { rootCause } from '../translate.ts';
+import type { GroupSettings } from '@image-stream/kafka-config';
+import { KafkaConfigError, rootCause } from '@image-stream/kafka-config';
 import {
   assign,
   decodeAssignment,
@@ -33,15 +33,6 @@ export interface Generation extends MemberId {
 /** An offset to commit. */
 export interface OffsetToCommit extends CommittedOffset {
   readonly partition: number;
-}
-
-/** What makes a member of a group. */
-export interface GroupSettings {
-  readonly groupId: string;
-  /** Kafka's `session.timeout.ms`: for how long a member that does not beat counts as alive. */
-  readonly sessionTimeoutMs: number;
-  /** Kafka's `max.poll.interval.ms`: how long the members have to join again. */
-  readonly rebalanceTimeoutMs: number;
 }
 
 /** The requests of a member of a group: each is made once, and answered or failed by itself. */

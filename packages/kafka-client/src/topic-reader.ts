@@ -1,12 +1,12 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Kafka } from 'kafkajs';
-import { KafkaConfigError } from '../errors.ts';
-import { rootCause } from '../translate.ts';
+import { KafkaConfigError, rootCause } from '@image-stream/kafka-config';
+import type { ReadSettings } from '@image-stream/kafka-config';
 import type { FetchedRecord } from './record-batch.ts';
-import { isRetriable } from '../retriable.ts';
-import { unlessAborted } from '../unless-aborted.ts';
+import { isRetriable } from './retriable.ts';
+import { unlessAborted } from './unless-aborted.ts';
 import { assertLed, openTopicClient } from './topic-client.ts';
-import type { Bounds, Fetched, ReadSettings, TopicState } from './topic-client.ts';
+import type { Bounds, Fetched, TopicState } from './topic-client.ts';
 
 /** A record, and where it is. */
 export type TopicRecord = FetchedRecord & {

@@ -1,5 +1,5 @@
 import type { Kafka } from 'kafkajs';
-import { rootCause } from './translate.ts';
+import { rootCause } from '@image-stream/kafka-config';
 
 /** Whether this user may do something; undefined where the broker's answer does not tell. */
 export type Permission = boolean | undefined;

@@ -1,8 +1,7 @@
 import type { IncomingMessage } from 'node:http';
-import type { OptionDefinitions } from './command-line.ts';
+import { integer, nonEmpty } from '@image-stream/program';
+import type { Logger, OptionDefinitions } from '@image-stream/program';
 import { listen } from './listen.ts';
-import type { Logger } from './log.ts';
-import { integer, nonEmpty } from './values.ts';
 
 /** The options of a program that serves its health. */
 export const healthOptions = {

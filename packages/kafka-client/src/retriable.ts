@@ -1,5 +1,4 @@
-import { KafkaConfigError } from './errors.ts';
-import { isProgrammingError, rootCause } from './translate.ts';
+import { KafkaConfigError, isProgrammingError, rootCause } from '@image-stream/kafka-config';
 
 /**
  * Whether the same request may succeed later. A broker that says no for good is final, and so is a bug, ours or the client's. Whatever

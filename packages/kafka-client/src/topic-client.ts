@@ -1,5 +1,6 @@
 import type { Kafka } from 'kafkajs';
-import { compressionCodecs } from '../compression-codecs.ts';
+import { compressionCodecs } from '@image-stream/kafka-config';
+import type { ReadSettings } from '@image-stream/kafka-config';
 import { readFetchResponse, recordsOf } from './fetch-response.ts';
 import type { PartitionData } from './fetch-response.ts';
 import { createCluster } from './kafkajs-parts.ts';
@@ -8,25 +9,6 @@ import { askEpochEnd } from './leader-epoch.ts';
 import { askMetadata, sendInstead } from './metadata.ts';
 import { BrokerError, brokerError } from './broker-error.ts';
 import type { FetchedRecord } from './record-batch.ts';
-
-/** Whether records of transactions that are open or aborted are read; Kafka's `isolation.level`. */
-export type IsolationLevel = 'read_uncommitted' | 'read_committed';
-
-/** How a topic is read. */
-export interface ReadSettings {
-  /** Default: `read_committed`. */
-  readonly isolationLevel?: IsolationLevel | undefined;
-  /** Bytes of a fetch: soft, since a larger record comes alone. Kafka's `fetch.max.bytes`. Default: 4 MiB. */
-  readonly maxBytes?: number | undefined;
-  /** Kafka's `max.partition.fetch.bytes`. Default: 4 MiB. */
-  readonly maxBytesPerPartition?: number | undefined;
-  /** Kafka's `fetch.min.bytes`. Default: 1. */
-  readonly minBytes?: number | undefined;
-  /** How long a broker waits for records to come, in milliseconds; Kafka's `fetch.max.wait.ms`. Default: 500. */
-  readonly maxWaitMs?: number | undefined;
-  /** Where this client is; Kafka's `client.rack`. Lets it read from a follower that is nearer than the leader. Default: nowhere. */
-  readonly rack?: string | undefined;
-}
 
 /** Who leads a partition. */
 export interface Leader {

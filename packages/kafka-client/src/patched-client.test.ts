@@ -7,7 +7,8 @@ import fc from 'fast-check';
 import kafkajs from 'kafkajs';
 import type { IHeaders, Message } from 'kafkajs';
 import { expect, onTestFinished, test, vi } from 'vitest';
-import { createTopicReader, ensureTopic } from './index.ts';
+import { ensureTopic } from '@image-stream/kafka-config';
+import { createTopicReader } from './index.ts';
 
 /*
  * The parts of the client that patches/ changes, beside those of release 2.2.3, which is not patched and whose formats

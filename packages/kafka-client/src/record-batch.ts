@@ -1,5 +1,5 @@
 import { crc32 } from 'node:zlib';
-import type { CompressionCodec } from '../compression-codecs.ts';
+import type { CompressionCodec } from '@image-stream/kafka-config';
 import { byteReader } from './byte-reader.ts';
 import type { ByteReader } from './byte-reader.ts';
 

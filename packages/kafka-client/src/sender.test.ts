@@ -6,7 +6,7 @@ import type { Admin, IHeaders, Kafka } from 'kafkajs';
 import { afterAll, beforeAll, expect, onTestFinished, test, vi } from 'vitest';
 import { createSender, createTopicReader } from './index.ts';
 import type { Sender } from './index.ts';
-import { createTopics } from './topics.test-support.ts';
+import { createTopics } from '../../kafka-config/src/topics.test-support.ts';
 
 let cluster: KafkaCluster;
 let kafka: Kafka;

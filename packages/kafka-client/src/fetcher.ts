@@ -1,8 +1,8 @@
 import { setMaxListeners } from 'node:events';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { isRetriable } from '../retriable.ts';
-import { unlessAborted } from '../unless-aborted.ts';
-import { reasonOf } from '../translate.ts';
+import { isRetriable } from './retriable.ts';
+import { unlessAborted } from './unless-aborted.ts';
+import { reasonOf } from '@image-stream/kafka-config';
 import type { FetchedRecord } from './record-batch.ts';
 import type { Fetched, TopicClient, TopicState } from './topic-client.ts';
 

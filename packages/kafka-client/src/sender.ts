@@ -9,9 +9,14 @@ import type {
 } from 'kafkajs';
 import { createBatches, isTooLarge } from './batches.ts';
 import type { Batches } from './batches.ts';
-import { KafkaConfigError } from './errors.ts';
+import {
+  KafkaConfigError,
+  isProgrammingError,
+  reasonOf,
+  rootCause,
+  translate,
+} from '@image-stream/kafka-config';
 import { isRetriable } from './retriable.ts';
-import { isProgrammingError, reasonOf, rootCause, translate } from './translate.ts';
 
 const backoffMs = 500;
 

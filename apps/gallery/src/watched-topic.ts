@@ -1,7 +1,8 @@
 import { setMaxListeners } from 'node:events';
 import type { Limits } from '@image-stream/codec';
-import { createTopicReader, openTopicClient } from '@image-stream/kafka-config';
-import type { ReadSettings, TopicClient } from '@image-stream/kafka-config';
+import { createTopicReader, openTopicClient } from '@image-stream/kafka-client';
+import type { TopicClient } from '@image-stream/kafka-client';
+import type { ReadSettings } from '@image-stream/kafka-config';
 import type { KeyRule, SinkReader } from '@image-stream/storage';
 import type { Kafka } from 'kafkajs';
 import type { Allowance } from './allowance.ts';
@@ -21,7 +22,7 @@ import { createTiles } from './tiles.ts';
 import type { TileListener } from './tiles.ts';
 
 /** A topic of Kafka: of pictures, or of dead letters. */
-export interface Source {
+export interface WatchedTopic {
   /** For requests; undefined where Kafka has no such topic. @throws why that is not known */
   shown(): Promise<Shown | undefined>;
   /** Those that have been made of it. */
@@ -36,7 +37,7 @@ export interface Shown {
   readonly part: (wanted: WantedPart, signal: AbortSignal) => Promise<Part>;
 }
 
-/** What all sources share: a client, and what bounds them together. */
+/** What all of them share: a client, and what bounds them together. */
 export interface Sharing {
   readonly kafka: Kafka;
   readonly read: ReadSettings;
@@ -48,17 +49,17 @@ export interface Sharing {
   readonly allowance: Allowance;
 }
 
-export interface SourceOptions {
+export interface WatchedTopicOptions {
   readonly name: TopicName;
   readonly kafkaTopic: string;
   readonly health: TopicHealth;
   readonly sharing: Sharing;
-  readonly listener: SourceListener;
+  readonly listener: WatchedTopicListener;
   readonly signal: AbortSignal;
 }
 
-/** What is told of a source. */
-export interface SourceListener
+/** What is told of one. */
+export interface WatchedTopicListener
   extends TileListener, Pick<FeedListener, 'passedOver' | 'readsFrom' | 'madeAnew'> {
   /** Bytes of a record that was read. */
   read(bytes: number): void;
@@ -72,7 +73,7 @@ export interface SourceListener
 const backlog = 120;
 
 /** Reads a topic, and shows what comes to it from now on, until `signal` is aborted. */
-export function openSource(options: SourceOptions): Source {
+export function openWatchedTopic(options: WatchedTopicOptions): WatchedTopic {
   const { name, kafkaTopic, health, sharing, listener, signal } = options;
   const { kafka, read, keyRule, limits, saved, room, allowance } = sharing;
   let client: ReturnType<typeof openTopicClient> | undefined;

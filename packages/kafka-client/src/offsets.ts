@@ -1,8 +1,8 @@
 import type { Admin } from 'kafkajs';
-import { untilServed } from './cluster.ts';
-import { groupPosition } from './read/group-position.ts';
-import type { CommittedOffset, GroupPosition } from './read/group-position.ts';
-import type { TopicClient } from './read/topic-client.ts';
+import { untilServed } from '@image-stream/kafka-config';
+import { groupPosition } from './group-position.ts';
+import type { CommittedOffset, GroupPosition } from './group-position.ts';
+import type { TopicClient } from './topic-client.ts';
 
 /**
  * What a group has committed, by partition; without those where it is nothing, which the broker shows as -1.

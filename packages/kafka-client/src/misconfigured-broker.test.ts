@@ -7,7 +7,8 @@ import { startKafka } from '@image-stream/local-kafka';
 import type { KafkaCluster } from '@image-stream/local-kafka';
 import kafkajs from 'kafkajs';
 import { afterAll, beforeAll, expect, onTestFinished, test } from 'vitest';
-import { loadProperties, openKafka, openProbe, translate } from './index.ts';
+import { loadProperties, openKafka, translate } from '@image-stream/kafka-config';
+import { openProbe } from './index.ts';
 
 /*
  * A single broker as people set it up for the first time: with listeners at which it calls itself by addresses that do not lead to it, as

@@ -1,5 +1,5 @@
 import type { Message, Producer, ProducerRecord, RecordMetadata } from 'kafkajs';
-import { rootCause } from './translate.ts';
+import { rootCause } from '@image-stream/kafka-config';
 
 export interface BatchesOptions {
   /** Sends to its broker. */

@@ -4,7 +4,7 @@ import { crc32c } from '@node-rs/crc32';
 import fc from 'fast-check';
 import type { Message } from 'kafkajs';
 import { describe, expect, test } from 'vitest';
-import { compressionCodecs } from '../compression-codecs.ts';
+import { compressionCodecs } from '@image-stream/kafka-config';
 import { batch } from './batch.test-support.ts';
 import { recordsOf } from './fetch-response.ts';
 

@@ -4,9 +4,9 @@ import type { KafkaCluster } from '@image-stream/local-kafka';
 import kafkajs from 'kafkajs';
 import type { Admin, Kafka } from 'kafkajs';
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
-import { createTopicReader, readNewest } from '../index.ts';
-import type { TopicReader, TopicRecord } from '../index.ts';
-import { createTopics } from '../topics.test-support.ts';
+import { createTopicReader, readNewest } from './index.ts';
+import type { TopicReader, TopicRecord } from './index.ts';
+import { createTopics } from '../../kafka-config/src/topics.test-support.ts';
 
 let cluster: KafkaCluster;
 let kafka: Kafka;

@@ -4,15 +4,8 @@ import type { KafkaCluster } from '@image-stream/local-kafka';
 import type * as Client from 'kafkajs';
 import kafkajs from 'kafkajs-unpatched';
 import { afterAll, beforeAll, expect, onTestFinished, test } from 'vitest';
-import {
-  clientConfig,
-  compressionCodecs,
-  createSender,
-  createTopicReader,
-  ensureTopic,
-  loadProperties,
-  openProbe,
-} from './index.ts';
+import { clientConfig, compressionCodecs, ensureTopic, loadProperties } from '@image-stream/kafka-config';
+import { createSender, createTopicReader, openProbe } from './index.ts';
 
 /*
  * This package with kafkajs as others get it, without the patch of this repository: what its README says of that.

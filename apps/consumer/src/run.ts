@@ -9,6 +9,7 @@ import {
 } from '@image-stream/kafka-config';
 import type { KafkaProperties } from '@image-stream/kafka-config';
 import { createBudget } from '@image-stream/budget';
+import { assertHealthOptions } from '@image-stream/http';
 import { emptySummary, timing, UsageError } from '@image-stream/program';
 import type { ByteBudget } from '@image-stream/budget';
 import type { Logger, Progress, RunContext, Summary } from '@image-stream/program';
@@ -85,7 +86,7 @@ export async function run(
       atOnce: values.concurrency ?? defaultDecodedAtOnce(),
     });
     const monitor = await startMonitor({
-      host: values['metrics-host'] ?? '127.0.0.1',
+      host: values['metrics-host'],
       port: values['metrics-port'],
       budget,
       logger,
@@ -334,7 +335,5 @@ function assertConsistent(values: ConsumerOptions): void {
       `--overwrite has no effect with --layout ${values.layout}, where each record has a place of its own`,
     );
   }
-  if (values['metrics-host'] !== undefined && values['metrics-port'] === undefined) {
-    throw new UsageError('--metrics-host has no effect without --metrics-port, such as --metrics-port 9464');
-  }
+  assertHealthOptions(values);
 }

@@ -164,7 +164,7 @@ export async function run(context: RunContext<typeof options>): Promise<Outcome>
     });
     const pulse = createPulse(async () => void (await admin.describeCluster()), signal);
     await serveHealth({
-      host: values['metrics-host'] ?? '127.0.0.1',
+      host: values['metrics-host'],
       port,
       problem: () => pulse.problem(),
       metrics: { contentType: registry.contentType, read: () => registry.metrics() },

@@ -1,4 +1,4 @@
-import { serveHealth } from '@image-stream/http';
+import { createStall, serveHealth } from '@image-stream/http';
 import type { ByteBudget } from '@image-stream/budget';
 import type { Logger } from '@image-stream/program';
 
@@ -19,7 +19,7 @@ export interface Monitor {
 
 export interface MonitorOptions {
   /** Where to answer. */
-  readonly host: string;
+  readonly host: string | undefined;
   /** 0 takes any that is free; undefined tells nobody. */
   readonly port: number | undefined;
   /** How many files wait to become whole. */
@@ -39,23 +39,18 @@ export async function startMonitor({ host, port, incomplete, logger }: MonitorOp
   // Loaded for those who ask for it.
   const { createMetrics } = await import('./metrics.ts');
   let inUse: ByteBudget['inUse'] | undefined;
-  let stall: { readonly since: string; readonly reason: string } | undefined;
+  const stall = createStall();
 
   const metrics = createMetrics({
     inFlight: () => inUse?.() ?? { bytes: 0, slots: 0 },
     incomplete,
-    isStalled: () => stall !== undefined,
+    isStalled: () => stall.problem() !== undefined,
   });
   const { registry } = metrics;
   const server = await serveHealth({
     host,
     port,
-    problem() {
-      if (stall !== undefined) {
-        return `stalled since ${stall.since}: ${stall.reason}`;
-      }
-      return inUse === undefined ? 'not connected to Kafka yet' : undefined;
-    },
+    problem: () => stall.problem() ?? (inUse === undefined ? 'not connected to Kafka yet' : undefined),
     metrics: { contentType: registry.contentType, read: () => registry.metrics() },
     logger,
   });
@@ -71,14 +66,11 @@ export async function startMonitor({ host, port, incomplete, logger }: MonitorOp
     },
     failed: () => metrics.failed.inc(),
     stalled(reason) {
-      if (stall === undefined) {
+      if (stall.begin(reason)) {
         metrics.stalls.inc();
       }
-      stall = { since: stall?.since ?? new Date().toISOString(), reason };
     },
-    resumed() {
-      stall = undefined;
-    },
+    resumed: () => stall.end(),
     close: () => server.close(),
   };
 }

@@ -11,6 +11,7 @@ import {
 } from '@image-stream/kafka-config';
 import type { KafkaProperties } from '@image-stream/kafka-config';
 import { bytesInWork, createBudget, processors } from '@image-stream/budget';
+import { assertHealthOptions } from '@image-stream/http';
 import { counted, createOutageLog, oneLine, UsageError } from '@image-stream/program';
 import type { Logger, Outcome, OutageLog, Progress, RunContext, Summary } from '@image-stream/program';
 import { s3Settings } from '@image-stream/storage';
@@ -87,7 +88,7 @@ export async function run({
   }
 
   const monitor = await startMonitor({
-    host: values['metrics-host'] ?? '127.0.0.1',
+    host: values['metrics-host'],
     port: values['metrics-port'],
     incomplete: () => incomplete.size,
     logger,
@@ -318,9 +319,7 @@ function assertConsistent(
       `--compression ${compression} requires --encoding npy; other encodings are compressed already`,
     );
   }
-  if (values['metrics-host'] !== undefined && values['metrics-port'] === undefined) {
-    throw new UsageError('--metrics-host has no effect without --metrics-port, such as --metrics-port 9464');
-  }
+  assertHealthOptions(values);
   if (quality !== undefined && !['jpeg', 'webp', 'avif'].includes(encoding ?? '')) {
     throw new UsageError('--quality requires --encoding jpeg, webp or avif');
   }

@@ -2,8 +2,8 @@ import { readFileSync } from 'node:fs';
 import { availableParallelism, totalmem } from 'node:os';
 
 /**
- * How many processors this process may use: in a container, no more than its limit. Node.js knows of that from 22.12 on only; before, it
- * counts those of the machine.
+ * How many processors this process may use: in a container, no more than its limit. Node.js counts those of the machine: 20 does, and 24
+ * does in control groups of version 1.
  */
 export function processors(): number {
   return Math.max(1, Math.min(availableParallelism(), Math.ceil(cpuLimit())));

@@ -1,6 +1,6 @@
 import type { IncomingMessage } from 'node:http';
-import { integer, nonEmpty } from '@image-stream/program';
-import type { Logger, OptionDefinitions } from '@image-stream/program';
+import { integer, nonEmpty, UsageError } from '@image-stream/program';
+import type { Logger, OptionDefinitions, OptionValues } from '@image-stream/program';
 import { listen } from './listen.ts';
 
 /** The options of a program that serves its health. */
@@ -21,10 +21,17 @@ export const healthOptions = {
   },
 } as const satisfies OptionDefinitions;
 
+/** @throws UsageError for a host without a port */
+export function assertHealthOptions(values: Partial<OptionValues<typeof healthOptions>>): void {
+  if (values['metrics-host'] !== undefined && values['metrics-port'] === undefined) {
+    throw new UsageError('--metrics-host has no effect without --metrics-port, such as --metrics-port 9464');
+  }
+}
+
 /** Where health is served, and what it is. */
 export interface HealthOptions {
-  /** An address of this machine, or a name of one. */
-  readonly host: string;
+  /** An address of this machine, or a name of one. Default: 127.0.0.1 */
+  readonly host: string | undefined;
   /** 0 takes any that is free. */
   readonly port: number;
   /** What keeps the program from its work, in plain words; undefined where nothing does. */
@@ -62,7 +69,7 @@ const limits = {
  * @throws ListenError when the port is taken or the address is none of this machine
  */
 export async function serveHealth(options: HealthOptions): Promise<HealthServer> {
-  const { host, port, problem, metrics, logger } = options;
+  const { host = '127.0.0.1', port, problem, metrics, logger } = options;
   const pages: Record<string, () => Answer | Promise<Answer>> = {
     // That it is answered at all is the news: the event loop turns.
     '/healthz': () => json(200, { status: 'ok' }),

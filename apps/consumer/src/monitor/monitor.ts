@@ -1,5 +1,5 @@
 import type { Lag } from '@image-stream/kafka-client';
-import { serveHealth } from '@image-stream/http';
+import { createStall, serveHealth } from '@image-stream/http';
 import type { ByteBudget } from '@image-stream/budget';
 import type { Logger } from '@image-stream/program';
 import type { SavedImage } from '../save.ts';
@@ -47,7 +47,7 @@ export interface Monitor {
 
 export interface MonitorOptions {
   /** Where to answer. */
-  readonly host: string;
+  readonly host: string | undefined;
   /** 0 takes any that is free; undefined tells nobody. */
   readonly port: number | undefined;
   readonly budget: Pick<ByteBudget, 'inUse'>;
@@ -68,15 +68,15 @@ export async function startMonitor({ host, port, budget, logger }: MonitorOption
   let partitions: readonly number[] = [];
   let whyUnassigned = 'not assigned yet: waiting for the group';
   let silence: string | undefined;
-  let stall: { readonly since: string; readonly reason: string } | undefined;
   let lag: Lag = new Map();
   let waiting = 0;
   const closing = new AbortController();
+  const stall = createStall();
 
   const metrics = createMetrics({
     inFlight: () => ({ bytes: budget.inUse().bytes, images: budget.inUse().slots }),
     waiting: () => waiting,
-    isStalled: () => stall !== undefined,
+    isStalled: () => stall.problem() !== undefined,
     lag: () => new Map([...lag].filter(([partition]) => partitions.includes(partition))),
   });
   const { registry } = metrics;
@@ -89,10 +89,7 @@ export async function startMonitor({ host, port, budget, logger }: MonitorOption
   });
 
   function problem(): string | undefined {
-    if (stall !== undefined) {
-      return `stalled since ${stall.since}: ${stall.reason}`;
-    }
-    return partitions.length === 0 ? whyUnassigned : silence;
+    return stall.problem() ?? (partitions.length === 0 ? whyUnassigned : silence);
   }
 
   return {
@@ -115,14 +112,11 @@ export async function startMonitor({ host, port, budget, logger }: MonitorOption
     deadLettered: (code) => metrics.deadLetters.inc({ reason: code }),
     removed: (records) => metrics.removed.inc(records),
     stalled(reason) {
-      if (stall === undefined) {
+      if (stall.begin(reason)) {
         metrics.stalls.inc();
       }
-      stall = { since: stall?.since ?? new Date().toISOString(), reason };
     },
-    resumed() {
-      stall = undefined;
-    },
+    resumed: () => stall.end(),
     silent(reason) {
       silence = reason;
     },

@@ -5,11 +5,10 @@ import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { delimiter, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { checkPackage, createPackageFromTarballData } from '@arethetypeswrong/core';
 import type { Finding } from '@image-stream/program';
-import { publint } from 'publint';
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
 import { filesIn, temporaryFolder } from './files.test-support.ts';
+import { expectWellFormed } from './packed.test-support.ts';
 import { createTopic, uniqueName } from './kafka.test-support.ts';
 import { finishedFiles, hashesOf, paintFiles } from './ledger.test-support.ts';
 import { run, summaryOf } from './programs.test-support.ts';
@@ -67,21 +66,7 @@ test('it passes on the licenses of what is bundled', () => {
   }
 });
 
-test('publint and the types say that it is well-formed', async () => {
-  const packed = readFileSync(tarball);
-  const { messages } = await publint({ pack: { tarball: new Uint8Array(packed).buffer }, strict: true });
-  expect(messages).toEqual([]);
-  const analysis = await checkPackage(createPackageFromTarballData(packed));
-  expect(analysis.types).toMatchObject({ kind: 'included' });
-  // Node's `require` loads ES modules, and TypeScript before 4.7 did not know `exports`.
-  const problems = 'problems' in analysis ? analysis.problems : [];
-  const ours = problems.filter(
-    (problem) =>
-      problem.kind !== 'CJSResolvesToESM' &&
-      !('resolutionKind' in problem && problem.resolutionKind === 'node10'),
-  );
-  expect(ours).toEqual([]);
-});
+test('publint and the types say that it is well-formed', () => expectWellFormed(tarball));
 
 test('a strict project compiles against its library, and runs', () => {
   const project = temporaryFolder();

@@ -4,11 +4,10 @@ import { createRequire, isBuiltin } from 'node:module';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { checkPackage, createPackageFromTarballData } from '@arethetypeswrong/core';
-import { publint } from 'publint';
 import { rolldown } from 'rolldown';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { filesIn, temporaryFolder } from './files.test-support.ts';
+import { expectWellFormed } from './packed.test-support.ts';
 
 /** What others can install; see CONTRIBUTING.md on releases. */
 const published = ['codec', 'image-io', 'kafka-config'] as const;
@@ -31,24 +30,7 @@ beforeAll(() => {
 });
 
 describe.each(published)('%s', (name) => {
-  test('publint finds nothing', async () => {
-    const { buffer } = new Uint8Array(readFileSync(tarballOf(name)));
-    const { messages } = await publint({ pack: { tarball: buffer }, strict: true });
-    expect(messages).toEqual([]);
-  });
-
-  test('its types are found and are those of its code, by ES modules and bundlers', async () => {
-    const analysis = await checkPackage(createPackageFromTarballData(readFileSync(tarballOf(name))));
-    expect(analysis.types).toMatchObject({ kind: 'included' });
-    // Node's `require` loads ES modules, and TypeScript before 4.7 did not know `exports`.
-    const problems = 'problems' in analysis ? analysis.problems : [];
-    const ours = problems.filter(
-      (problem) =>
-        problem.kind !== 'CJSResolvesToESM' &&
-        !('resolutionKind' in problem && problem.resolutionKind === 'node10'),
-    );
-    expect(ours).toEqual([]);
-  });
+  test('publint and the types say that it is well-formed', () => expectWellFormed(tarballOf(name)));
 
   test('it holds what is needed, and nothing that only this repository has', () => {
     const files = filesIn(packageOf(name));

@@ -137,8 +137,15 @@ describe('a mistake is one line on standard error', () => {
     ['consumer', ['--shard-images', '5'], 2, /--shard-images has no effect without --layout/],
     ['consumer', ['--layout', 'webdataset', '--overwrite'], 2, /--overwrite has no effect with --layout/],
     ['consumer', ['--metrics-host', '0.0.0.0'], 2, /--metrics-host has no effect without --metrics-port/],
+    [
+      'producer',
+      ['-n', '1', '--metrics-host', '::1'],
+      2,
+      /--metrics-host has no effect without --metrics-port/,
+    ],
+    ['gallery', ['--metrics-host', '::1'], 2, /--metrics-host has no effect without --metrics-port/],
     ['consumer', ['-X', 'session.timeout.ms=1000', '-X', 'heartbeat.interval.ms=1000'], 2, /heartbeat/],
-  ] satisfies ['producer' | 'consumer', string[], number, RegExp][])(
+  ] satisfies ['producer' | 'consumer' | 'gallery', string[], number, RegExp][])(
     '%s %j ends with exit code %i',
     async (program, args, code, message) => {
       const { exitCode, stdout, stderr } = await start(program, args).ended;

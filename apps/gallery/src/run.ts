@@ -10,7 +10,7 @@ import {
   openKafka,
   translate,
 } from '@image-stream/kafka-config';
-import { listen, serveHealth } from '@image-stream/http';
+import { assertHealthOptions, listen, serveHealth } from '@image-stream/http';
 import { counted, formatBytes, formatSeconds, timing, UsageError } from '@image-stream/program';
 import type { Outcome, RunContext } from '@image-stream/program';
 import { locationOf, readLayout, readOutput, s3Settings } from '@image-stream/storage';
@@ -33,6 +33,7 @@ const defaultPort = 8080;
 /** Makes the parts of the gallery from the command line, and serves it until it is stopped. */
 export async function run(context: RunContext<typeof options>): Promise<Outcome> {
   const { values, logger, path, given } = context;
+  assertHealthOptions(values);
   /** A bug ends it as well. */
   const ended = new AbortController();
   const signal = AbortSignal.any([context.signal, ended.signal]);

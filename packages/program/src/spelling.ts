@@ -36,9 +36,11 @@ export function variableOf(name: string): string {
   return `IMAGE_STREAM_${name.replaceAll('-', '_').toUpperCase()}`;
 }
 
-/** The names that were probably meant: one with two slips at most, or those that begin with what was typed. */
+/** The names that were probably meant: one with two slips at most or its letters in another order, or those that begin with what was typed. */
 export function meant(typed: string, names: readonly string[]): readonly string[] {
-  const closest = closestMatch(typed, names, { maxDistance: Math.min(2, (typed.length - 1) / 2) });
+  const letters = (name: string): string => name.split('').toSorted().join('');
+  const swapped = names.find((name) => typed.length > 2 && letters(name) === letters(typed));
+  const closest = swapped ?? closestMatch(typed, names, { maxDistance: Math.min(2, (typed.length - 1) / 2) });
   return closest === undefined
     ? names.filter((name) => typed.length > 1 && name.startsWith(typed)).slice(0, 3)
     : [closest];
